@@ -52,7 +52,7 @@ def _let_expire(sandbox: Sandbox, administrator: Administrator) -> None:
 
 
 def _at_once(sandbox: Sandbox, war_room: WarRoom, processes: int) -> tuple[float, int]:
-    """Seconds until the last of so many commands asks for mail, and how many token requests they made."""
+    """Return the seconds until the last of so many commands asks for mail, and how many token requests they made."""
     sandbox.cloud.requests.clear()
     begun = time.time()
     answers = war_room.run_concurrently(COMMAND, INSTANCE, processes)

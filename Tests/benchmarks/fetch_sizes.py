@@ -34,7 +34,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
 
 
 def _seconds(sandbox: Sandbox, size: int) -> float:
-    """Seconds until that many mails are incidents and marked as read, in runs of as many as an instance takes by default."""
+    """Return the seconds until that many mails are incidents and marked as read, in runs of the default size."""
     mailbox = letters.clear_inbox(sandbox.cloud)
     fetched(sandbox)
     delivered = letters.deliver(mailbox, size)

@@ -1,4 +1,4 @@
-"""Runs a script of ``processes/`` in a new Python that finds the packs, as the platform's would."""
+"""Run a script of ``processes/`` in a new Python that finds the packs, as the platform's would."""
 
 import json
 import os

@@ -103,7 +103,7 @@ def fetched(sandbox: Sandbox) -> int:
 
 
 def _by_this_integration(sandbox: Sandbox) -> float:
-    """Seconds of two runs in a process that has its token: the second marks as read what the first one fetched."""
+    """Return the seconds of two runs in a process that has its token: the second marks as read what the first one fetched."""
     params = {**client_secret(sandbox.cloud), **FETCHING}
     job = {'params': params, 'last_run': sandbox.server.last_run(INSTANCE), 'context': {}}
     job['context'] = fresh_process.run('one_command.py', sandbox.folder, job, **_trust(sandbox))['context']
@@ -116,7 +116,7 @@ def _by_this_integration(sandbox: Sandbox) -> float:
 
 
 def _by_the_server(sandbox: Sandbox) -> float:
-    """Seconds of the same two runs on the local XSOAR server, each in a process of its own."""
+    """Return the seconds of the same two runs on the local XSOAR server, each in a process of its own."""
     begun = time.perf_counter()
     incidents = fetched(sandbox) + fetched(sandbox)
     seconds = time.perf_counter() - begun
@@ -129,7 +129,7 @@ def _trust(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _by_reference(sandbox: Sandbox, script: str) -> float:
-    """Seconds from the first request for mail to the last, without the start of the process and the sign-in."""
+    """Return the seconds from the first request for mail to the last, without the start of the process and the sign-in."""
     cloud, application = sandbox.cloud, sandbox.cloud.directory.application('daemon')
     since = datetime.fromtimestamp(cloud.mailbox(ADA).now() - 3600, timezone.utc).isoformat(timespec='seconds')
     with tempfile.TemporaryDirectory(dir=sandbox.folder) as folder:

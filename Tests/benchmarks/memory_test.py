@@ -1,4 +1,4 @@
-"""Memory is no matter of the machine's speed: what the benchmark shows of large files, held to its goal with smaller ones."""
+"""Memory does not depend on the speed of the machine: the goal of the benchmark of large files, tested with smaller ones."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -24,7 +24,7 @@ def bars(file: Path, title: str, seconds: Mapping[str, float]) -> None:
 
 
 def line(file: Path, title: str, seconds: Mapping[int, float]) -> None:
-    """Seconds against mails, and the straight line from nothing to the largest."""
+    """Plot seconds against mails, and the straight line from nothing to the largest."""
     figure = Figure(figsize=(_WIDTH, 4.5), layout='constrained')
     axes = figure.add_subplot()
     largest = max(seconds)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sandbox.microsoft.wire_log import RequestRecord
+from sandbox.microsoft.request_log import RequestRecord
 
 
 def one_after_another(records: Iterable[RequestRecord]) -> int:

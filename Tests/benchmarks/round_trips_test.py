@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.round_trips import one_after_another
-from sandbox.microsoft.wire_log import RequestRecord
+from sandbox.microsoft.request_log import RequestRecord
 
 
 def record(started: float, ended: float) -> RequestRecord:

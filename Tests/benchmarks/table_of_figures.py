@@ -1,4 +1,4 @@
-"""Measures all subjects, one after another, prints a table of figures and their goals, and writes it as a page with plots."""
+"""Measure all subjects, one after another, print a table of figures and their goals, and write it as a page with plots."""
 
 import argparse
 from pathlib import Path

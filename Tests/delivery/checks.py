@@ -1,6 +1,6 @@
 """Which checks of demisto-sdk are given something to check, and why the others are not.
 
-demisto-sdk reports "passed" for a check that no file was given to. Here every check of the SDK is asked which content it takes
+demisto-sdk reports "passed" for a check that no file was given to. Here the items that each check of the SDK is given are counted
 in a repository where each file was changed, added or moved.
 """
 
@@ -8,26 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 from delivery import baseline
 from delivery.baseline import CONTENT, SETTINGS, commit, copy
-from delivery.commands import ROOT, ask_the_sdk, files_of, git
+from delivery.commands import ROOT, call_in_sdk_process, files_of, git
 
 CHANGES = ('changed', 'added', 'moved')
 
 
-class Check(NamedTuple):
-    """The checks of the SDK that have one code."""
+@dataclass
+class Check:
+    """The checks of the SDK that have one code.
+
+    Attributes:
+        kinds: names of the classes of content that they check.
+        is_kind_here: whether the packs contain such content.
+        in_all_files: number of items that a run on all files gives them.
+        in_changes: number of items that a run on changes gives them, by kind of change.
+    """
 
     code: str
     description: str
-    kinds: tuple[str, ...]
-    is_kind_here: bool
-    in_all_files: int
-    in_changes: dict[str, int]
+    kinds: list[str] = field(default_factory=list)
+    is_kind_here: bool = False
+    in_all_files: int = 0
+    in_changes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHANGES, 0))
 
     @property
     def section(self) -> str:
@@ -37,14 +46,14 @@ class Check(NamedTuple):
         return 'use_git' if any(self.in_changes.values()) else ''
 
 
-def of_the_sdk(folder: Path = ROOT) -> list[Check]:
+def sdk_checks(folder: Path = ROOT) -> list[Check]:
     """Return the checks of the SDK by code, with the number of items that each run gives them.
 
     Raises:
         DeliveryError: the SDK cannot read the packs.
     """
     with _every_change(folder) as repository:
-        return [Check(code, *fields) for code, fields in sorted(ask_the_sdk('delivery.checks', repository).items())]
+        return [Check(**fields) for fields in call_in_sdk_process('delivery.checks', 'collect_checks', repository)]
 
 
 def settings(folder: Path = ROOT) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -58,7 +67,7 @@ def table(folder: Path = ROOT) -> str:
     """Return a line for each check of the SDK: what it is given, or why nothing is."""
     selected, left_out = settings(folder)
     rows = []
-    for check in of_the_sdk(folder):
+    for check in sdk_checks(folder):
         here = [section for section, codes in selected.items() if check.code in codes]
         given = f'{check.in_all_files} items, {sum(check.in_changes.values())} changes'
         reason = left_out.get(check.code) or (given if check.section else f'no {" or ".join(check.kinds[:3])} here')
@@ -103,28 +112,28 @@ def _commit_as(repository: Path, branch: str, folder: Path, files: list[Path]) -
     git('update-ref', f'refs/remotes/origin/{branch}', 'HEAD', folder=repository)
 
 
-def answer() -> dict[str, Any]:
-    """Return the fields of each `Check` by its code, for the repository in the working folder."""
+def collect_checks() -> list[dict[str, Any]]:
+    """Return the fields of each `Check`, by code, for the repository in the working folder."""
     from demisto_sdk.commands.common.constants import ExecutionMode
     from demisto_sdk.commands.validate.config_reader import ConfigReader
     from demisto_sdk.commands.validate.initializer import Initializer
     from demisto_sdk.commands.validate.validate_manager import get_all_validators
 
     config = ConfigReader(path=Path('validation_config.toml')).read()
-    found: dict[str, Any] = {}
+    found: dict[str, Check] = {}
     for run_name in ('all', *CHANGES):
         mode = ExecutionMode.ALL_FILES if run_name == 'all' else ExecutionMode.USE_GIT
-        # asked before the next run, which sets the status of the same objects
+        # before the next run, which sets the status of the same objects
         items = Initializer(execution_mode=mode, prev_ver=run_name).gather_objects_to_run_on()[0]
         for validator in get_all_validators():
             kinds = validator.get_content_types()
             kinds = kinds if isinstance(kinds, tuple) else (kinds,)
-            check = found.setdefault(validator.error_code, [validator.description, [], False, 0, dict.fromkeys(CHANGES, 0)])
-            check[1] = sorted({kind.__name__ for kind in kinds} | set(check[1]))
-            check[2] |= any(isinstance(item, kinds) for item in items)
+            check = found.setdefault(validator.error_code, Check(validator.error_code, validator.description))
+            check.kinds = sorted({kind.__name__ for kind in kinds} | set(check.kinds))
+            check.is_kind_here |= any(isinstance(item, kinds) for item in items)
             given = sum(validator.should_run(item, config.ignorable_errors, config.support_level_dict, mode) for item in items)
             if run_name == 'all':
-                check[3] += given
+                check.in_all_files += given
             else:
-                check[4][run_name] += given
-    return found
+                check.in_changes[run_name] += given
+    return [asdict(found[code]) for code in sorted(found)]

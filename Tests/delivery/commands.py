@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NO_NETWORK = 'http://127.0.0.1:9'
 OFFLINE = dict.fromkeys(('HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'), NO_NETWORK)
 QUIET = {'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1', 'NO_COLOR': '1'}
-# Set by git while it runs a hook: they would send each command below to that repository.
-OF_A_HOOK = ('GIT_DIR', 'GIT_INDEX_FILE', 'GIT_WORK_TREE', 'GIT_PREFIX')
+# Set by git while it runs a hook: each command below would run in that repository.
+GIT_HOOK_VARIABLES = ('GIT_DIR', 'GIT_INDEX_FILE', 'GIT_WORK_TREE', 'GIT_PREFIX')
 
 _COLOR = re.compile(r'\x1b\[[\d;]*m')
 _NOISE = re.compile(
@@ -35,7 +35,7 @@ class DeliveryError(Exception):
 
 def environment() -> dict[str, str]:
     """Return the environment for programs that need no network."""
-    return {**{name: value for name, value in os.environ.items() if name not in OF_A_HOOK}, **OFFLINE, **QUIET}
+    return {**{name: value for name, value in os.environ.items() if name not in GIT_HOOK_VARIABLES}, **OFFLINE, **QUIET}
 
 
 def program(name: str) -> str:
@@ -61,8 +61,8 @@ def run(command: Iterable[str], folder: Path = ROOT, **variables: str) -> subpro
     )
 
 
-def ask_the_sdk(module: str, folder: Path) -> Any:
-    """Return what `answer()` of a module here returns, in a process of its own.
+def call_in_sdk_process(module: str, function: str, folder: Path) -> Any:
+    """Return what a function returns that imports the SDK, from a process of its own in a repository.
 
     The SDK takes the working folder for the repository when it is imported, and sets its variables from an `.env` file in it.
 
@@ -70,8 +70,8 @@ def ask_the_sdk(module: str, folder: Path) -> Any:
         DeliveryError: it failed.
     """
     with TemporaryDirectory() as made:
-        result = Path(made, 'answer.json')
-        code = f'import json, {module}; open({str(result)!r}, "w").write(json.dumps({module}.answer()))'
+        result = Path(made, 'result.json')
+        code = f'import json, {module}; open({str(result)!r}, "w").write(json.dumps({module}.{function}()))'
         done = run([sys.executable, '-c', code], folder, PYTHONPATH=str(ROOT / 'Tests'))
         if done.returncode:
             raise DeliveryError(f'demisto-sdk cannot read the packs:\n{readable(done.stdout)[-2000:]}')

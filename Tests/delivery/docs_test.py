@@ -30,9 +30,9 @@ def test_documents_of_this_repository_are_links_once_its_address_is_known(name: 
     assert docs.linked(known, '') == text
 
 
-def test_nothing_leads_to_the_documents_of_another_integration() -> None:
-    for name in ('README.md', f'{INTEGRATION.name}_description.md'):
-        assert 'xsoar.pan.dev' not in (INTEGRATION / name).read_text(encoding='utf-8')
+@pytest.mark.parametrize('name', ['README.md', f'{INTEGRATION.name}_description.md'])
+def test_nothing_leads_to_the_documents_of_another_integration(name: str) -> None:
+    assert 'xsoar.pan.dev' not in (INTEGRATION / name).read_text(encoding='utf-8')
 
 
 def test_a_changed_yml_changes_its_row_and_nothing_else() -> None:

@@ -84,10 +84,9 @@ def _draw_task(axes: Any, task: Any, place: dict[str, int]) -> None:
     color = _COLORS[task['type']]
     axes.add_patch(FancyBboxPatch(corner, _WIDTH - 12, _HEIGHT - 12, boxstyle=shape, facecolor=color, edgecolor=_LINE, zorder=2))
     name = textwrap.fill(task['task']['name'] or 'Start', 34)
-    what = task['task'].get('script', '').rpartition('|||')[2] or {'condition': 'condition', 'playbook': 'sub-playbook'}.get(
-        task['type'], ''
-    )
-    if task['type'] == 'condition' and 'conditions' not in task:
+    script = task['task'].get('script') or task['task'].get('scriptName', '')
+    what = script.rpartition('|||')[2] or {'condition': 'condition', 'playbook': 'sub-playbook'}.get(task['type'], '')
+    if task['type'] == 'condition' and 'conditions' not in task and not script:
         what = 'a person decides'
     middle = (place['x'] + _WIDTH / 2, place['y'] + _HEIGHT / 2)
     axes.text(*middle, '\n'.join(filter(None, (name, what))), ha='center', va='center', fontsize=10, color=_TEXT, zorder=3)

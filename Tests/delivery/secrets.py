@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from delivery.commands import ROOT, DeliveryError, ask_the_sdk, files_of
+from delivery.commands import ROOT, DeliveryError, call_in_sdk_process, files_of
 
 _URL = re.compile(r'https?://([^\s/:\'"]*)')
 _ADDRESS = re.compile(r'https?://|\w@\w|^[\da-fA-F]*[:.][\da-fA-F:.]+$')
@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 def main(folder: Path = ROOT) -> int:
     """Print what may be a secret, and return the exit status."""
     try:
-        found = [Finding(*fields) for fields in ask_the_sdk('delivery.secrets', folder)]
+        found = [Finding(*fields) for fields in call_in_sdk_process('delivery.secrets', 'find_secrets', folder)]
     except DeliveryError as error:
         print(f'secrets: {error}', file=sys.stderr)
         return 1
@@ -55,7 +55,7 @@ def main(folder: Path = ROOT) -> int:
     return 0
 
 
-def answer() -> Iterable[tuple[str, int, str]]:
+def find_secrets() -> Iterable[tuple[str, int, str]]:
     """Return file, line and text of what the SDK finds in the packs of the working folder."""
     from demisto_sdk.commands.secrets.secrets import SecretsValidator
 

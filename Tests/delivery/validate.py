@@ -22,8 +22,8 @@ def main(arguments: list[str], folder: Path = ROOT) -> int:
         with comparison(released, folder) as repository:
             against = ['-g', '--prev-ver', RELEASED]
             if not released.startswith('v'):
-                # Nobody has the pack yet: no release notes, and no marketplace that must be asked for a new module.
-                against += ['--ignore', 'RN116', '--ignore', 'BC117']
+                # Nobody has the pack yet: no release notes, no older server that has it, no marketplace to ask for a module.
+                against += ['--ignore', 'RN116', '--ignore', 'BC106', '--ignore', 'BC117']
             holds.append(_holds(f'the changes since {released}', against, repository))
     except DeliveryError as error:
         print(f'validate: {error}', file=sys.stderr)

@@ -13,26 +13,26 @@ SELECTED, LEFT_OUT = checks.settings()
 
 
 @pytest.fixture(scope='module')
-def of_the_sdk() -> 'dict[str, checks.Check]':
-    return {check.code: check for check in checks.of_the_sdk()}
+def sdk_checks() -> 'dict[str, checks.Check]':
+    return {check.code: check for check in checks.sdk_checks()}
 
 
-def test_a_selected_check_is_given_something_unless_its_kind_of_content_is_not_here(of_the_sdk) -> None:
+def test_a_selected_check_is_given_something_unless_its_kind_of_content_is_not_here(sdk_checks) -> None:
     for section, codes in SELECTED.items():
-        for check in [of_the_sdk[code] for code in codes]:
+        for check in [sdk_checks[code] for code in codes]:
             assert check.section == section or not check.is_kind_here, check
 
 
-def test_what_could_be_checked_is_checked_or_left_out_for_a_reason(of_the_sdk) -> None:
+def test_what_could_be_checked_is_checked_or_left_out_for_a_reason(sdk_checks) -> None:
     everything = {code for codes in SELECTED.values() for code in codes}
-    assert {code for code, check in of_the_sdk.items() if check.section} - everything == set(LEFT_OUT)
+    assert {code for code, check in sdk_checks.items() if check.section} - everything == set(LEFT_OUT)
     assert not everything & set(LEFT_OUT)
 
 
-def test_every_kind_of_change_gives_backward_compatibility_something(of_the_sdk) -> None:
-    assert of_the_sdk['BC104'].in_changes == {'changed': 1, 'added': 0, 'moved': 1}
-    assert of_the_sdk['BA114'].in_changes['moved'] > of_the_sdk['BA114'].in_changes['changed'] == 0
-    assert of_the_sdk['BA108'].in_changes['added'] > of_the_sdk['BA108'].in_changes['changed'] == 0
+def test_every_kind_of_change_gives_backward_compatibility_something(sdk_checks) -> None:
+    assert sdk_checks['BC104'].in_changes == {'changed': 1, 'added': 0, 'moved': 1}
+    assert sdk_checks['BA114'].in_changes['moved'] > sdk_checks['BA114'].in_changes['changed'] == 0
+    assert sdk_checks['BA108'].in_changes['added'] > sdk_checks['BA108'].in_changes['changed'] == 0
 
 
 def test_a_renamed_command_fails_although_it_is_consistent(repository: Path, capsys) -> None:

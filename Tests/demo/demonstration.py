@@ -1,4 +1,4 @@
-"""Uploads the pack, signs in with every authentication method up to ``!msgraph-mail-auth-test``, and tours a mailbox."""
+"""Upload the pack, sign in with every authentication method up to ``!msgraph-mail-auth-test``, and tour a mailbox."""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""Uploads an example integration to the XSOAR server of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox."""
+"""Upload an example integration to the XSOAR server of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Runs the local Microsoft cloud and the local XSOAR server, with the pack on it, until Ctrl-C."""
+"""Run the local Microsoft cloud and the local XSOAR server, with the pack on it, until Ctrl-C."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Checks one authentication method, from a new instance to the answer of ``!msgraph-mail-auth-test``."""
+"""Check one authentication method, from a new instance to the answer of ``!msgraph-mail-auth-test``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MethodResult:
 
 
 class MethodCheck:
-    """Signs in with one method: as an administrator and, where the method needs one, as a user in a browser."""
+    """A sign-in with one method: as an administrator and, where the method needs one, as a user in a browser."""
 
     def __init__(self, method: AuthenticationMethod, cloud: MicrosoftCloud, administrator: Administrator) -> None:
         self._method = method

@@ -1,4 +1,4 @@
-"""Starts the programs of this package, and ends them."""
+"""Start the programs of this package, and end them."""
 
 import importlib
 import signal

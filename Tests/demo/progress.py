@@ -1,4 +1,4 @@
-"""Says what goes on, one line for each step, on a terminal and in a log alike."""
+"""Report progress, one line for each step, on a terminal and in a log alike."""
 
 import sys
 import time

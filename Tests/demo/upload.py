@@ -1,4 +1,4 @@
-"""Builds the pack and uploads it to a local server, with the real demisto-sdk."""
+"""Build the pack and upload it to a local server, with the real demisto-sdk."""
 
 from __future__ import annotations
 

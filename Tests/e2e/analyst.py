@@ -12,7 +12,7 @@ BOB = 'bob@contoso.example'
 
 
 class Analyst:
-    """Runs commands of one instance, with a client secret, in the mailbox of Ada.
+    """An analyst who runs commands of one instance, with a client secret, in the mailbox of Ada.
 
     Attributes:
         cloud, mailbox: what the commands act on.

@@ -12,7 +12,7 @@ from e2e.war_room import WarRoom
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.servers import Sandbox
 from sandbox.tests.shared import made_once
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 
 
 @pytest.fixture(scope='package')
@@ -29,7 +29,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
         uploaded = made_once(tmp_path_factory, 'uploaded', upload)
         if not server.packs():
-            Desk(server).upload(uploaded / 'pack.zip')
+            XsoarTestClient(server).upload(uploaded / 'pack.zip')
         yield sandbox
 
 

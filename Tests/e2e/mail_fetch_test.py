@@ -31,7 +31,7 @@ def mailbox(empty_mailbox: Mailbox) -> Mailbox:
 
 @pytest.fixture
 def fetch(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> Fetch:
-    """Fetches with these parameters. The first call of a test adds the instance."""
+    """Return a function that fetches with these parameters. The first call of a test adds the instance."""
     names: list[str] = []
 
     def run(**parameters: Any) -> FetchReport:

@@ -11,7 +11,7 @@ from demo.method_check import MethodCheck
 from e2e.war_room import WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
-from sandbox.tests.xsoar.desk import eventually
+from sandbox.tests.machine import wait_until
 
 
 def sign_in(method: AuthenticationMethod, cloud: MicrosoftCloud, administrator: Administrator) -> dict[str, Any]:
@@ -77,5 +77,5 @@ def test_device_code_waits_until_it_was_entered(cloud: MicrosoftCloud, administr
     before = len(war_room.entries())
     assert 'Waiting' in administrator.run('!msgraph-mail-auth-complete', 'Waiting')
     Browser(cloud, 'ada@contoso.example').enter_device_code(address, code)
-    eventually(lambda: 'sign-in is complete' in texts(war_room.entries()[before:]))
+    wait_until(lambda: 'sign-in is complete' in texts(war_room.entries()[before:]))
     assert 'ada@contoso.example' in administrator.run('!msgraph-mail-auth-test', 'Waiting')

@@ -13,8 +13,8 @@ from demo.administrator import Administrator, CommandFailed
 from e2e.war_room import ERROR, WarRoom
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.servers import Sandbox
-from sandbox.tests.machine import limit, slowness
-from sandbox.tests.xsoar.desk import eventually, processes_in
+from sandbox.tests.machine import limit, wait_until
+from sandbox.tests.xsoar.xsoar_client import processes_in
 
 LIST = '!msgraph-mail-list-emails page_size=1'
 
@@ -63,11 +63,11 @@ def test_a_killed_command_is_an_error_and_the_server_continues(
 ) -> None:
     administrator.add_instance('Killed', authentication_methods.client_secret(cloud))
     administrator.run(LIST, 'Killed')
-    cloud.faults.add(service='graph', delay=2 * slowness())
+    cloud.faults.add(service='graph', delay=limit(2))
     entries: list[dict[str, Any]] = []
     command = threading.Thread(target=lambda: entries.extend(war_room.run(LIST, 'Killed')))
     command.start()
-    [process] = eventually(lambda: processes_in(sandbox.server.data_folder))
+    [process] = wait_until(lambda: processes_in(sandbox.server.data_folder))
     os.kill(int(process), signal.SIGKILL)
     command.join(timeout=limit(30))
     assert [entry['type'] for entry in entries] == [ERROR]

@@ -1,14 +1,16 @@
 """The playbooks of the pack, in incidents of fetched emails, up to what the mailbox and the war room hold."""
 
+from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from authentication_methods import ADA, client_secret
 from demo.administrator import INTEGRATION, Administrator
 from e2e.analyst import BOB
-from e2e.playbooks import PLAYBOOKS, Run, TaskFailed, run_playbook
-from e2e.war_room import WarRoom
+from e2e.playbooks import PLAYBOOKS, Context, Run, run_playbook
+from e2e.war_room import WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -39,26 +41,38 @@ class Case:
         fetched = sandbox.server.fetch_now(self.instance)
         self.incident: dict[str, Any] = next(one for one in fetched.incidents if one['name'] == 'Invoice')
         self.war_room = WarRoom(sandbox.server, self.incident['id'])
+        self._playground = WarRoom(sandbox.server)
         self._administrator = administrator
-        self._of_the_fetch = [file['EntryID'] for file in self._file_entries()]
+        self._context = Context(self.war_room)
+        self._of_the_fetch = self._file_ids()
 
-    def run(self, playbook: str, *, incident: 'dict[str, Any] | None' = None, approval: str = '', **inputs: str) -> Run:
+    def run(
+        self,
+        playbook: str,
+        *,
+        incident: 'dict[str, Any] | None' = None,
+        approval: str = '',
+        brands: Collection[str] = (INTEGRATION,),
+        **inputs: str,
+    ) -> Run:
         return run_playbook(
             playbook,
-            self.war_room,
+            self._context,
+            self._playground,
             self.instance,
             inputs,
             self.incident if incident is None else incident,
+            brands,
             Delete_the_email=approval,
         )
 
     def files(self) -> list[bytes]:
         """Return the files that playbooks put into the incident: not those of the fetch."""
-        new = [file['EntryID'] for file in self._file_entries() if file['EntryID'] not in self._of_the_fetch]
+        new = [entry_id for entry_id in self._file_ids() if entry_id not in self._of_the_fetch]
         return [self._administrator.download_file(entry_id) for entry_id in new]
 
-    def _file_entries(self) -> list[dict[str, Any]]:
-        found = self.war_room.context().get('File') or []
+    def _file_ids(self) -> list[str]:
+        found = self._context.look_up('File.EntryID')
         return found if isinstance(found, list) else [found]
 
     def folder(self) -> str:
@@ -77,6 +91,30 @@ def case_of_bob(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administ
     return Case(sandbox, administrator, BOB)
 
 
+def immutable_id(message: Message) -> str:
+    return message.immutable_id
+
+
+def plain_id(message: Message) -> str:
+    """Return the ID that changes with the folder, as incidents of the marketplace integration have it."""
+    return message.message_id
+
+
+def web_address(message: Message) -> str:
+    return f'https://outlook.office365.com/owa/?ItemID={quote(message.message_id)}&exvsurl=1&viewmodel=ReadMessageItem'
+
+
+def message_id_header(message: Message) -> str:
+    return message.internet_message_id
+
+
+def bare_message_id_header(message: Message) -> str:
+    return message.internet_message_id.strip('<>')
+
+
+NAMES_OF_AN_EMAIL = (immutable_id, plain_id, web_address, message_id_header, bare_message_id_header)
+
+
 def test_the_original_email_of_an_incident_is_byte_for_byte_that_of_the_mailbox(case: Case) -> None:
     run = case.run(GET)
     assert case.files() == [mime.build(case.message), INVOICE]
@@ -90,16 +128,8 @@ def test_the_original_email_of_an_incident_is_byte_for_byte_that_of_the_mailbox(
     assert run.asked == []
 
 
-@pytest.mark.parametrize(
-    'name',
-    [
-        lambda message: message.internet_message_id,
-        lambda message: message.internet_message_id.strip('<>'),
-        lambda message: message.immutable_id,
-    ],
-    ids=['message-id', 'message-id-bare', 'id'],
-)
-def test_an_email_is_named_in_any_form_and_attachments_can_be_left_out(case: Case, name: Any) -> None:
+@pytest.mark.parametrize('name', NAMES_OF_AN_EMAIL)
+def test_an_email_is_named_in_any_form_and_attachments_can_be_left_out(case: Case, name: Callable[[Message], str]) -> None:
     case.run(GET, incident={}, MessageID=name(case.message), GetAttachments='False')
     assert case.files() == [mime.build(case.message)]
 
@@ -117,17 +147,32 @@ def test_without_an_email_there_is_nothing_to_do(case: Case) -> None:
     assert case.files() == []
 
 
-def test_an_email_that_is_gone_stops_the_playbook_with_the_reason(case: Case) -> None:
-    with pytest.raises(TaskFailed, match=r'No email has the Message-ID <gone@fabrikam\.example>'):
-        case.run(GET, MessageID='<gone@fabrikam.example>')
+def test_without_the_integration_there_is_nothing_to_do(case: Case) -> None:
+    assert case.run(GET, brands=()).tasks[-2:] == ['Is the integration enabled?', 'Done']
+    run = case.run(DELETE, brands=())
+    assert run.tasks[-3:] == ['Was the email found?', 'Not deleted', 'Done']
+    assert run.asked == []
+    assert case.folder() == 'inbox'
 
 
-@pytest.mark.parametrize('name', ['id', 'message-id', 'message-id-bare'])
-def test_an_approved_email_is_deleted_and_can_be_put_back_as_the_note_says(case: Case, name: str) -> None:
-    header = case.message.internet_message_id
-    given = {'id': {}, 'message-id': {'MessageID': header}, 'message-id-bare': {'MessageID': header.strip('<>')}}[name]
+def test_an_email_that_is_gone_ends_the_playbook_and_the_war_room_says_why(case: Case) -> None:
+    gone = '<gone@fabrikam.example>'
+    assert case.run(GET, MessageID=gone).tasks[-3:] == ['Find the email', 'Not found', 'Done']
+    assert f'No email has the Message-ID {gone}' in texts(case.war_room.entries())
+
+
+def test_nobody_is_asked_about_an_email_that_is_gone(case: Case) -> None:
+    case.run(DELETE, approval='No')  # the email of an earlier run is not the email of this one
+    run = case.run(DELETE, approval='Yes', MessageID='<gone@fabrikam.example>')
+    assert run.tasks[-4:] == ['Done', 'Was the email found?', 'Not deleted', 'Done']
+    assert run.asked == []
+    assert case.folder() == 'inbox'
+
+
+@pytest.mark.parametrize('name', NAMES_OF_AN_EMAIL)
+def test_an_approved_email_is_deleted_and_can_be_put_back_as_the_note_says(case: Case, name: Callable[[Message], str]) -> None:
     case.war_room.run('!msgraph-mail-list-emails', case.instance)  # other emails are in the context
-    run = case.run(DELETE, approval='Yes', Approver='soc-lead', **given)
+    run = case.run(DELETE, approval='Yes', Approver='soc-lead', MessageID=name(case.message))
     assert run.asked == [('Delete the email?', 'soc-lead')]
     assert case.folder() == 'deleteditems'
     assert mime.build(case.message) in case.files()
@@ -150,7 +195,7 @@ def test_an_email_is_deleted_permanently_only_if_that_was_wanted(case: Case) -> 
     run = case.run(DELETE, approval='Yes', Permanent='True')
     assert case.folder() == 'nowhere'
     assert run.notes == [
-        'The email was deleted permanently and cannot be put back. The EML file in this war room is a copy of it.'
+        'The email was deleted permanently and cannot be restored. The EML file in this War Room is a copy of it.'
     ]
     assert case.war_room.context()['MSGraphMail']['DeletedEmails']['Permanent'] is True
 

@@ -6,7 +6,7 @@ from e2e.analyst import INSTANCE, Analyst
 from e2e.war_room import WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.servers import Sandbox
-from sandbox.tests.xsoar.desk import eventually
+from sandbox.tests.machine import wait_until
 
 LATER = {'Retry-After': '31'}
 
@@ -19,7 +19,7 @@ def test_a_throttled_list_arrives_later(analyst: Analyst, cloud: MicrosoftCloud,
     throttle(cloud, '/messages$')
     before = len(war_room.entries())
     assert 'The command runs again in 32 seconds' in analyst.run('msgraph-mail-list-emails', page_size=3)
-    eventually(lambda: 'Emails (3, more on the next page)' in texts(war_room.entries()[before:]))
+    wait_until(lambda: 'Emails (3, more on the next page)' in texts(war_room.entries()[before:]))
     assert [email['Subject'] for email in war_room.context()['MSGraphMail'][:3]] == ['Report 1', 'Report 2', 'Report 3']
     assert 'ran_once_flag' not in json.dumps(war_room.context())
 
@@ -34,7 +34,7 @@ def test_each_of_several_emails_is_copied_once(analyst: Analyst, cloud: Microsof
     )
     assert 'Emails copied (21 of 21)' in shown
     assert '2 of the emails follow in 32 seconds' in shown
-    eventually(lambda: 'Emails copied (2 of 2)' in texts(war_room.entries()[before:]))
+    wait_until(lambda: 'Emails copied (2 of 2)' in texts(war_room.entries()[before:]))
     assert sorted(copy.subject for copy in analyst.messages('archive')) == sorted(message.subject for message in mails)
     copied = {one['SourceID'] for one in war_room.context()['MSGraphMail']['CopiedEmails']}
     assert copied == {message.immutable_id for message in mails}
@@ -44,6 +44,6 @@ def test_calls_are_counted_by_their_outcome(analyst: Analyst, cloud: MicrosoftCl
     throttle(cloud, '/mailFolders$')
     before = len(war_room.entries())
     analyst.run('msgraph-mail-list-folders')
-    eventually(lambda: 'Folders (' in texts(war_room.entries()[before:]))
+    wait_until(lambda: 'Folders (' in texts(war_room.entries()[before:]))
     analyst.error('msgraph-mail-get-email', message_id='nonsense')
     assert sandbox.server.metrics(INSTANCE) == {'QuotaError': 1, 'Successful': 1, 'GeneralError': 1}

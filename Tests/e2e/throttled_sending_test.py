@@ -9,7 +9,7 @@ from e2e.analyst import Analyst
 from e2e.war_room import WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.model import FileAttachment
-from sandbox.tests.xsoar.desk import eventually
+from sandbox.tests.machine import wait_until
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 
@@ -28,7 +28,7 @@ def test_a_throttled_mail_is_sent_once_by_a_later_run(
         cloud.faults.add(service='graph', path=path, method='POST', status=429, headers={'Retry-After': '31'})
     before = len(war_room.entries())
     assert 'Sending resumes in 32 seconds' in administrator.run(f'!send-mail to={BOB} subject="Once"', 'Throttled')
-    eventually(lambda: 'Email sent' in texts(war_room.entries()[before:]))
+    wait_until(lambda: 'Email sent' in texts(war_room.entries()[before:]))
     assert subjects(cloud, BOB).count('Once') == 1
     assert (subjects(cloud, ADA, 'sentitems'), subjects(cloud, ADA, 'drafts')) == (['Once'], [])
     assert 'resume_draft_id' not in json.dumps(administrator.context('MicrosoftGraph'))
@@ -44,7 +44,7 @@ def test_an_upload_over_the_limit_of_five_minutes_continues_later(cloud: Microso
     [draft] = analyst.messages('drafts')
     assert [one.name for one in draft.attachments] == ['1.bin']
     cloud.clock.advance(40)
-    eventually(lambda: subjects(cloud, BOB).count('Large'))
+    wait_until(lambda: subjects(cloud, BOB).count('Large'))
     [sent] = analyst.messages('sentitems')
     assert {one.name: one.content.read() for one in sent.attachments if isinstance(one, FileAttachment)} == files
     assert (len(sent.attachments), subjects(cloud, ADA, 'drafts'), subjects(cloud, BOB).count('Large')) == (2, [], 1)

@@ -1,4 +1,4 @@
-"""Runs every probe in a tenant and prints, for each row of COVERAGE.md, what the sandbox and what the tenant does."""
+"""Run every probe in a tenant and print, for each row of COVERAGE.md, what the sandbox and what the tenant does."""
 
 import sys
 

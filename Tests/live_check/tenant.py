@@ -25,7 +25,7 @@ class LiveCheckError(Exception):
 
 
 class Tenant:
-    """Sends requests to Entra ID and, with a token of the application, to Microsoft Graph.
+    """A tenant: requests to Entra ID and, with a token of the application, to Microsoft Graph.
 
     Args:
         environment: the variables LIVE_CHECK_TENANT, _CLIENT_ID, _CLIENT_SECRET and _MAILBOX; _LOGIN and _GRAPH are the addresses

@@ -10,17 +10,23 @@ OUTCOMES = ('handled', 'rejected cleanly', 'fell short')
 DEADLINES = {'Commands': 240, 'Fetch': 180, 'Sign-in': 240}
 _TEMPLATE = """# Reliability
 
-How the integration behaves when services fail. `make report` writes this page from a run; no figure is typed in.
+How the integration behaves when services fail. `make report` runs the tests and writes this page; no figure is entered by hand.
 
-Every request of every command, and of every authentication method, is crossed with every fault: statuses with and without
-bodies, redirects, odd JSON, echoed secrets, broken, slow, silent and endless connections, compressed bombs, faults of TLS, killed
-processes, and each field of each response replaced by values of other types, and by a text with Markdown, HTML and characters
-that cannot be seen. Each row is judged by what users see. It falls short if a secret is shown, a request goes to another host,
-the command takes longer than the platform allows, an error is a raw one of Python or does not name its cause, a text of others
-becomes an image or a link, a command that reads gives up after one fault, something is done twice, success is reported without
-its effect or its content, or failure although it was done.
-[The rules](../Tests/conformance/faults/table.py) know nothing of the product, and
-[tests](../Tests/conformance/faults/rules_test.py) break the product to see that they notice.
+Every request of every command and every authentication method is run against every fault: statuses with and without bodies,
+redirects, odd JSON, echoed secrets, broken, slow, silent and endless connections, compressed bombs, TLS faults and killed
+processes. In addition, each field of each response is replaced by values of other types, and by a text with Markdown, HTML and
+invisible characters. Each row is judged by what users see. It falls short if
+
+- a secret is shown, or a request goes to another host;
+- the command takes longer than the platform allows;
+- an error is a raw Python error, or does not name its cause;
+- a text from outside becomes an image or a link;
+- a command that only reads gives up after one fault;
+- something is done twice;
+- success is reported without its effect or its content, or failure although the effect is there.
+
+[The rules](../Tests/conformance/faults/table.py) do not depend on the integration, and
+[tests](../Tests/conformance/faults/rules_test.py) break the integration to verify that the rules notice.
 
 ## Rows
 
@@ -30,8 +36,8 @@ its effect or its content, or failure although it was done.
 
 ## Slowest commands
 
-In virtual time: waits are not waited for, and a slow service is many times as fast. A command has 240 seconds and a fetch 180, in
-which it also removes a draft that could not be sent. The platform ends both after 300 seconds.
+Times are virtual: the run skips waits, and speeds up slow services. A command has 240 seconds and a fetch 180, including the
+removal of a draft that could not be sent. The platform ends both after 300 seconds.
 
 {slowest}
 
@@ -41,7 +47,7 @@ which it also removes a draft that could not be sent. The platform ends both aft
 
 ## Memory
 
-How much more a command needs than its process does before it, if a response is huge. A response may have 64 MB, decompressed.
+The memory that a command needs in addition to its process if a response is huge. A response may have 64 MB after decompression.
 
 {memory}
 

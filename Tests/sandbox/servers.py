@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.faults import SERVICES
-from sandbox.microsoft.keeping import load, save
+from sandbox.microsoft.state_file import load, save
 from sandbox.portal import Portal
 from sandbox.xsoar import Refusal, XsoarServer
 from sandbox.xsoar.data_folder import claim

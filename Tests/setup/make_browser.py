@@ -1,4 +1,4 @@
-"""Installs what the browser tests need, or leaves it alone: chromium, Playwright's Python package, axe-core.
+"""Install what the browser tests need, unless it is there: chromium, Playwright's Python package, axe-core.
 
     python Tests/setup/make_browser.py
 

@@ -1,4 +1,4 @@
-"""Prints the milliseconds that signing an assertion takes: the first time, with the imports that it needs, and later ones."""
+"""Print the milliseconds that signing an assertion takes: the first time, with the imports that it needs, and later ones."""
 
 import json
 import sys

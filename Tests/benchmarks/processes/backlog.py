@@ -1,4 +1,4 @@
-"""Fetches again and again, and prints by how many bytes the peak of its memory is above what the process had before.
+"""Fetch again and again, and print by how many bytes the peak of its memory is above what the process had before.
 
 Prints besides how long the longest last run was, in bytes of JSON, and how many incidents came; their IDs go to a file.
 """

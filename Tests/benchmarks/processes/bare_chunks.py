@@ -1,4 +1,4 @@
-"""Sends a file in an upload session, or saves one, with the requests that it takes and nothing else, and prints the seconds."""
+"""Send a file in an upload session, or save one, with the requests that it takes and nothing else, and print the seconds."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Prints the milliseconds that a client secret takes to become a token: by a bare request, and by clients with nothing kept."""
+"""Print the milliseconds that a client secret takes to become a token: by a bare request, and by clients with nothing kept."""
 
 import json
 import sys

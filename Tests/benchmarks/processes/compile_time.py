@@ -1,4 +1,4 @@
-"""Prints the milliseconds of processor time that Python needs to compile each of the scripts that it is given."""
+"""Print the milliseconds of processor time that Python needs to compile each of the scripts that it is given."""
 
 import json
 import sys

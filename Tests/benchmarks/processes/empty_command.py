@@ -1,4 +1,4 @@
-"""Runs a command of an integration that does nothing, and prints nothing of interest."""
+"""Run a command of an integration that does nothing."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Prints the milliseconds of processor time that imports take: first what every integration has, then the shared scripts."""
+"""Print the milliseconds of processor time that imports take: first what every integration has, then the shared scripts."""
 
 import time
 
@@ -13,6 +13,7 @@ from MicrosoftGraphMailClientApiModule import *  # noqa: E402
 from MicrosoftGraphMailCommandsApiModule import *  # noqa: E402
 from MicrosoftGraphMailFetchApiModule import *  # noqa: E402
 from MicrosoftGraphMailFilterApiModule import *  # noqa: E402
+from MicrosoftGraphMailSearchApiModule import *  # noqa: E402
 from MicrosoftGraphMailSendApiModule import *  # noqa: E402
 from MicrosoftInstanceApiModule import *  # noqa: E402
 from MicrosoftMailMimeApiModule import *  # noqa: E402

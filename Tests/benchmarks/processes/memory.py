@@ -1,4 +1,4 @@
-"""Runs one command and prints its seconds, and by how many bytes its peak memory is above what the process had before it."""
+"""Run one command and print its seconds, and by how many bytes its peak memory is above what the process had before it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Fetches mails with python-o365, and prints the seconds: lists, downloads and saves attachments, marks as read."""
+"""Fetch mails with python-o365, and print the seconds: list, download and save attachments, mark as read."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Runs ``msgraph-mail-list-emails`` and prints the integration context after it, and which modules for signing it loaded."""
+"""Run ``msgraph-mail-list-emails`` and print the integration context after it, and which modules for signing it loaded."""
 
 import json
 import sys

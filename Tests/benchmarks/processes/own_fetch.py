@@ -1,4 +1,4 @@
-"""Fetches mails by the integration in two runs, of which the second marks as read what the first brought. Prints the seconds."""
+"""Fetch mails by the integration in two runs, of which the second marks as read what the first brought. Print the seconds."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Fetches mails with one request after another, and prints the seconds: folder, list, each mail's attachments, each attached
+"""Fetch mails with one request after another, and print the seconds: folder, list, each mail's attachments, each attached
 mail, each mark as read.
 """
 

@@ -132,7 +132,7 @@ def test_names_of_tenant_and_application_are_shown_in_logs_and_keys_are_not(
     identity = instance.client(managed_identities_client_id='1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d')
     log.add_replace_strs(' Contoso.example', client.auth_id, 'the-key', identity.managed_identities_client_id)
     text = f'bob@contoso.example {client.auth_id} {identity.managed_identities_client_id}'
-    assert [each.credential.kind for each in (client, identity)] == ['client-secret', 'managed-identity']
+    assert [each.credential.method_name for each in (client, identity)] == ['client-secret', 'managed-identity']
     assert log.encode(f'{text} the-key') == f'{text} <XX_REPLACED>'
 
 
@@ -582,7 +582,7 @@ def test_a_reset_deletes_all_tokens_and_nothing_else(instance: Instance) -> None
 def test_a_reset_that_cannot_be_written_is_an_error(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MicrosoftApiModule, 'integration_context_storage', lambda: BusyStorage(float('inf')))
     monkeypatch.setattr(MicrosoftApiModule, 'SystemClock', lambda: instance.clock)
-    message = r'^The integration context is busy, so that the tokens were not deleted\. Run the command again\.$'
+    message = r'^The tokens were not deleted, because the integration context is busy\. Run the command again\.$'
     with pytest.raises(DemistoException, match=message):
         reset_auth()
 

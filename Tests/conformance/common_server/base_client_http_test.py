@@ -169,7 +169,7 @@ def test_the_timeout_is_a_minute_unless_said_otherwise() -> None:
 
 
 # region Metrics
-def test_the_calls_are_counted_and_reported_when_the_client_dies(results: list[Any]) -> None:
+def test_metrics_are_reported_when_the_client_is_deleted(results: list[Any]) -> None:
     with ScriptedServer([(status, JSON, '{}') for status in (200, 200, 429, 429, 401, 500, 503)]) as service:
         client = BaseClient(service.url)
         for status in (200, 200, 429, 429, 401, 500, 503):
@@ -233,7 +233,7 @@ def test_an_empty_answer_is_let_through_by_its_status() -> None:
         assert client._http_request('GET', 'x', return_empty_response=True, empty_valid_codes=[200]).status_code == 200
 
 
-def test_an_error_handler_has_the_say_over_an_error() -> None:
+def test_an_error_handler_replaces_the_default_error() -> None:
     with ScriptedServer([(404, JSON, '{"e": 1}')]) as service:
         client = BaseClient(service.url)
         with pytest.raises(LookupError, match='404'):

@@ -41,7 +41,7 @@ def test_without_polling_there_is_one_round() -> None:
     assert poll({'query': 'x'}) is FINISHED
 
 
-def test_polling_can_be_the_only_way() -> None:
+def test_polling_without_an_argument_to_enable_it() -> None:
     always = polling_function('search', requires_polling_arg=False)(search)
     assert always({'query': 'x'}).to_context()['PollingCommand'] == 'search'
 

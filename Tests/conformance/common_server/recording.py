@@ -1,4 +1,4 @@
-"""Reads what the real CommonServerPython was recorded to answer, and plays the calls to the one that is on the path."""
+"""Read what the real CommonServerPython was recorded to answer, and play the calls to the one that is on the path."""
 
 import ast
 import json

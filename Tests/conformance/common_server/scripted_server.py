@@ -9,7 +9,7 @@ Answer = tuple[int, dict[str, str], str]
 
 
 class ScriptedServer:
-    """Serves while its ``with`` block runs.
+    """A server that runs as long as its ``with`` block.
 
     Args:
         answers: status, headers and body of each.
@@ -61,6 +61,6 @@ class ScriptedServer:
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
-                """Stays silent: the requests are in ``seen``."""
+                """Print nothing: the requests are in ``seen``."""
 
         return Handler

@@ -19,9 +19,9 @@ import MicrosoftGraphMailSendApiModule
 import MicrosoftInstanceApiModule
 import MicrosoftTokenRequestApiModule
 from authentication_methods import AUTHORIZATION_CODE, CLIENT_SECRET, CORTEX_APP, DEVICE_CODE, AuthenticationMethod
+from conformance.faults.fault_environment import GIVEN_FILES, FaultEnvironment, Result
 from conformance.faults.scenarios import BY_NAME, _signed_in
 from conformance.faults.table import forms, secrets_of
-from conformance.faults.world import GIVEN_FILES, Result, World
 from MicrosoftCoreApiModule import secret_forms
 from sandbox.microsoft import MicrosoftCloud
 
@@ -31,10 +31,10 @@ PROXY_PASSWORD = 'p%40ss/w+rd-of-the-proxy'
 
 
 @contextmanager
-def world_of(cloud: MicrosoftCloud, method: AuthenticationMethod, folder: Path) -> Iterator[World]:
-    world = World(cloud, method, folder, lambda _world: {})
-    _signed_in(world)
-    yield world
+def environment_of(cloud: MicrosoftCloud, method: AuthenticationMethod, folder: Path) -> Iterator[FaultEnvironment]:
+    environment = FaultEnvironment(cloud, method, folder, lambda _environment: {})
+    _signed_in(environment)
+    yield environment
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -46,20 +46,20 @@ def _count() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(
+def environment(
     request: pytest.FixtureRequest, cloud: MicrosoftCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+) -> Iterator[FaultEnvironment]:
     """An instance whose user, if it needs one, has signed in; in debug mode."""
     monkeypatch.setattr(CommonServerPython, 'is_debug_mode', lambda: True)
-    with world_of(cloud, getattr(request, 'param', CLIENT_SECRET), tmp_path) as made:
+    with environment_of(cloud, getattr(request, 'param', CLIENT_SECRET), tmp_path) as made:
         yield made
 
 
-def searched(world: World, result: Result) -> str:
+def searched(environment: FaultEnvironment, result: Result) -> str:
     """Return everything in which a secret must not be, except for the integration context."""
-    written = [file for file in world.folder.rglob('*') if file.is_file() and file.name not in GIVEN_FILES]
+    written = [file for file in environment.folder.rglob('*') if file.is_file() and file.name not in GIVEN_FILES]
     files = [file.read_bytes().decode('latin-1') for file in written]
-    return '\n'.join([result.shown, json.dumps(world.last_run), *files])
+    return '\n'.join([result.shown, json.dumps(environment.last_run), *files])
 
 
 def parts(secret: str) -> list[str]:
@@ -67,25 +67,32 @@ def parts(secret: str) -> list[str]:
     return [secret[start : start + 32] for start in range(0, max(1, len(secret) - 31), 32)]
 
 
-def shown_secrets(world: World, result: Result, more: tuple[str, ...] = ()) -> list[str]:
+def shown_secrets(environment: FaultEnvironment, result: Result, more: tuple[str, ...] = ()) -> list[str]:
     """Return the secrets that are shown, in any form; those of the parameters also if they are in the context."""
-    parameters = [str(value.get('password')) for value in world.params.values() if isinstance(value, dict)]
-    text, context = searched(world, result), json.dumps(world.context)
-    SEARCHES[0] += len(secrets_of(world)) + len(more)
+    parameters = [str(value.get('password')) for value in environment.params.values() if isinstance(value, dict)]
+    text, context = searched(environment, result), json.dumps(environment.context)
+    SEARCHES[0] += len(secrets_of(environment)) + len(more)
     found = [
-        one for one in (*secrets_of(world), *more) if any(part in text for form in (one, *forms(one)) for part in parts(form))
+        one
+        for one in (*secrets_of(environment), *more)
+        if any(part in text for form in (one, *forms(one)) for part in parts(form))
     ]
-    if world.method not in (CORTEX_APP,):
-        named = world.params.get('creds_auth_id', {}).get('password'), world.params.get('creds_refresh_token', {}).get('password')
+    if environment.method not in (CORTEX_APP,):
+        named = (
+            environment.params.get('creds_auth_id', {}).get('password'),
+            environment.params.get('creds_refresh_token', {}).get('password'),
+        )
         found += [one for one in parameters if len(one) > 7 and one not in named and one in context]
     return found
 
 
-def echo(world: World, service: str, secrets: list[str], form: Callable[[str], str] = str, status: int = 400) -> None:
+def echo(
+    environment: FaultEnvironment, service: str, secrets: list[str], form: Callable[[str], str] = str, status: int = 400
+) -> None:
     """Have a service answer with the secrets in its error."""
     text = ' '.join(map(form, secrets))
     body = {'error': {'code': 'BadRequest', 'message': text}} if service == 'graph' else {'error': 'x', 'error_description': text}
-    world.cloud.faults.add(service=service, status=status, body=body, times=None)
+    environment.cloud.faults.add(service=service, status=status, body=body, times=None)
 
 
 # region nothing shows
@@ -105,90 +112,92 @@ FORMS: dict[str, Callable[[str], str]] = {
     'form, status', [*((form, 400) for form in FORMS), *(('as it is', status) for status in (401, 403, 500))]
 )
 @pytest.mark.parametrize(
-    'world', [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP, DEVICE_CODE], indirect=True, ids=lambda one: one.name
+    'environment', [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP, DEVICE_CODE], indirect=True, ids=lambda one: one.name
 )
-def test_a_service_that_echoes_secrets_does_not_show_them(world: World, form: str, status: int) -> None:
-    world.run('msgraph-mail-list-emails', {})
-    for service in (world.method.token_service, 'graph'):
-        echo(world, service, secrets_of(world), FORMS[form], status)
+def test_a_service_that_echoes_secrets_does_not_show_them(environment: FaultEnvironment, form: str, status: int) -> None:
+    environment.run('msgraph-mail-list-emails', {})
+    for service in (environment.method.token_service, 'graph'):
+        echo(environment, service, secrets_of(environment), FORMS[form], status)
     for command, args in (
         ('msgraph-mail-auth-test', {}),
         ('msgraph-mail-list-emails', {'page_size': '1'}),
         ('fetch-incidents', {}),
     ):
-        result = world.run(command, args)
+        result = environment.run(command, args)
         assert result.error_texts
-        assert shown_secrets(world, result) == []
-    world.cloud.clock.advance(7200)
-    assert shown_secrets(world, world.run('msgraph-mail-auth-test', {})) == []
+        assert shown_secrets(environment, result) == []
+    environment.cloud.clock.advance(7200)
+    assert shown_secrets(environment, environment.run('msgraph-mail-auth-test', {})) == []
 
 
 @pytest.mark.parametrize(
     'fault', [{'reset': True}, {'status': 500}, {'garbage': True}, {'status': 302, 'headers': {'Location': '/x'}}]
 )
-def test_the_secret_of_an_upload_url_is_not_shown(world: World, fault: dict[str, Any]) -> None:
-    world.cloud.faults.add(service='graph', path='AttachmentSessions', method='PUT', times=None, **fault)
-    result = world.run('send-mail', BY_NAME['send-mail, upload'].args(world))
+def test_the_secret_of_an_upload_url_is_not_shown(environment: FaultEnvironment, fault: dict[str, Any]) -> None:
+    environment.cloud.faults.add(service='graph', path='AttachmentSessions', method='PUT', times=None, **fault)
+    result = environment.run('send-mail', BY_NAME['send-mail, upload'].args(environment))
     assert result.error_texts
-    assert shown_secrets(world, result, upload_tokens(world)) == []
+    assert shown_secrets(environment, result, upload_tokens(environment)) == []
 
 
 # endregion
 # region each mask is needed
 
 
-def upload_tokens(world: World) -> tuple[str, ...]:
+def upload_tokens(environment: FaultEnvironment) -> tuple[str, ...]:
     """Return the secrets in the upload URLs that the command was given."""
-    bodies = [one.body for one in world.exchanges if one.path.endswith('createUploadSession') and isinstance(one.body, dict)]
+    bodies = [
+        one.body for one in environment.exchanges if one.path.endswith('createUploadSession') and isinstance(one.body, dict)
+    ]
     tokens = tuple(str(one['uploadUrl']).partition('authtoken=')[2] for one in bodies if 'uploadUrl' in one)
     assert tokens
     return tokens
 
 
-def _parameters(world: World) -> tuple[Result, tuple[str, ...]]:
-    world.run('msgraph-mail-list-emails', {})  # the next command has a token, so that only the parameters tell the secret
-    echo(world, 'graph', [world.params['creds_enc_key']['password']])
-    return world.run('msgraph-mail-list-folders', {}), ()
+def _parameters(environment: FaultEnvironment) -> tuple[Result, tuple[str, ...]]:
+    environment.run('msgraph-mail-list-emails', {})  # the next command has a token, so that only the parameters tell the secret
+    echo(environment, 'graph', [environment.params['creds_enc_key']['password']])
+    return environment.run('msgraph-mail-list-folders', {}), ()
 
 
-def _token(world: World) -> tuple[Result, tuple[str, ...]]:
-    world.run('msgraph-mail-list-emails', {})
-    echo(world, 'graph', secrets_of(world))
-    return world.run('msgraph-mail-list-folders', {}), ()
+def _token(environment: FaultEnvironment) -> tuple[Result, tuple[str, ...]]:
+    environment.run('msgraph-mail-list-emails', {})
+    echo(environment, 'graph', secrets_of(environment))
+    return environment.run('msgraph-mail-list-folders', {}), ()
 
 
-def _base64(world: World) -> tuple[Result, tuple[str, ...]]:
-    world.run('msgraph-mail-list-emails', {})
-    echo(world, 'graph', secrets_of(world), FORMS['in base64'])
-    return world.run('msgraph-mail-list-folders', {}), ()
+def _base64(environment: FaultEnvironment) -> tuple[Result, tuple[str, ...]]:
+    environment.run('msgraph-mail-list-emails', {})
+    echo(environment, 'graph', secrets_of(environment), FORMS['in base64'])
+    return environment.run('msgraph-mail-list-folders', {}), ()
 
 
-def _upload(world: World) -> tuple[Result, tuple[str, ...]]:
-    return world.run('send-mail', BY_NAME['send-mail, upload'].args(world)), upload_tokens(world)
+def _upload(environment: FaultEnvironment) -> tuple[Result, tuple[str, ...]]:
+    return environment.run('send-mail', BY_NAME['send-mail, upload'].args(environment)), upload_tokens(environment)
 
 
-def _proxy(world: World) -> tuple[Result, tuple[str, ...]]:
-    world.params['proxy'] = True
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv('HTTPS_PROXY', f'http://user:{PROXY_PASSWORD}@127.0.0.1:1')
-        environment.setenv('NO_PROXY', 'localhost')
-        echo(world, 'graph', [PROXY_PASSWORD])
-        return world.run('msgraph-mail-list-folders', {}), (PROXY_PASSWORD,)
+def _proxy(environment: FaultEnvironment) -> tuple[Result, tuple[str, ...]]:
+    environment.params['proxy'] = True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('HTTPS_PROXY', f'http://user:{PROXY_PASSWORD}@127.0.0.1:1')
+        patch.setenv('NO_PROXY', 'localhost')
+        echo(environment, 'graph', [PROXY_PASSWORD])
+        return environment.run('msgraph-mail-list-folders', {}), (PROXY_PASSWORD,)
 
 
-def _traceback(world: World) -> tuple[Result, tuple[str, ...]]:
+def _traceback(environment: FaultEnvironment) -> tuple[Result, tuple[str, ...]]:
     """Let the product fail with an error that contains a secret."""
-    world.run('msgraph-mail-list-emails', {})
-    secret = world.params['creds_enc_key']['password']
+    environment.run('msgraph-mail-list-emails', {})
+    secret = environment.params['creds_enc_key']['password']
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr('MicrosoftGraphMailClientApiModule.Mailbox.list_folders', lambda *_args: {}[secret])
-        return world.run('msgraph-mail-list-folders', {}), ()
+        return environment.run('msgraph-mail-list-folders', {}), ()
 
 
 class Mask(NamedTuple):
     """A mask: what provokes that it is needed, and what is put in its place to remove it."""
 
-    provoke: Callable[[World], tuple[Result, tuple[str, ...]]]
+    provoke: Callable[[FaultEnvironment], tuple[Result, tuple[str, ...]]]
     place: Any
     name: str
     removed: Any
@@ -210,21 +219,21 @@ MASKS = {
 
 @pytest.mark.parametrize('is_removed', [False, True])
 @pytest.mark.parametrize('mask', MASKS)
-def test_a_mask_is_needed(world: World, monkeypatch: pytest.MonkeyPatch, mask: str, is_removed: bool) -> None:
+def test_a_mask_is_needed(environment: FaultEnvironment, monkeypatch: pytest.MonkeyPatch, mask: str, is_removed: bool) -> None:
     provoke, place, name, removed = MASKS[mask]
     if is_removed:
         monkeypatch.setattr(place, name, removed)
-    result, more = provoke(world)
-    assert bool(shown_secrets(world, result, more)) is is_removed
+    result, more = provoke(environment)
+    assert bool(shown_secrets(environment, result, more)) is is_removed
 
 
-def test_an_unexpected_error_shows_its_type_only(world: World) -> None:
-    result, _ = _traceback(world)
+def test_an_unexpected_error_shows_its_type_only(environment: FaultEnvironment) -> None:
+    result, _ = _traceback(environment)
     assert result.error_texts == [
         'An unexpected error occurred (KeyError). Run the command again with debug-mode=true, and report the error with the log.'
     ]
     assert 'Traceback' in result.shown
-    assert shown_secrets(world, result) == []
+    assert shown_secrets(environment, result) == []
 
 
 # endregion

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from authentication_methods import CLIENT_SECRET
+from conformance.faults.fault_environment import FaultEnvironment
 from conformance.faults.faults import instead_of, peers
 from conformance.faults.scenarios import BY_NAME
-from conformance.faults.world import World
 from sandbox.microsoft import MicrosoftCloud
 
 SAYS = {
@@ -21,8 +21,8 @@ SAYS = {
 
 
 @pytest.fixture
-def world(cloud: MicrosoftCloud, tmp_path: Path) -> World:
-    return World(cloud, CLIENT_SECRET, tmp_path, lambda _world: {})
+def environment(cloud: MicrosoftCloud, tmp_path: Path) -> FaultEnvironment:
+    return FaultEnvironment(cloud, CLIENT_SECRET, tmp_path, lambda _environment: {})
 
 
 @pytest.fixture
@@ -31,36 +31,36 @@ def ports(cloud: MicrosoftCloud) -> Iterator[dict[str, int]]:
         yield found
 
 
-def error_of(world: World, command: str = 'msgraph-mail-list-folders', **args: str) -> str:
-    [text] = world.run(command, args).error_texts
+def error_of(environment: FaultEnvironment, command: str = 'msgraph-mail-list-folders', **args: str) -> str:
+    [text] = environment.run(command, args).error_texts
     return text
 
 
 @pytest.mark.parametrize('peer', SAYS)
-def test_an_error_of_graph_names_its_host(world: World, ports: dict[str, int], peer: str) -> None:
-    port = world.cloud.ports['graph']
+def test_an_error_of_graph_names_its_host(environment: FaultEnvironment, ports: dict[str, int], peer: str) -> None:
+    port = environment.cloud.ports['graph']
     with instead_of(port, ports[peer]):
-        text = error_of(world)
+        text = error_of(environment)
     assert text.startswith(SAYS[peer].format(host=f'Microsoft Graph at localhost:{port}')), text
 
 
 @pytest.mark.parametrize('peer', SAYS)
-def test_an_error_of_the_sign_in_names_its_host(world: World, ports: dict[str, int], peer: str) -> None:
-    port = world.cloud.ports['entra']
+def test_an_error_of_the_sign_in_names_its_host(environment: FaultEnvironment, ports: dict[str, int], peer: str) -> None:
+    port = environment.cloud.ports['entra']
     with instead_of(port, ports[peer]):
-        text = error_of(world)
+        text = error_of(environment)
     assert text.startswith(SAYS[peer].format(host=f'localhost:{port}')), text
 
 
 @pytest.mark.parametrize('peer', SAYS)
 def test_an_error_of_an_upload_names_the_upload_host(
-    world: World, ports: dict[str, int], peer: str, monkeypatch: pytest.MonkeyPatch
+    environment: FaultEnvironment, ports: dict[str, int], peer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The upload URL leads to another host, as that of Outlook does."""
-    cloud, other = world.cloud, ports[peer] or 1
+    cloud, other = environment.cloud, ports[peer] or 1
     address = f'https://localhost:{other}/upload?authtoken=canary-of-the-upload'
     cloud.faults.add(service='graph', path='createUploadSession', times=None, replace=[['uploadUrl'], address])
-    text = error_of(world, 'send-mail', **BY_NAME['send-mail, upload'].args(world))
+    text = error_of(environment, 'send-mail', **BY_NAME['send-mail, upload'].args(environment))
     assert text.startswith(SAYS[peer].format(host=f'Microsoft Graph at localhost:{other}')), text
     assert 'canary' not in text
 
@@ -77,12 +77,12 @@ def test_an_error_of_an_upload_names_the_upload_host(
     ],
 )
 def test_a_wrong_proxy_is_named_and_its_password_is_not_shown(
-    world: World, monkeypatch: pytest.MonkeyPatch, proxy: str, says: str
+    environment: FaultEnvironment, monkeypatch: pytest.MonkeyPatch, proxy: str, says: str
 ) -> None:
     monkeypatch.setenv('HTTPS_PROXY', proxy)
     monkeypatch.setenv('NO_PROXY', '')
-    world.params['proxy'] = True
-    result = world.run('msgraph-mail-list-folders', {})
+    environment.params['proxy'] = True
+    result = environment.run('msgraph-mail-list-folders', {})
     [text] = result.error_texts
     assert says in text
     assert not [password for password in ('p%40ssword', 'p@ssword', 'pass-word') if password in result.shown]

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from conformance.faults.expressions import Expression, expressions, hostile_texts
+from MicrosoftHttpApiModule import json_or_none
 from sandbox.tests.machine import limit
 
 pytestmark = pytest.mark.slow
@@ -87,3 +89,12 @@ def test_an_expression_is_linear(expression: Expression) -> None:
 def test_expressions_that_were_slow_are_found_to_be_slow(slow: str) -> None:
     """Each was in the product: this shows that the hostile texts find its kind."""
     assert slowest(re.compile(slow))[0] > SECONDS
+
+
+@pytest.mark.parametrize('end', ['', '\\', '"', '\\"', ','])
+def test_json_with_a_text_without_an_end_is_rejected_in_linear_time(end: str) -> None:
+    response = requests.Response()
+    response._content = ('["' + '\\",' * 3_100_000 + end).encode()
+    started = time.process_time()
+    assert json_or_none(response) is None
+    assert time.process_time() - started < limit(5)

@@ -19,22 +19,11 @@ from hypothesis import strategies as st
 from CommonServerPython import DemistoException
 from conformance.unified.integration_yml import YML
 from MicrosoftApiModule import MicrosoftClient, azure_tag_formatter, get_azure_cloud, scope_of_first_resource
-from MicrosoftCoreApiModule import (
-    MicrosoftSignInError,
-    clean_pem,
-    clean_tenant,
-    float_or_none,
-    is_https,
-    is_same_host,
-    outside_text,
-    proxy_passwords,
-    read_json,
-    require_https,
-    retry_after_seconds,
-    secret_forms,
-)
+from MicrosoftCoreApiModule import MicrosoftSignInError, float_or_none, outside_text, proxy_passwords, secret_forms
 from MicrosoftCredentialsApiModule import (
     ClientSecretCredential,
+    clean_pem,
+    clean_tenant,
     encrypt_for_token_service,
     parse_authorization_response,
 )
@@ -42,6 +31,7 @@ from MicrosoftGraphClientApiModule import GraphError, odata_query
 from MicrosoftGraphMailClientApiModule import folder_names
 from MicrosoftGraphMailSendApiModule import extract_data_uris, internet_headers
 from MicrosoftGraphMailSendCommandsApiModule import mail_body
+from MicrosoftHttpApiModule import is_https, is_same_host, read_json, require_https, retry_after_seconds
 from MicrosoftInstanceApiModule import (
     InstanceSettings,
     bool_argument,
@@ -82,7 +72,7 @@ KEYS = [
 
 # region values
 
-ODD = st.sampled_from(
+MALFORMED_PROPERTIES = st.sampled_from(
     [
         '',
         ' ',
@@ -113,7 +103,7 @@ ODD = st.sampled_from(
         'eyJ.eyJ.',
     ]
 )
-TEXTS = ODD | st.text(st.characters(), max_size=60) | st.text('&=$\'",;:/\\@.-xX0 \n', max_size=60)
+TEXTS = MALFORMED_PROPERTIES | st.text(st.characters(), max_size=60) | st.text('&=$\'",;:/\\@.-xX0 \n', max_size=60)
 NUMBERS = st.integers() | st.floats() | st.sampled_from([1e308, -0.0, 2**63, 10**30])
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,

@@ -10,15 +10,16 @@ import pytest
 import requests
 
 import MicrosoftApiModule
-import MicrosoftCoreApiModule
 import MicrosoftGraphClientApiModule
 import MicrosoftGraphMailArgumentsApiModule
 import MicrosoftGraphMailClientApiModule
+import MicrosoftHttpApiModule
 import MicrosoftInstanceApiModule
 import MicrosoftTokenRequestApiModule
 from conformance.faults.scenarios import BY_NAME
 from conformance.faults.table import FELL_SHORT, Table, table
-from MicrosoftCoreApiModule import LimitedSession, RetryPolicy, SystemClock
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftHttpApiModule import LimitedSession, RetryPolicy
 from sandbox.microsoft import MicrosoftCloud
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,7 @@ def _wait_for_ever(patch: pytest.MonkeyPatch) -> None:
     _no_limit(patch)
     endless = RetryPolicy(dict.fromkeys((429, 503), 9), budget=1e9)
     patch.setattr(MicrosoftGraphMailClientApiModule.GraphMailClient, 'retry_policy', endless, raising=False)
-    patch.setattr('MicrosoftCoreApiModule.retry_after_seconds', lambda *_args: 90.0)
+    patch.setattr('MicrosoftHttpApiModule.retry_after_seconds', lambda *_args: 90.0)
     patch.setattr(RetryPolicy, 'delay', lambda _policy, attempt, _response, _now: 90.0 if attempt < 9 else None)
     patch.setattr('MicrosoftApiModule.API_RETRIES', endless)
     init = MicrosoftApiModule.MicrosoftClient.__init__
@@ -74,8 +75,8 @@ def _one_form(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, 'secret_forms', lambda secret: [secret])
 
 
-def _nameless(error: Exception, _host: str, advice: str) -> MicrosoftCoreApiModule.ConnectionProblem:
-    return MicrosoftCoreApiModule.connection_problem(error, 'The service', advice)
+def _nameless(error: Exception, _host: str, advice: str) -> MicrosoftHttpApiModule.ConnectionProblem:
+    return MicrosoftHttpApiModule.connection_problem(error, 'The service', advice)
 
 
 def _ignoring(*_args: Any, **_kwargs: Any) -> dict[str, Any]:
@@ -154,7 +155,7 @@ BREACHES: dict[str, dict[str, Breach]] = {
     },
     'what is shown': {
         'subjects are live Markdown': Breach(
-            _replace(MicrosoftGraphMailArgumentsApiModule, 'inert', lambda value, *_args: value),
+            _replace(MicrosoftGraphMailArgumentsApiModule, 'escape_markdown', lambda value, *_args: value),
             'msgraph-mail-list-emails',
             'field value.0.subject is hostile',
             'live Markdown',
@@ -172,7 +173,7 @@ BREACHES: dict[str, dict[str, Breach]] = {
             'given up after one fault',
         ),
         'faults of TLS are all the same': Breach(
-            _replace(MicrosoftCoreApiModule, '_CONNECTION_PROBLEMS', ()), 'msgraph-mail-list-folders', 'peer expired', 'a cause'
+            _replace(MicrosoftHttpApiModule, '_CONNECTION_PROBLEMS', ()), 'msgraph-mail-list-folders', 'peer expired', 'a cause'
         ),
         'the host is not named': Breach(
             _replace(MicrosoftGraphClientApiModule, 'connection_problem', _nameless),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from authentication_methods import ARC, BY_DEVICE_CODE, CLIENT_SECRET, CORTEX_APP, METHODS, AuthenticationMethod
-from conformance.faults.world import ADA, World
+from conformance.faults.fault_environment import ADA, FaultEnvironment
 from conformance.unified.integration_yml import IN_YML, enough_arguments
 from O365OutlookMailSingleUser import MAIL_COMMANDS, SENDING_COMMANDS
 from sandbox.microsoft.browser import Browser
@@ -31,31 +31,31 @@ class Scenario(NamedTuple):
     name: str
     command: str
     services: tuple[str, ...] = ('graph',)
-    args: Callable[[World], Args] = lambda _world: {}
-    prepare: Callable[[World], Any] = lambda _world: None
+    args: Callable[[FaultEnvironment], Args] = lambda _environment: {}
+    prepare: Callable[[FaultEnvironment], Any] = lambda _environment: None
     method: AuthenticationMethod = CLIENT_SECRET
-    params: Callable[[World], dict[str, Any]] = lambda _world: {}
+    params: Callable[[FaultEnvironment], dict[str, Any]] = lambda _environment: {}
 
 
 # region authentication
 
 
-def _signed_in(world: World) -> None:
+def _signed_in(environment: FaultEnvironment) -> None:
     """Have a user sign in if the method needs one; the access token has expired since."""
-    started = world.text('msgraph-mail-auth-start') if world.method.sign_in else ''
-    if world.method.sign_in:
-        world.args = _finish_in_browser(world, started)
-        world.text('msgraph-mail-auth-complete', **world.args)
-        world.cloud.clock.advance(TWO_HOURS)
+    started = environment.text('msgraph-mail-auth-start') if environment.method.sign_in else ''
+    if environment.method.sign_in:
+        environment.args = _finish_in_browser(environment, started)
+        environment.text('msgraph-mail-auth-complete', **environment.args)
+        environment.cloud.clock.advance(TWO_HOURS)
 
 
-def _started(world: World) -> None:
+def _started(environment: FaultEnvironment) -> None:
     """Have a user do in a browser what auth-start says."""
-    world.args = _finish_in_browser(world, world.text('msgraph-mail-auth-start'))
+    environment.args = _finish_in_browser(environment, environment.text('msgraph-mail-auth-start'))
 
 
-def _finish_in_browser(world: World, said: str) -> Args:
-    browser = Browser(world.cloud, ADA)
+def _finish_in_browser(environment: FaultEnvironment, said: str) -> Args:
+    browser = Browser(environment.cloud, ADA)
     login_url = re.search(r'\[login URL]\(([^)]+)\)', said)
     if login_url:
         return {'code': browser.sign_in(login_url[1])}
@@ -74,7 +74,7 @@ def _of_method(method: AuthenticationMethod) -> list[Scenario]:
                 f'{method.name}: complete',
                 'msgraph-mail-auth-complete',
                 (method.token_service,),
-                lambda world: world.args,
+                lambda environment: environment.args,
                 _started,
                 method,
             )
@@ -90,18 +90,18 @@ def _of_method(method: AuthenticationMethod) -> list[Scenario]:
 # region mail
 
 
-def _arguments(command: str) -> Callable[[World], Args]:
+def _arguments(command: str) -> Callable[[FaultEnvironment], Args]:
     """Return what gives a command the IDs of things that exist."""
 
-    def args(world: World) -> Args:
+    def args(environment: FaultEnvironment) -> Args:
         arguments = IN_YML[command].get('arguments') or ()
         named = {one['name'] for one in arguments if one.get('required') or not one['name'].startswith('attach_')}
-        known = world.ids()
+        known = environment.ids()
         ids = {name: value for name, value in known.items() if name in named}
         if {'draft_id', 'attachment_id'} <= named:
             ids['attachment_id'] = known['attachment_id of a draft']
         if command in ('msgraph-mail-respond-to-invitation', 'msgraph-mail-get-invitation-as-ics'):
-            ids['message_id'] = world.invitation()
+            ids['message_id'] = environment.invitation()
         if 'folder_id' in ids and command not in ('msgraph-mail-update-folder', 'msgraph-mail-delete-folder'):
             ids['folder_id'] = 'inbox'
         return {**enough_arguments(command), **ids, **_MORE.get(command, {})}
@@ -131,18 +131,18 @@ _MAIL = {**MAIL_COMMANDS, **SENDING_COMMANDS}
 def _variant(name: str, command: str, **args: str) -> Scenario:
     """Return another situation of a command: `args` are added, an empty one is removed."""
 
-    def all_args(world: World) -> Args:
-        return {name: value for name, value in {**_arguments(command)(world), **args}.items() if value}
+    def all_args(environment: FaultEnvironment) -> Args:
+        return {name: value for name, value in {**_arguments(command)(environment), **args}.items() if value}
 
     return Scenario(f'{command}, {name}', command, args=all_args)
 
 
-def _fetched_once(world: World) -> None:
-    world.fetch()
-    world.add_mail()
+def _fetched_once(environment: FaultEnvironment) -> None:
+    environment.fetch()
+    environment.add_mail()
 
 
-def _fetch_params(_world: World) -> dict[str, Any]:
+def _fetch_params(_environment: FaultEnvironment) -> dict[str, Any]:
     return {
         'isFetch': True,
         'first_fetch': '10 years',

@@ -15,12 +15,12 @@ from urllib.parse import quote_plus
 
 from markdown_it import MarkdownIt
 
-import MicrosoftCoreApiModule
+import MicrosoftHttpApiModule
 from authentication_methods import AUTHORIZATION_CODE, CORTEX_APP
 from conformance.common_server.scripted_server import ScriptedServer
+from conformance.faults.fault_environment import SLOWEST_PACE, Exchange, FaultEnvironment, Result, virtual_seconds
 from conformance.faults.faults import ECHOES, FAULTS, FaultCase, instead_of, peers, wrong_fields
 from conformance.faults.scenarios import Scenario
-from conformance.faults.world import SLOWEST_PACE, Exchange, Result, World, virtual_seconds
 from sandbox.microsoft import MicrosoftCloud
 
 HANDLED, REJECTED, FELL_SHORT = 'handled', 'rejected cleanly', 'fell short'
@@ -65,7 +65,7 @@ class Row(NamedTuple):
 
 
 class Table:
-    """Runs rows against a cloud, with another host and the peers beside it."""
+    """The rows, which run against a cloud, with another host and the peers beside it."""
 
     def __init__(self, cloud: MicrosoftCloud, folder: Path, elsewhere: ScriptedServer, ports: dict[str, int]) -> None:
         self._cloud = cloud
@@ -73,13 +73,13 @@ class Table:
         self._elsewhere = elsewhere
         self._ports = ports
 
-    def world(self, scenario: Scenario) -> World:
+    def environment(self, scenario: Scenario) -> FaultEnvironment:
         """Return a prepared instance for a row."""
-        world = World(self._cloud, scenario.method, self._folder, scenario.params)
-        world.args = {}
-        scenario.prepare(world)
-        world.exchanges.clear()
-        return world
+        environment = FaultEnvironment(self._cloud, scenario.method, self._folder, scenario.params)
+        environment.args = {}
+        scenario.prepare(environment)
+        environment.exchanges.clear()
+        return environment
 
     def rows(self, scenario: Scenario, with_fields: bool, is_wanted: Any = lambda _number: True) -> Iterator[Row]:
         """Yield the rows of a scenario.
@@ -111,29 +111,29 @@ class Table:
         self, scenario: Scenario, clean: 'Clean', skip: int, exchange: Exchange, case: FaultCase, pace: float | None = None
     ) -> Row:
         """Run a row. One that seems to take too long is run a second time, at a pace at which the machine adds little."""
-        world = self.world(scenario)
-        args = scenario.args(world)
-        before = world.effects()
+        environment = self.environment(scenario)
+        args = scenario.args(environment)
+        before = environment.effects()
         self._elsewhere.seen.clear()
-        world.pace = (pace or virtual_seconds()) if case.is_slow else 1.0
+        environment.pace = (pace or virtual_seconds()) if case.is_slow else 1.0
         if case.kill:
-            world.kill = (case.kill, exchange.service, skip)
-            world.run(scenario.command, args)
-            assert not world.is_kill_due(), 'The process was not killed.'
-            world.cloud.clock.advance(1)
+            environment.kill = (case.kill, exchange.service, skip)
+            environment.run(scenario.command, args)
+            assert not environment.is_kill_due(), 'The process was not killed.'
+            environment.cloud.clock.advance(1)
         elif not case.peer:
             self._cloud.faults.add(
-                service=exchange.service, skip=skip, spares_items=True, **_filled(case.settings, world, self._elsewhere.url)
+                service=exchange.service, skip=skip, spares_items=True, **_filled(case.settings, environment, self._elsewhere.url)
             )
         with ExitStack() as stack:
             if case.peer:
                 stack.enter_context(instead_of(self._cloud.ports[exchange.service], self._ports[case.peer]))
-            result = world.run(scenario.command, args)
+            result = environment.run(scenario.command, args)
         self._cloud.faults.clear()
-        world.pace = 1.0
+        environment.pace = 1.0
         if case.is_slow and not pace and 0 < result.seconds - end_of(scenario) < NOISE:
             return self._row(scenario, clean, skip, exchange, case, SLOWEST_PACE)
-        judged = Judgement(scenario, exchange, case, clean, result, world, before, len(self._elsewhere.seen))
+        judged = Judgement(scenario, exchange, case, clean, result, environment, before, len(self._elsewhere.seen))
         request = f'{skip + 1} {exchange.service} {exchange.method} {re.sub("[A-Za-z0-9_=-]{20,}", "ID", exchange.path)}'
         why = judged.why()
         outcome = FELL_SHORT if why else (REJECTED if result.error_texts or judged.is_rescheduled else HANDLED)
@@ -144,15 +144,15 @@ class Clean:
     """What a scenario does without a fault."""
 
     def __init__(self, table: Table, scenario: Scenario) -> None:
-        world = table.world(scenario)
-        args = scenario.args(world)
-        self.before = world.effects()
-        self.result = world.run(scenario.command, args)
+        environment = table.environment(scenario)
+        args = scenario.args(environment)
+        self.before = environment.effects()
+        self.result = environment.run(scenario.command, args)
         assert not self.result.error_texts, (scenario.name, self.result.error_texts)
-        self.exchanges = [one for one in world.exchanges if one.service in scenario.services]
-        self.change = difference(self.before, world.effects())
-        world.run(scenario.command, args)
-        self.is_repeatable = difference(self.before, world.effects()) == self.change
+        self.exchanges = [one for one in environment.exchanges if one.service in scenario.services]
+        self.change = difference(self.before, environment.effects())
+        environment.run(scenario.command, args)
+        self.is_repeatable = difference(self.before, environment.effects()) == self.change
         self.shape = shape(self.result)
         assert self.exchanges, f'{scenario.name} sends no request.'
 
@@ -178,12 +178,12 @@ def applies(case: FaultCase, skip: int, exchange: Exchange, clean: Clean) -> boo
     return not (case.name.startswith('empty') and exchange.body is None and case.settings.get('status') == exchange.status)
 
 
-def _filled(value: Any, world: World, elsewhere: str) -> Any:
+def _filled(value: Any, environment: FaultEnvironment, elsewhere: str) -> Any:
     """Return settings of a fault with the address of the other host and the secrets of the instance."""
     if isinstance(value, dict):
-        return {name: _filled(inner, world, elsewhere) for name, inner in value.items()}
+        return {name: _filled(inner, environment, elsewhere) for name, inner in value.items()}
     if value in ECHOES:
-        echoed = ' '.join(form for secret in secrets_of(world) for form in (secret, *forms(secret)))
+        echoed = ' '.join(form for secret in secrets_of(environment) for form in (secret, *forms(secret)))
         error = 'invalid_request' if value == ECHOES[0] else {'code': 'BadRequest', 'message': echoed}
         return {'error': error, 'error_description': f'You sent {echoed}', 'message': echoed}
     if isinstance(value, bytes):
@@ -200,13 +200,13 @@ class KeyLine(str):
     __slots__ = ()
 
 
-def secrets_of(world: World) -> list[str]:
+def secrets_of(environment: FaultEnvironment) -> list[str]:
     """Return what must not be shown: the secrets of the parameters, and those in the integration context."""
-    found = [str(value.get('password') or '') for value in world.params.values() if isinstance(value, dict)]
+    found = [str(value.get('password') or '') for value in environment.params.values() if isinstance(value, dict)]
     found = [KeyLine(max(text.splitlines(), key=len)) if '\n' in text else text for text in found]
-    public = {world.params.get('creds_auth_id', {}).get('password'), world.cloud.directory.tenants[0].tenant_id}
-    public.add(world.params.get('managed_identities_client_id', {}).get('password'))
-    for text in world.context.values():
+    public = {environment.params.get('creds_auth_id', {}).get('password'), environment.cloud.directory.tenants[0].tenant_id}
+    public.add(environment.params.get('managed_identities_client_id', {}).get('password'))
+    for text in environment.context.values():
         entry = json.loads(text) if str(text).startswith('{') else {'value': text}
         found += [str(entry[name]) for name in ('value', 'refresh_token', 'code_verifier', 'device_code') if entry.get(name)]
     return [one for one in dict.fromkeys(found) if len(one) > 7 and one not in public]
@@ -248,7 +248,7 @@ class Judgement:
         case: FaultCase,
         clean: Clean,
         result: Result,
-        world: World,
+        environment: FaultEnvironment,
         before: Counter[str],
         elsewhere: int,
     ) -> None:
@@ -257,8 +257,8 @@ class Judgement:
         self._case = case
         self._clean = clean
         self._result = result
-        self._world = world
-        self._change = difference(before, world.effects())
+        self._environment = environment
+        self._change = difference(before, environment.effects())
         self._elsewhere = elsewhere
         self.is_rescheduled = any('PollingCommand' in one for one in result.entries)
 
@@ -283,7 +283,7 @@ class Judgement:
 
     def _secret(self) -> str:
         shown = self._result.shown
-        leaked = any(form in shown for secret in secrets_of(self._world) for form in (secret, *forms(secret)))
+        leaked = any(form in shown for secret in secrets_of(self._environment) for form in (secret, *forms(secret)))
         return 'a secret is shown' if leaked else ''
 
     def _host(self) -> str:
@@ -399,7 +399,7 @@ def table(cloud: MicrosoftCloud) -> Iterator[Table]:
         tempfile.TemporaryDirectory() as folder,
         ScriptedServer([(200, {'Content-Type': 'application/json'}, '{"value": []}')]) as elsewhere,
         peers(cloud) as ports,
-        mock.patch.object(MicrosoftCoreApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftCoreApiModule._LimitedAdapter)),
+        mock.patch.object(MicrosoftHttpApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftHttpApiModule._LimitedAdapter)),
     ):
         yield Table(cloud, Path(folder), elsewhere, ports)
 

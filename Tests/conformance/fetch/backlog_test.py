@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 MEGABYTE = 1024 * 1024
 MAX_MEMORY = 64 * MEGABYTE
 # of the cursor
-SIZES = ('MAX_SEEN', '_MIN_SEEN', '_CURSOR_LENGTH', '_ERA_LENGTH')
+SIZES = ('MAX_SEEN', '_MIN_SEEN', '_CURSOR_LENGTH', '_RANGE_LENGTH')
 
 
 def fetched(source: MailSource, folder: Path, runs: int, sizes: dict[str, int] | None = None, **params: Any) -> Any:

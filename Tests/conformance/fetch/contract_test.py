@@ -355,12 +355,13 @@ def test_a_run_ends_in_time_with_complete_mails(source: MailSource, instance: In
     platform = instance()
 
     def slowly(_number: int) -> None:
-        source.cloud.clock.advance(20)
+        source.cloud.clock.advance(15)
 
     first = platform.fetch(meanwhile=slowly)
     assert 0 < len(first.incidents) < 6
+    assert not first.health, 'it ends before the command has to'
     while len(platform.incidents) < 6:
-        assert platform.fetch(meanwhile=lambda _number: source.cloud.clock.advance(200)).incidents, 'a slow mail is still fetched'
+        assert platform.fetch(meanwhile=lambda _number: source.cloud.clock.advance(20)).incidents, 'a slow mail is still fetched'
     assert [one.name for one in platform.incidents] == [f'mail {number}' for number in range(6)]
     assert all(len(one.files) == 2 for one in platform.incidents)
 

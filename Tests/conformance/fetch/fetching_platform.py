@@ -237,6 +237,7 @@ class _Process:
             mock.patch.object(requests.Session, 'send', send),
             mock.patch.object(requests.Session, 'get_adapter', get_adapter),
             mock.patch.object(SystemClock, 'now', clock.now),
+            mock.patch.object(SystemClock, 'elapsed', clock.now),
             mock.patch.object(SystemClock, 'sleep', self._sleep),
         ):
             try:

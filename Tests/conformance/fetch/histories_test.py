@@ -170,13 +170,13 @@ class Histories(RuleBasedStateMachine):
     def _is_old(self, mail: Mail) -> bool:
         """Return whether a mail was received before the first fetch time.
 
-        If Graph tells nothing, and a filter asks for what changes, one from before the last run could have changed only.
+        If Graph reports nothing, and a filter asks for what changes, one from before the last run could have changed only.
         """
         last_run = self.ran_at if self.is_by_state and mail in self.untold else 0.0
         return mail.message.received < max(last_run, self.mailbox.now() - 30 * DAY)
 
     def _leave(self, mail: Mail) -> None:
-        """Record that a mail leaves a folder. If Graph tells nothing of it when it comes back, it may have been there always."""
+        """Record that a mail left. If Graph reports nothing of it when it comes back, it may always have been there."""
         if self.mailbox.told_of_returned == 'nothing' and mail.message.folder_id in self.checker.folders:
             self.untold.add(mail)
             mail.is_expected &= not self._is_old(mail)
@@ -457,6 +457,6 @@ def test_no_mail_is_lost_and_none_becomes_two_incidents(
     # A history has few mails, so pages have to be small, and two mails have to be enough for a list.
     with (
         mock.patch.object(MicrosoftGraphMailSelectionApiModule, '_SMALL_PAGE', 1),
-        mock.patch.object(MicrosoftGraphMailFetchApiModule, '_MIN_LISTED', 2),
+        mock.patch.object(MicrosoftGraphMailFetchApiModule, '_MIN_LIST_SIZE', 2),
     ):
         run_state_machine_as_test(seed(number)(Histories), settings=profile)

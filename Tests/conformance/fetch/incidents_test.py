@@ -40,6 +40,7 @@ OF_THE_PEER = {
     'Mailbox',
 }
 GROWN_BY = {
+    'HeaderRows',
     'SenderName',
     'FromName',
     'ToNames',

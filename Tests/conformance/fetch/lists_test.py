@@ -123,7 +123,7 @@ def test_a_large_mail_is_not_read_by_a_list(source: MailSource, platform: Platfo
 
 
 @pytest.mark.parametrize('kind', ['moved', 'removed'])
-def test_a_mail_that_leaves_between_the_lists_is_treated_as_ever(source: MailSource, platform: Platform, kind: str) -> None:
+def test_a_mail_that_leaves_between_the_lists_is_read_in_a_batch(source: MailSource, platform: Platform, kind: str) -> None:
     mails = deliver(source)
     other = source.folder('Other')
 

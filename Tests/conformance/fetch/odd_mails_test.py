@@ -146,8 +146,8 @@ def test_an_odd_row_stops_no_other(
     'error',
     [MemoryError(), OSError(errno.ENOSPC, 'No space left on device'), RecursionError('deep'), ValueError('x'), KeyError('y')],
 )
-@pytest.mark.parametrize('place', ['html_to_text', 'attachment_details', 'save_file'])
-def test_whatever_goes_wrong_with_one_mail_is_its_fault(
+@pytest.mark.parametrize('place', ['body_text', 'attachment_details', 'save_file'])
+def test_any_error_with_one_mail_postpones_that_mail_only(
     source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, error: Exception, place: str
 ) -> None:
     attach(source.mailbox, source.deliver('odd', html='<p>odd'), 'file')
@@ -155,7 +155,7 @@ def test_whatever_goes_wrong_with_one_mail_is_its_fault(
     original = getattr(MicrosoftGraphMailFetchApiModule, place)
 
     def fails(*args: Any, **kwargs: Any) -> Any:
-        if 'good' not in str(args[0]):
+        if args[0] and 'good' not in str(args[0]):  # a unique body is empty
             raise error
         return original(*args, **kwargs)
 
@@ -279,7 +279,7 @@ DELETED = object()
         (('version',), '1'),
     ],
 )
-def test_a_damaged_last_run_is_dropped_in_part_and_said_once(
+def test_a_damaged_last_run_is_dropped_in_part_and_reported_once(
     source: MailSource, instance: Instance, path: tuple[str, ...], value: Any
 ) -> None:
     source.deliver('before')
@@ -315,7 +315,7 @@ def test_a_damaged_last_run_is_dropped_in_part_and_said_once(
         ({'folders': {'x' * 600: {}}}, f"the folder '{'x' * 600}'"),
     ],
 )
-def test_what_of_a_last_run_was_damaged_is_said(
+def test_the_damaged_parts_of_a_last_run_are_reported(
     source: MailSource, instance: Instance, damage: dict[str, Any], parts: str
 ) -> None:
     platform = instance()

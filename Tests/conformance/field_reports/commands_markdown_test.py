@@ -13,9 +13,10 @@ from CommonServerPython import tableToMarkdown
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
 from MicrosoftCoreApiModule import outside_text
-from MicrosoftGraphMailArgumentsApiModule import inert
+from MicrosoftGraphMailArgumentsApiModule import escape_markdown
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.tests.machine import limit
 from sandbox.xsoar.markdown import Markdown
 
 instance = instances.instance
@@ -89,7 +90,7 @@ def text_of(html: str) -> str:
 
 @pytest.mark.parametrize('text', HOSTILE)
 def test_a_text_is_inert_in_a_cell(text: str) -> None:
-    cell = inert(text).replace('|', '\\|').replace('`', '\\`').replace('\n', '<br>')  # as the platform writes a cell
+    cell = escape_markdown(text).replace('|', '\\|').replace('`', '\\`').replace('\n', '<br>')  # as the platform writes a cell
     table = f'|A|\n|---|\n| {cell} |\n'
     assert LIVE.findall(str(Markdown({}).entry(table))) == []
     assert str(Markdown({}).entry(table)).count('<td') == 1
@@ -97,7 +98,7 @@ def test_a_text_is_inert_in_a_cell(text: str) -> None:
 
 @pytest.mark.parametrize('text', [*HOSTILE, *IN_LINES])
 def test_a_text_is_inert_below_a_table(text: str) -> None:
-    html = str(Markdown({}).entry(inert(text, is_cell=False)))
+    html = str(Markdown({}).entry(escape_markdown(text, is_cell=False)))
     assert LIVE.findall(html) == []
     assert not re.search(r'<(h\d|ul|ol|li|hr|pre|blockquote|table)\b', html.replace('<br>', ''))
 
@@ -108,7 +109,7 @@ def test_texts_within_objects_are_inert(text: str, depth: int) -> None:
     value: Any = text
     for number in range(depth):
         value = {'name': value, 'other': 1} if number % 2 else [value, 'x']
-    html = str(Markdown({}).entry(tableToMarkdown('', inert([{'Property': 'P', 'Value': value}]))))
+    html = str(Markdown({}).entry(tableToMarkdown('', escape_markdown([{'Property': 'P', 'Value': value}]))))
     assert LIVE.findall(html) == []
 
 
@@ -120,26 +121,26 @@ def test_an_error_of_a_service_has_no_image_and_no_link_behind_another_text(text
 
 
 @pytest.mark.parametrize(
-    'text', ['Hello, World!', 'ada@contoso.example', 'AAMk-a_b_c=', 'snake_case', '50 % & more', 'C:\\', 'a: b']
+    'text', ['Hello, FaultEnvironment!', 'ada@contoso.example', 'AAMk-a_b_c=', 'snake_case', '50 % & more', 'C:\\', 'a: b']
 )
 def test_plain_texts_stay_readable(text: str) -> None:
-    html = str(Markdown({}).entry(f'|A|\n|---|\n| {inert(text)} |\n'))
+    html = str(Markdown({}).entry(f'|A|\n|---|\n| {escape_markdown(text)} |\n'))
     assert text.replace('&', '&amp;') in text_of(html)
-    assert inert('ada@contoso.example: Re: 1_2') == 'ada@contoso.example: Re: 1_2'
+    assert escape_markdown('ada@contoso.example: Re: 1_2') == 'ada@contoso.example: Re: 1_2'
 
 
 @pytest.mark.parametrize('text', ['&', '&a', '_', '[', '\\', '~', 'http://', '<', '1', '\n1', ' ', '#', '&#1'])
 @pytest.mark.parametrize('is_cell', [True, False])
 def test_a_long_text_takes_no_time(text: str, is_cell: bool) -> None:
     started = time.process_time()
-    inert(text * 200_000, is_cell)
-    assert time.process_time() - started < 2
+    escape_markdown(text * 200_000, is_cell)
+    assert time.process_time() - started < limit(0.5)
 
 
 @pytest.mark.parametrize('value', [1, True, None, ['a', 1], {'a': ['[b]']}])
 def test_other_values_are_kept(value: Any) -> None:
-    assert type(inert(value)) is type(value)
-    assert inert({'a': ['[b]'], 'WebLink': 'https://x'}) == {'a': ['\\[b\\]'], 'WebLink': 'https://x'}
+    assert type(escape_markdown(value)) is type(value)
+    assert escape_markdown({'a': ['[b]'], 'WebLink': 'https://x'}) == {'a': ['\\[b\\]'], 'WebLink': 'https://x'}
 
 
 def entries_with(instance: Instance, mailbox: Mailbox, text: str) -> dict[str, list[dict[str, Any]]]:

@@ -1,8 +1,7 @@
-"""What users of such clients reported of the fetch: mails that were lost, mails that were none, filters, incidents."""
+"""What users of such clients reported of the fetch: lost mails, incidents of mails that only changed, filters, incidents."""
 
 import base64
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,7 +169,7 @@ def test_a_list_that_ends_early_ends_no_backlog(
 
 @pytest.mark.parametrize('only_unread', [False, True])
 @pytest.mark.parametrize('changed', ['isRead', 'flag', 'categories', 'importance', 'subject'])
-def test_a_change_of_an_old_mail_is_no_entry(
+def test_a_change_of_an_old_mail_creates_no_incident(
     source: MailSource, instance: Instance, field_report: Report, changed: str, only_unread: bool
 ) -> None:
     source.mailbox.tells_partial_changes = True
@@ -232,7 +231,7 @@ def test_a_mail_that_left_and_came_back_is_an_incident(
     source.mailbox.move(gone, 'archive')
     found = names(platform)
     assert found == ['back']
-    field_report('M4', f'{arrive.__name__[1:]}, to {", ".join(way)} and back, Graph tells {told}', LOST, f'{found}')
+    field_report('M4', f'{arrive.__name__[1:]}, to {", ".join(way)} and back, Graph reports {told}', LOST, f'{found}')
 
 
 @pytest.mark.parametrize('interval', [60, 1800, 86400])
@@ -251,10 +250,10 @@ def test_a_mail_that_came_back_is_an_incident_if_a_filter_depends_on_its_state(
         source.mailbox.move(message, folder)
     found = names(platform)
     assert found == ['back']
-    field_report('M4', f'unread only, {interval} s between two runs, Graph tells nothing', LOST, f'{found}')
+    field_report('M4', f'unread only, {interval} s between two runs, Graph reports nothing', LOST, f'{found}')
 
 
-def test_an_old_mail_that_came_back_is_an_incident_if_graph_tells_its_removal(
+def test_an_old_mail_that_came_back_is_an_incident_if_graph_reports_its_removal(
     source: MailSource, instance: Instance, field_report: Report
 ) -> None:
     source.mailbox.told_of_returned = 'removed'
@@ -264,7 +263,7 @@ def test_an_old_mail_that_came_back_is_an_incident_if_graph_tells_its_removal(
     source.mailbox.move(message, 'inbox')
     found = names(platform)
     assert found == ['years ago']
-    field_report('M4', 'a mail older than the first fetch, Graph tells removed', LOST, f'{found}')
+    field_report('M4', 'a mail older than the first fetch, Graph reports removed', LOST, f'{found}')
 
 
 @pytest.mark.parametrize('fault', ['absent', 'broken'])
@@ -289,7 +288,7 @@ def test_an_old_mail_that_came_back_and_cannot_be_read_is_an_incident_later(
     found = names(platform, 6)
     assert found == [*others, 'years ago']
     assert others == ['new'] * (trouble == 'no room')
-    what = f'a mail older than the first fetch, {fault} when Graph tells that it was removed; {trouble}'
+    what = f'a mail older than the first fetch, {fault} when Graph reports that it was removed; {trouble}'
     field_report('M4', what, LOST, f'{found}')
 
 
@@ -315,7 +314,7 @@ def test_without_delta_mails_are_found_by_lists(
     platform, moved = _with_a_backlog(source, instance, is_known)
     source.mailbox.delta_status = status
     run = platform.fetch()
-    assert 'no change tracking' in ' '.join(run.health)
+    assert 'Delta queries do not work' in ' '.join(run.health)
     source.deliver('delivered')
     source.deliver('late', age=9 * DAY)
     source.mailbox.move(moved, 'inbox')
@@ -468,17 +467,15 @@ def test_folders_are_understood_as_people_write_them(
         ),
     ],
 )
-def test_a_filter_that_cannot_match_is_refused_by_its_field_at_once(
+def test_an_invalid_filter_is_rejected_before_a_request(
     instance: Instance, field_report: Report, params: dict[str, Any], field: str
 ) -> None:
-    begin = time.perf_counter()
     with pytest.raises(DemistoException, match=field) as caught:
         fetch_options(params)
-    seconds = time.perf_counter() - begin
-    assert seconds < 0.1
-    assert instance(**params).fetch().error == str(caught.value)
+    run = instance(**params).fetch()
+    assert (run.error, run.requests) == (str(caught.value), 0)
     [given] = list(params.values())[-1:]
-    field_report('M3', f'{field}: {given[:40]!r}', '0 incidents, Test ok', f'{caught.value} ({1000 * seconds:.1f} ms)')
+    field_report('M3', f'{field}: {given[:40]!r}', '0 incidents, Test ok', str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -539,13 +536,11 @@ def test_subjects_are_compared_as_text(
 @pytest.mark.parametrize(
     'text', ['15', '2.5', '2030-01-31T08:00:00Z', '2031-01-01', 'soon', 'in 2 hours', 'x days', '2025-13-45', '9' * 21]
 )
-def test_a_first_fetch_time_that_cannot_be_meant_is_refused_at_once(instance: Instance, field_report: Report, text: str) -> None:
-    begin = time.perf_counter()
-    error = instance(first_fetch=text).fetch().error
-    seconds = time.perf_counter() - begin
-    assert 'First fetch time' in error
-    assert seconds < 0.1
-    field_report('M17', f'first fetch {text!r}', 'read as a date, or refused after 9 s', f'{error} ({1000 * seconds:.0f} ms)')
+def test_an_invalid_first_fetch_time_is_rejected_before_a_request(instance: Instance, field_report: Report, text: str) -> None:
+    run = instance(first_fetch=text).fetch()
+    assert 'First fetch time' in run.error
+    assert run.requests == 0
+    field_report('M17', f'first fetch {text!r}', 'read as a date, or refused after 9 s', run.error)
 
 
 @pytest.mark.parametrize(
@@ -747,7 +742,7 @@ def test_an_invitation_is_a_file_and_fields(
         ('<p>' + 'short', {'fetch_html_formatting': True}),
     ],
 )
-def test_an_incident_is_bounded_and_says_so(
+def test_an_incident_is_shortened_and_says_so(
     source: MailSource, instance: Instance, field_report: Report, html: str, params: dict[str, Any]
 ) -> None:
     source.deliver(html=html)

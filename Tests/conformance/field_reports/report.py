@@ -12,7 +12,7 @@ KEY = 'field report'
 
 
 class Row(NamedTuple):
-    """One input of one kind of fault; ``row`` is its number among the reports, S1 to S19 or M1 to M22."""
+    """One input of one kind of fault; ``row`` is the report, S1 to S19 or M1 to M22, which README.md explains."""
 
     row: str
     input: str

@@ -198,7 +198,7 @@ def test_the_cortex_app_is_not_reset_by_accident(instance: Instance, field_repor
     before = dict(demisto.getIntegrationContext())
     said = instance.error(RESET, **given)
     assert demisto.getIntegrationContext() == before
-    assert 'the only Token that works' in said
+    assert 'the only working Token' in said
     assert 'discard_token=true' in said
     instance.text(TEST)
     field_report('S16', f'auth-reset {given}', 'the Token is lost', said)

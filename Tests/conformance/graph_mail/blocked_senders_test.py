@@ -74,7 +74,7 @@ def test_an_earlier_rule_is_not_taken_for_a_new_one(
     run(mail, COMMAND, sender=EVE)
     ada.rules[0].update(spoil)
     cloud.faults.add(service='graph', path='messageRules', method='POST', status=503, times=1)
-    assert error_of(mail, COMMAND, sender=EVE) == 'Whether the rule was created is not known. Run the command again.'
+    assert error_of(mail, COMMAND, sender=EVE) == 'It is not known whether the rule was created. Run the command again.'
     assert len(ada.rules) == 1
     assert outputs(mail, COMMAND, sender=EVE)['AlreadyBlocked'] is False
     assert (len(ada.rules), folder_of_next_mail(ada, EVE)) == (1, 'deleteditems')

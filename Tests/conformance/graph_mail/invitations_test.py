@@ -107,7 +107,7 @@ def test_a_response_with_an_unknown_outcome_is_not_sent_twice(
 ) -> None:
     cloud.faults.add(service='graph', path='accept', method='POST', times=1, **fault)
     error = error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
-    assert error.startswith('Whether the response was sent is not known. Microsoft Graph ')
+    assert error.startswith('It is not known whether the response was sent. Microsoft Graph ')
     assert error.endswith('. Look at the meeting in the calendar before you run the command again.')
     assert len(responses(bobs)) <= 1
 

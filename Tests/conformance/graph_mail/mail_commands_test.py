@@ -15,7 +15,7 @@ import pytest
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftApiModule import reset_auth
-from MicrosoftGraphMailArgumentsApiModule import inert
+from MicrosoftGraphMailArgumentsApiModule import escape_markdown
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 from sandbox.microsoft import MicrosoftCloud
@@ -197,7 +197,7 @@ import json, sys, tracemalloc
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
 from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, inert
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 job = json.load(sys.stdin)
 endpoints = AzureCloudEndpoints(active_directory=job['authority'], microsoft_graph_resource_id=job['graph'])
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
@@ -287,7 +287,7 @@ def test_an_unknown_id_does_not_stop_the_other_updates(mail: GraphMailClient, ad
     assert [one['ID'] for one in result.outputs] == ids(first, last)
     assert result.readable_output.startswith('### Emails marked as read (2 of 4)\n')
     rows = result.readable_output.splitlines()[3:]
-    assert rows[0] == f'| Hello | Done |  | {inert(first.immutable_id)} |'
+    assert rows[0] == f'| Hello | Done |  | {escape_markdown(first.immutable_id)} |'
     assert re.match(rf'\|  \| Failed \| .*ErrorItemNotFound: .* Check that message_ids belongs.* \| {UNKNOWN_ID} \|', rows[1])
     assert rows[2].startswith('|  | Failed | Microsoft Graph refused the request: BadRequest: ')
     assert rows[2].endswith(' | a/b?c#d |')
@@ -351,7 +351,8 @@ class TestBatchCommand:
         )
         error = error_of(mail, command, **{name: f'{UNKNOWN_ID},nonsense'}, **args)
         assert error.startswith(
-            f'None of the emails is known to be done.\n{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: '
+            'The command succeeded for none of the emails.\n'
+            f'{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: '
         )
 
     def test_a_missing_permission_is_named(

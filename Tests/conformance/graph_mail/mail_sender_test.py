@@ -186,7 +186,7 @@ def test_the_message_id_has_the_domain_of_the_mailbox_if_it_is_known(
 
 def test_a_body_in_both_formats_is_not_sent_without_a_copy(sender: WatchedSender) -> None:
     assert error_of(lambda: sender.send_unsaved(mail_of(html='<p>See</p>'))).startswith(
-        'A mail with text and HTML cannot be sent without a copy.'
+        'An email with text and HTML cannot be sent without a copy.'
     )
     assert sender.client.sent == []
 
@@ -201,7 +201,7 @@ def test_a_mail_without_a_copy_is_sent_in_one_request(
 
 def test_a_mail_without_a_copy_has_to_fit_into_one_request(sender: WatchedSender, tmp_path: Path) -> None:
     said = error_of(lambda: sender.send_unsaved(mail_of(file_of(tmp_path, 3 * MEGABYTE))))
-    assert said.startswith("'plan.bin' makes the mail too large to be sent without a copy")
+    assert said.startswith("'plan.bin' makes the email too large to be sent without a copy")
     assert sender.client.sent == []
 
 
@@ -220,23 +220,21 @@ def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
 @pytest.mark.parametrize(
     'more, sentence',
     [
-        ({'to': ()}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
+        ({'to': ()}, 'The email has no recipients. Enter an address in to, cc or bcc.'),
         (
             {'to': (BOB,) * 400, 'cc': (BOB,) * 100, 'bcc': (BOB,)},
-            'The mail has 501 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
+            'The email has 501 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
         ),
-        ({'importance': 'urgent'}, "'urgent' is not a valid importance. Use one of low, normal, high."),
-        ({'flag': 'red'}, "'red' is not a valid flag. Use one of notFlagged, complete, flagged."),
-        ({'headers': (('x-a', 'b'),) * 6}, 'The mail has 6 custom headers, but may have 5. Remove some.'),
+        ({'headers': (('x-a', 'b'),) * 6}, 'The email has 6 custom headers, but may have 5. Remove some.'),
         (
             {'text': 'x' * MAX_REQUEST_SIZE, 'html': ''},
-            'The text of the mail is too large: with all addresses, a mail may have '
+            'The text of the email is too large: with all addresses, an email may have '
             '4096000 bytes. Shorten it, or attach it as a file.',
         ),
         (
             {'text': 'x' * (MAX_REQUEST_SIZE * 3 // 4), 'html': '<p>x</p>'},
-            'The text of the mail is too large: with all addresses, '
-            'a mail may have 4096000 bytes. Shorten it, or attach it as a file.',
+            'The text of the email is too large: with all addresses, '
+            'an email may have 4096000 bytes. Shorten it, or attach it as a file.',
         ),
     ],
 )
@@ -557,7 +555,7 @@ def test_an_outcome_that_cannot_be_looked_up_is_unknown(sender: WatchedSender, c
     cloud.faults.add(service='graph', path='/send$', times=None, reset=True)
     cloud.faults.add(service='graph', method='GET', path='/messages/', times=None, status=404)
     said = error_of(lambda: sender.send(mail_of()))
-    assert said.startswith('Whether the mail was sent is not known.')
+    assert said.startswith('It is not known whether the email was sent.')
     assert 'Look for it in Sent Items and in Drafts' in said
     assert len(in_folder(adas, 'drafts')) == 1
 
@@ -585,8 +583,8 @@ def test_a_mail_that_cannot_be_sent_leaves_nothing(sender: WatchedSender, cloud:
 @pytest.mark.parametrize(
     'fault, sentence',
     [
-        ({'reset': True}, 'Whether the mail was sent is not known.'),
-        ({'status': 503}, 'Whether the mail was sent is not known.'),
+        ({'reset': True}, 'It is not known whether the email was sent.'),
+        ({'status': 503}, 'It is not known whether the email was sent.'),
         ({'status': 403}, 'Microsoft Graph answered with HTTP status 403.'),
     ],
 )
@@ -840,7 +838,7 @@ def test_a_draft_that_cannot_be_looked_up_is_an_unknown_outcome(
     sender.client.lost_response = 'POST', 'messages'
     cloud.faults.add(service='graph', method='GET', path='/messages$', times=None, status=403)
     said = error_of(lambda: sender.send(mail_of(), progress=SendingProgress(can_resume=True)))
-    assert said.startswith('Whether a draft was created is not known.')
+    assert said.startswith('It is not known whether a draft was created.')
     assert 'Look for it in Drafts before you try again.' in said
     assert len(in_folder(adas, 'drafts')) == 1
 
@@ -916,7 +914,7 @@ def test_a_mail_is_forwarded_with_its_attachments(sender: WatchedSender, adas: M
     sender.reply(FORWARD, question.immutable_id, OutgoingMail(to=addresses(BOB)))
     assert (arrived(bobs).subject, [one.name for one in arrived(bobs).attachments]) == ('FW: Status?', ['plan.txt'])
     assert error_of(lambda: sender.reply(FORWARD, question.immutable_id, OutgoingMail())).startswith(
-        'The mail has no recipients.'
+        'The email has no recipients.'
     )
 
 

@@ -103,7 +103,7 @@ def test_what_cannot_be_looked_up_is_said_to_be_unknown(
     instance.cloud.faults.add(service='graph', times=None, **fault)
     error = instance.error(command, **args)
     verb, what = name.partition(' ')[0].split('-')
-    assert error.startswith(f'Whether the {what} was {verb}d is not known. Microsoft Graph ')
+    assert error.startswith(f'It is not known whether the {what} was {verb}d. Microsoft Graph ')
     assert error.endswith('. Look at the mailbox before you run the command again.')
 
 

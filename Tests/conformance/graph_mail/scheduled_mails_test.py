@@ -23,7 +23,7 @@ sender, instance = watched_sender.sender, instances.instance
 TIME = '2999-01-01T08:00:00Z'
 LATER: dict[str, Any] = {'send_at': datetime(2999, 1, 1, tzinfo=timezone.utc)}
 MAIL = {'to': BOB, 'subject': 'Later', 'send_time': TIME}
-UNKNOWN = 'Whether the mail was scheduled is not known.'
+UNKNOWN = 'It is not known whether the email was scheduled.'
 ADVICE = 'It probably was: look for it in Drafts before you send it again.'
 
 
@@ -78,7 +78,7 @@ def test_the_check_is_not_left_to_a_later_run(instance: Instance, adas: Mailbox,
     instance.cloud.faults.add(service='graph', path='/send$', status=500)
     path = '/messages/[^/]+$'
     instance.cloud.faults.add(service='graph', path=path, method='GET', status=429, headers={'Retry-After': '900'}, times=None)
-    assert instance.error(command, **args).startswith('Whether the mail was sent is not known.')
+    assert instance.error(command, **args).startswith('It is not known whether the email was sent.')
     assert len(drafts(adas)) == 1
 
 
@@ -92,7 +92,7 @@ def test_what_was_not_scheduled_is_sent_again(sender: WatchedSender, cloud: Micr
 def test_a_mail_without_a_copy_cannot_be_scheduled(instance: Instance, cloud: MicrosoftCloud) -> None:
     told = instance.error('send-mail', **MAIL, save_to_sent_items='false')
     assert told.startswith(
-        'A mail that is sent later cannot be sent without a copy. Remove save_to_sent_items=false, or send_time.'
+        'An email that is sent later cannot be sent without a copy. Remove save_to_sent_items=false, or send_time.'
     )
     assert cloud.mailbox(BOB).messages()[0].subject != 'Later'
 

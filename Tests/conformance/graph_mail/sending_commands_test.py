@@ -216,6 +216,15 @@ def test_a_reply_has_one_format_of_its_body(instance: Instance, bobs: Mailbox, q
     assert (arrived(bobs).plain, arrived(bobs).html, outputs['bodyPreview']) == ('', '<p>b</p>', 'b')
 
 
+@pytest.mark.parametrize('body_type, plain, html', [('text', 'a', ''), ('html', '', '<p>b</p>')])
+def test_a_reply_has_the_format_that_the_script_send_email_reply_passes(
+    instance: Instance, bobs: Mailbox, question: Message, body_type: str, plain: str, html: str
+) -> None:
+    bodies = {'body': 'a', 'htmlBody': '<p>b</p>', 'bodyType': body_type}
+    instance.text('reply-mail', to=BOB, subject='x', inReplyTo=question.immutable_id, **bodies)
+    assert (arrived(bobs).plain, arrived(bobs).html) == (plain, html)
+
+
 @pytest.mark.parametrize(
     'command, args, recipients, subject',
     [
@@ -264,10 +273,12 @@ def test_a_comment_is_shown_as_it_was_written(
 @pytest.mark.parametrize(
     'args, sentence',
     [
-        ({'to': ''}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
+        ({'to': ''}, 'The email has no recipients. Enter an address in to, cc or bcc.'),
+        ({'flag': 'red'}, "'red' is not one of notFlagged, complete, flagged. Change flag."),
+        ({'body_type': 'RTF'}, "'RTF' is not one of Text, HTML. Change body_type."),
         (
             {'to': ','.join([BOB] * 2000)},
-            'The mail has 2000 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
+            'The email has 2000 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
         ),
         (
             {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
@@ -310,7 +321,7 @@ def test_invalid_arguments_are_rejected_before_a_request(instance: Instance, arg
 
 def test_a_mail_is_not_forwarded_to_nobody(instance: Instance) -> None:
     error = instance.error('msgraph-mail-forward', message_id='<1@contoso.example>', comment='x', to='')
-    assert error == 'The mail has no recipients. Enter an address in to, cc or bcc.'
+    assert error == 'The email has no recipients. Enter an address in to, cc or bcc.'
     assert instance.requests('graph') == []
 
 

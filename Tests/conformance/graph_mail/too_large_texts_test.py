@@ -32,7 +32,7 @@ def test_a_text_that_is_too_large_is_refused(
     draft = instance.context('msgraph-mail-create-draft', to=BOB, subject='Plan')['ID']
     ids = {'{question}': question.immutable_id, '{draft}': draft}
     assert instance.error(command, **{name: ids.get(value, value) for name, value in args.items()}).startswith(
-        'The text of the mail is too large: with all addresses, a mail may have '
+        'The text of the email is too large: with all addresses, an email may have '
     )
     assert [one.immutable_id for one in in_folder(adas, 'drafts')] == [draft]
     assert in_folder(adas, 'sentitems') == []

@@ -1,4 +1,8 @@
-"""What tests of integrations replace in the public MicrosoftApiModule can be replaced in this one."""
+"""What tests of integrations replace in the public MicrosoftApiModule can be replaced in this one.
+
+These names are a contract with the tests of public integrations: they patch them, and pass only if each exists under this name,
+takes these arguments, and is what the client calls. A test here therefore replaces a name as theirs do, and looks at the result.
+"""
 
 import base64
 import copy
@@ -42,6 +46,7 @@ def context_of(mocker: Any, **values: Any) -> None:
 
 
 def test_requests_can_be_replaced(mocker: Any) -> None:
+    """The method can be patched on an instance: a class with ``__slots__`` or a property of this name would not allow it."""
     client = self_deployed()
     mocker.patch.object(client, 'http_request', return_value={'value': []})
     assert client.http_request('GET', '/users') == {'value': []}
@@ -54,6 +59,7 @@ def test_a_copy_of_a_client_sends_requests(platform: MicrosoftCloud) -> None:
 
 
 def test_requests_of_all_clients_can_be_replaced(mocker: Any) -> None:
+    """The methods can be patched on the class, by the path that tests of integrations write."""
     mocker.patch('MicrosoftApiModule.MicrosoftClient.http_request', return_value={'value': []})
     mocker.patch('MicrosoftApiModule.MicrosoftClient.get_access_token')
     assert self_deployed().http_request('GET', '/users') == {'value': []}
@@ -95,7 +101,7 @@ def test_the_encryption_and_the_headers_of_the_cortex_app_can_be_replaced(mocker
     assert request.headers == {'X-Mine': '1'}
 
 
-def test_the_cortex_app_works_with_the_real_ones(platform: MicrosoftCloud) -> None:
+def test_the_cortex_app_works_with_the_real_encryption_and_headers(platform: MicrosoftCloud) -> None:
     consent_page = platform.token_service.replace('obtain-token', 'ms-graph-mail-listener')
     id_, token, key = Browser(platform, 'ada@contoso.example').consent_to_cortex_app(consent_page)
     client = MicrosoftClient(tenant_id=token, auth_id=id_, enc_key=key, app_name='ms-graph-mail-listener')
@@ -191,7 +197,7 @@ def test_a_token_is_requested_where_and_for_what_integrations_say(keywords: dict
 
 
 @pytest.mark.parametrize('keywords, resource', [({}, ''), ({'multi_resource': True, 'resources': ['https://a/']}, 'https://a/')])
-def test_the_token_service_gets_a_resource_of_clients_with_several_only(
+def test_only_a_client_with_several_resources_names_one_to_the_token_service(
     mocker: Any, keywords: dict[str, Any], resource: str
 ) -> None:
     # MicrosoftDefenderAdvancedThreatProtection names both for its indicators.
@@ -247,10 +253,8 @@ def test_the_context_is_written_with_the_function_of_the_module(platform: Micros
 
 
 def test_the_version_of_the_platform_can_be_replaced(mocker: Any) -> None:
-    from MicrosoftApiModule import _supports_scheduling
-
     mocker.patch('MicrosoftApiModule.is_demisto_version_ge', return_value=False)
-    assert not _supports_scheduling()
+    assert not supports_scheduling()
 
 
 def test_the_end_of_a_command_can_be_replaced(mocker: Any) -> None:

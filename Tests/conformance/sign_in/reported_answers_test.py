@@ -149,7 +149,7 @@ def test_a_host_whose_endpoint_is_being_updated_is_tried_again_whatever_it_answe
 
 
 def test_a_page_in_place_of_an_endpoint_is_not_that_of_an_azure_host(workbench: Workbench) -> None:
-    says = Refusal(SignInRefusedError, 'is not that of an Azure host', 'Choose an engine that runs on one', '404')
+    says = Refusal(SignInRefusedError, 'is not an Azure identity endpoint', 'Choose an engine that runs on one', '404')
     call = Call(says, 5, ({**status(404, body=PAGE), **ALWAYS},), ALL_WAITS)
     run(workbench, MessageRow('404', VM_SYSTEM_ASSIGNED, (call,)))
 

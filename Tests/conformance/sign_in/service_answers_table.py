@@ -38,17 +38,19 @@ def refused(code: int, advice: str = 'Check the address of the service') -> Refu
 
 SAME_CONSENT = 'Check that ID, Token and Key are of the same consent'
 HOST_OR_IDENTITY = 'Turn on the managed identity of this Azure host'
-OTHER_HOST = 'Managed identities work only on an Azure host'
 
 
 def each_refused(code: int, body: Any = '', situation: str = '') -> list[MessageRow]:
     """Return rows for a status that is refused, with the advice of the service that answers it."""
-    host = OTHER_HOST if body else HOST_OR_IDENTITY
+    host = refused(code, HOST_OR_IDENTITY)
+    if body:
+        what = f'is not an Azure identity endpoint (HTTP status {code})'
+        host = Refusal(SignInRefusedError, what, 'Managed identities work only on an Azure host')
     sent = status(code, body=body)
     return [
         *each(ENDPOINTS[:2], str(code), fails(refused(code), sent), situation=situation),
         *each([CORTEX_APP], str(code), fails(refused(code, SAME_CONSENT), sent), situation=situation),
-        *each(SOME_HOSTS, str(code), fails(refused(code, host), sent), situation=situation),
+        *each(SOME_HOSTS, str(code), fails(host, sent), situation=situation),
     ]
 
 

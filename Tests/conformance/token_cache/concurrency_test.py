@@ -19,7 +19,7 @@ from MicrosoftTokenRequestApiModule import (
     TokenResponse,
     TokenTarget,
 )
-from sandbox.tests.machine import limit, slowness
+from sandbox.tests.machine import limit, slowness, wait_until
 
 # region several processes at once
 
@@ -79,8 +79,7 @@ def test_an_error_for_one_resource_is_not_raised_for_another(processes: Processe
         def let_another_wait() -> None:
             other = processes.provider(processes.application(), storage, clock=SystemClock())
             waiting.append(threads.submit(other.get_token, processes.graph))
-            while storage.reads < 2:
-                time.sleep(0.01)
+            wait_until(lambda: storage.reads >= 2)
 
         first.token_client.before = let_another_wait
         with pytest.raises(SignInRefusedError):
@@ -154,6 +153,7 @@ def other_process_has_lease(processes: Processes, credential: Credential, ahead:
 def test_a_process_that_died_is_waited_for_no_longer_than_its_lease_whatever_its_clock(
     processes: Processes, ahead: float
 ) -> None:
+    processes.cloud.clock.stop()
     other_process_has_lease(processes, processes.application(), ahead)
     assert processes.token(processes.application())
     assert LEASE_SECONDS - 1 < processes.clock.slept < LEASE_SECONDS + 1
@@ -181,7 +181,7 @@ def test_after_a_process_was_killed_one_of_those_who_waited_requests_the_token(
     processes: Processes, slow: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credential = slow.application()
-    monkeypatch.setattr('MicrosoftTokenCacheApiModule.LEASE_SECONDS', slowness())
+    monkeypatch.setattr('MicrosoftTokenCacheApiModule.LEASE_SECONDS', limit(2))
     slow.provider(credential).update(lambda cached: cached.put_lease(Lease('killed', time.time() + 1)))
     tokens = at_once(*[lambda: slow.provider(credential, clock=SystemClock()).get_token(slow.graph)] * 10)
     assert processes.token_requests() == 1
@@ -229,6 +229,7 @@ def test_a_stopped_clock_does_not_cause_an_endless_wait(processes: Processes) ->
         def sleep(self, seconds: float) -> None:
             self.slept += seconds
 
+    processes.cloud.clock.stop()
     other_process_has_lease(processes, processes.application())
     clock = StandingClock(processes.cloud)
     assert processes.provider(processes.application(), clock=clock).get_token(processes.graph)

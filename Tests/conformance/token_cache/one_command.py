@@ -1,4 +1,4 @@
-"""A command that requests a token, as a program: it prints ``token`` and the digest of it, or the error, and the seconds it took.
+"""A command that requests a token, as a program: it prints ``token`` and the digest of it, or the error.
 
 Its arguments are the keywords of the client as JSON, and the file of the integration context.
 """
@@ -26,12 +26,10 @@ def main(settings: dict[str, Any], context: SharedContext) -> None:
         settings['azure_cloud'] = create_custom_azure_cloud('sandbox', endpoints=settings['azure_cloud'])
     if 'STOP_BEFORE_SENDING' in os.environ:
         TokenClient._wait = lambda *_args: time.sleep(600)  # type: ignore[assignment]
-    started = time.monotonic()
     try:
         print('token', hashlib.sha256(MicrosoftClient(**settings).get_access_token().encode()).hexdigest())
     except Exception as error:
         print(error)
-    print(time.monotonic() - started, end='')
 
 
 if __name__ == '__main__':

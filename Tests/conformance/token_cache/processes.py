@@ -17,9 +17,9 @@ from MicrosoftCredentialsApiModule import (
     DeviceCodeCredential,
     PendingSignIn,
 )
-from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage, Storage, TokenProvider
+from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage, TokenProvider
 from MicrosoftTokenRequestApiModule import (
-    LEAST_LIFE,
+    MIN_REMAINING_LIFETIME,
     AccessToken,
     TokenClient,
     TokenRequest,
@@ -142,7 +142,7 @@ class Processes:
     def provider(
         self,
         credential: Credential,
-        storage: Storage | None = None,
+        storage: ContextStorage | None = None,
         clock: SystemClock | None = None,
         default_target: TokenTarget | None = None,
     ) -> TokenProvider:
@@ -170,7 +170,7 @@ class Processes:
         return self.cached(credential).sessions[0].refresh_token
 
     def tokens_expire_at_once(self) -> None:
-        self.cloud.directory.access_token_seconds = LEAST_LIFE
+        self.cloud.directory.access_token_seconds = MIN_REMAINING_LIFETIME
 
     def consent_to_all(self) -> None:
         for application in self.cloud.directory.applications:

@@ -10,7 +10,7 @@ from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, Co
 from MicrosoftCredentialsApiModule import AuthorizationCodeCredential, ClientSecretCredential, PendingSignIn
 from MicrosoftTokenCacheApiModule import REFRESH_RETRY_SECONDS, MemoryStorage
 from MicrosoftTokenRequestApiModule import (
-    LEAST_LIFE,
+    MIN_REMAINING_LIFETIME,
     REFRESH_MARGIN,
     SignInPendingError,
     SignInRequiredError,
@@ -94,7 +94,7 @@ def test_an_expired_token_is_not_used_in_an_outage(processes: Processes) -> None
 
 def test_a_failed_refresh_does_not_delay_the_request_for_an_expired_token(processes: Processes) -> None:
     processes.token(processes.application())
-    processes.cloud.clock.advance(3599 - LEAST_LIFE - 15)
+    processes.cloud.clock.advance(3599 - MIN_REMAINING_LIFETIME - 15)
     processes.cloud.faults.add(service='entra', path='token', status=400, body={'error': 'invalid_client'})
     processes.token(processes.application())
     processes.cloud.clock.advance(16)

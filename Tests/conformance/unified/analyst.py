@@ -11,7 +11,7 @@ from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 
 class Analyst:
-    """Runs commands of an instance with a client secret, with files that were dropped into the War Room.
+    """An analyst who runs commands of an instance with a client secret, with files that were dropped into the War Room.
 
     Attributes:
         cloud, mailbox: what the commands act on.

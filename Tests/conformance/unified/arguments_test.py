@@ -48,6 +48,7 @@ VALUES: dict[str, Any] = {
     'body': 'Another text',
     'reply-mail body': ('Another text', {'htmlBody': ''}),
     'body_type': ('HTML', {'body': 'x', 'htmlBody': ''}),
+    'bodyType': ('HTML', {'body': 'x', 'htmlBody': ''}),
     'msgraph-mail-find-email message_id': '<nobody@contoso.example>',
     'msgraph-mail-find-email subject': ('Other', {'received_after': '2000-01-01'}),
     'msgraph-mail-find-email limit': ('1', {'subject': 'Report'}),
@@ -159,7 +160,7 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SystemClock, 'sleep', lambda _clock, _seconds: None)  # a draft is looked for again after a 404
 
 
-class World:
+class FaultEnvironment:
     """A mailbox, in which the same command is run with and without an argument.
 
     Args:
@@ -236,12 +237,12 @@ def test_every_argument_has_an_effect(cloud: MicrosoftCloud, instance: Instance,
     value, more = values_of(command, name)
     base = {**CASES[command], **more}
     base.pop(name, None)
-    world = World(instance, command, {*base.values(), *([value] if isinstance(value, str) else ())})
-    without = world.effect(command, base)
+    environment = FaultEnvironment(instance, command, {*base.values(), *([value] if isinstance(value, str) else ())})
+    without = environment.effect(command, base)
     if command != 'msgraph-mail-send-draft' and (command, str(base)) not in REPEATED:  # a draft can be sent once
-        assert world.effect(command, base) == without, 'The test sees a difference where there is none.'
+        assert environment.effect(command, base) == without, 'The test sees a difference where there is none.'
         REPEATED.add((command, str(base)))
-    assert world.effect(command, {**base, name: value}) != without, f'{name} of {command} is ignored.'
+    assert environment.effect(command, {**base, name: value}) != without, f'{name} of {command} is ignored.'
 
 
 @pytest.mark.parametrize('command', IN_YML)
@@ -278,7 +279,8 @@ def test_the_argument_that_was_meant_is_named(instance: Instance, command: str, 
 
 @pytest.mark.parametrize('value', ['', None])
 def test_an_empty_argument_that_does_not_exist_is_no_error(instance: Instance, value: Any) -> None:
-    instance.text('msgraph-mail-list-folders', no_such_argument=value)
+    command = 'msgraph-mail-list-folders'
+    assert instance.text(command, no_such_argument=value) == instance.text(command)
 
 
 @pytest.mark.parametrize('name', ['folder_id', 'odata', 'search'])
@@ -288,10 +290,19 @@ def test_what_a_link_contains_cannot_be_given_again(instance: Instance, name: st
     assert error == f'next_page contains {name} of the earlier list. Remove {name}.'
 
 
-@pytest.mark.parametrize('command, given', [('send-mail', {'attachIDs': '1@7', 'attach_ids': '2@7'})])
-def test_an_argument_cannot_be_given_in_two_spellings(instance: Instance, command: str, given: dict[str, str]) -> None:
-    error = instance.error(command, to=BOB, subject='x', **given)
-    assert error == 'The arguments attachIDs and attach_ids mean the same. Remove one of them.'
+@pytest.mark.parametrize(
+    'given', [{'attachIDs': '1@7', 'attach_ids': '2@7'}, {'bodyType': 'Text', 'body_type': 'HTML'}], ids='-'.join
+)
+def test_an_argument_cannot_be_given_in_two_spellings(instance: Instance, given: dict[str, str]) -> None:
+    error = instance.error('send-mail', to=BOB, subject='x', **given)
+    assert error == f'{" and ".join(given)} are two names of one argument. Remove one of them.'
+
+
+@pytest.mark.parametrize('command, more', [('send-mail', set()), ('reply-mail', {'inReplyTo'})])
+def test_arguments_of_the_script_send_email_reply_are_declared(command: str, more: set[str]) -> None:
+    """The server drops what is not declared. Source: SendEmailReply.py of the pack EmailCommunication in demisto/content."""
+    passed = {'to', 'cc', 'bcc', 'subject', 'body', 'htmlBody', 'bodyType', 'attachIDs', 'replyTo', *more}
+    assert passed <= {one['name'] for one in IN_YML[command]['arguments']}
 
 
 @pytest.mark.parametrize(

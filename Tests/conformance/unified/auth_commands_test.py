@@ -21,7 +21,7 @@ from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
-ROLES = 'Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
+ROLES = 'Permissions granted by RBAC for Applications in Exchange Online do not appear in the token and need no consent.'
 BLOCKED = (
     'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code. '
     'Run !msgraph-mail-auth-start.'
@@ -315,7 +315,7 @@ def test_a_login_url_starts_a_sign_in(instance: Instance) -> None:
 def test_auth_test_shows_the_account_and_its_permissions(instance: Instance, method: str, account: str, mailbox: str) -> None:
     instance.sign_in()
     entry = instance.run('msgraph-mail-auth-test')
-    outputs = entry['EntryContext']['MSGraphMailAuth']
+    [outputs] = entry['EntryContext'].values()
     title, header, _, *_ = entry['HumanReadable'].splitlines()
     rows = rows_of(entry['HumanReadable'])
     assert (title, header) == ('### Signed in to Microsoft Graph', '|Property|Value|')
@@ -358,7 +358,7 @@ def test_auth_test_lists_missing_permissions_with_advice(instance: Instance, aga
         registered.application_permissions = registered.delegated_permissions = ['offline_access', 'Mail.Read', 'Mail.Send']
     instance.sign_in(permissions='.default')
     entry = instance.run('msgraph-mail-auth-test')
-    outputs = entry['EntryContext']['MSGraphMailAuth']
+    [outputs] = entry['EntryContext'].values()
     assert outputs['MissingPermissions'] == ['Mail.ReadWrite', 'MailboxSettings.ReadWrite']
     assert rows_of(entry['HumanReadable'])['Missing Permissions'] == 'Mail.ReadWrite,<br>MailboxSettings.ReadWrite'
     assert entry['HumanReadable'].endswith(f'\nGrant the missing permissions: Mail.ReadWrite, MailboxSettings.ReadWrite. {again}')
@@ -390,7 +390,8 @@ def test_auth_test_succeeds_with_permissions_that_exchange_grants(instance: Inst
         principal.exchange_roles = [f'Application {name}' for name in roles]
         principal.application_permissions = [name for name in PERMISSIONS if name not in roles]
     entry = instance.run('msgraph-mail-auth-test')
-    assert entry['EntryContext']['MSGraphMailAuth']['MissingPermissions'] == sorted(roles, key=PERMISSIONS.index)
+    [outputs] = entry['EntryContext'].values()
+    assert outputs['MissingPermissions'] == sorted(roles, key=PERMISSIONS.index)
     assert 'This requests a new token.' in entry['HumanReadable']
     assert entry['HumanReadable'].endswith(ROLES)
 
@@ -406,7 +407,7 @@ def test_the_token_of_a_host_lacks_new_permissions_for_a_day_and_the_advice_says
     texts += [instance.text('msgraph-mail-auth-test')]
     for text in texts:
         assert 'Run !msgraph-mail-auth-reset. This requests a new token.' in text
-        assert 'The host may answer with the token that it has kept, for up to 24 hours.' in text
+        assert 'The host caches tokens for up to 24 hours.' in text
     instance.cloud.clock.advance(24 * 3600)
     instance.text('msgraph-mail-auth-reset')
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Missing Permissions'] == 'none'
@@ -429,7 +430,7 @@ def test_auth_test_shows_unknown_if_the_token_cannot_be_read(instance: Instance)
     instance.cloud.faults.add(service='entra', body=OPAQUE_TOKEN)
     instance.cloud.faults.add(service='graph', body={'value': []})
     entry = instance.run('msgraph-mail-auth-test')
-    outputs = entry['EntryContext']['MSGraphMailAuth']
+    [outputs] = entry['EntryContext'].values()
     assert {name for name, value in outputs.items() if value == 'unknown'} == {
         'Account',
         'TenantID',

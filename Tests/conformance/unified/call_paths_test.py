@@ -13,7 +13,11 @@ STEPS = [step for _, path in PATHS for step in re.findall(r'^\d+\. (.*)$', path,
 
 
 def test_token_fetch_and_sending_have_a_call_path() -> None:
-    assert [title for title, _ in PATHS] == ['Call path of a token', 'Call path of a fetched mail', 'Call path of a sent mail']
+    assert [title for title, _ in PATHS] == [
+        'Call path of a token',
+        'Call path of a fetched message',
+        'Call path of a sent message',
+    ]
 
 
 @pytest.mark.parametrize('step', STEPS)

@@ -9,6 +9,7 @@ import pytest
 import demistomock as demisto
 from conformance.unified.instances import ADA, Instance, Params, with_methods
 from MicrosoftGraphMailFilterApiModule import FetchOptions, fetch_options
+from MicrosoftGraphMailSearchApiModule import Expression
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
@@ -27,8 +28,9 @@ def new_instance() -> None:
 
 
 def chosen(options: FetchOptions) -> Params:
-    """Return the options of a fetch without the start of the first fetch."""
-    return {name: value for name, value in options._asdict().items() if name != 'first_fetch'}
+    """Return the options of a fetch without the start of the first fetch, and expressions as texts."""
+    chosen = {name: value for name, value in options._asdict().items() if name != 'first_fetch'}
+    return {name: value.text if isinstance(value, Expression) else value for name, value in chosen.items()}
 
 
 DEFAULTS = chosen(FetchOptions())
@@ -135,7 +137,7 @@ REFUSED: list[tuple[Params, str]] = [
     ),
     ({'fetch_subject': '\u200b'}, "'Subject contains' has only invisible characters. Type the text."),
     ({'fetch_filter': 'subject eq'}, f"'Filter' is not complete. {EXAMPLE}"),
-    ({'fetch_filter': "size eq 'x'"}, f"'Filter' does not support 'size' there. {EXAMPLE}"),
+    ({'fetch_filter': "size eq 'x'"}, f"'Filter' has an unexpected 'size'. {EXAMPLE}"),
     ({'fetch_filter': 'a & b'}, f"'Filter' cannot be read from '& b' on. {EXAMPLE}"),
     ({'fetch_search': 'subject:'}, f"'Search' has no value after 'subject:'. {SEARCH_EXAMPLE}"),
 ]

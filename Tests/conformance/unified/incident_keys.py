@@ -52,6 +52,7 @@ EMAIL: dict[str, Any] = {
     'IsDraft': False,
     'Categories': ['Red category', 'Blue category'],
     'Headers': [{'name': name, 'value': value} for name, value in HEADERS.items()],
+    'HeaderRows': [{'headername': name, 'headervalue': value} for name, value in HEADERS.items()],
     'Sender': 'ada@contoso.example',
     'SenderName': 'Ada',
     'From': 'ada@contoso.example',

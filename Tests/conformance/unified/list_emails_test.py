@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.unified.instances import ADA, BOB, Instance, Params, with_methods
-from MicrosoftGraphMailArgumentsApiModule import addresses_text, inert, property_outputs
+from MicrosoftGraphMailArgumentsApiModule import addresses_text, escape_markdown, property_outputs
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.xsoar.context import ask, merge
 
@@ -30,7 +30,7 @@ def test_emails_are_listed_in_the_context_and_in_a_table(instance: Instance) -> 
         '|Subject|From|Recipients|Received Time|Is Read|Folder|Has Attachments|ID|',
     ]
     middle = f'{ADA} | {first["ReceivedTime"]} | false | Inbox | false'
-    assert lines[3] == f'| Report 1 | quentin@partner.example | {middle} | {inert(first["ID"])} |'
+    assert lines[3] == f'| Report 1 | quentin@partner.example | {middle} | {escape_markdown(first["ID"])} |'
     assert lines[-1] == f'Next page: `!msgraph-mail-list-emails next_page="{link["NextPage"]}"`'
     assert [message['subject'] for message in entry['Contents']] == ['Report 1', 'Report 2']
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ OF_EMAILS = {
     'Email CC': 'carol@contoso.example',
     'Email From': 'ada@contoso.example',
     'Email HTML': '<p>Please pay.</p>',
-    'Email Headers': EMAIL['Headers'],
+    'Email Headers': EMAIL['HeaderRows'],
     'Email In Reply To': '<0@mail.contoso.example>',
     'Email Internal Message ID': EMAIL['ID'],
     'Email Received': '2026-01-31T23:59:57Z',
@@ -52,7 +53,7 @@ MAPPED: dict[str, dict[str, Any]] = {
         **OF_EMAILS,
         'Email Message ID': '<1@mail.contoso.example>',
         'Email Recipients Count': 2,
-        'Phishing Reporter Email Headers': EMAIL['Headers'],
+        'Phishing Reporter Email Headers': EMAIL['HeaderRows'],
     },
     # The scripts of this type answer by these IDs, and reply-mail takes that of Graph.
     'Email Communication': {**OF_EMAILS, 'Email Message ID': EMAIL['ID'], 'Email Latest Message': EMAIL['ID']},
@@ -63,6 +64,25 @@ MAPPED: dict[str, dict[str, Any]] = {
         'Categories': ['Red category', 'Blue category'],
     },
 }
+
+# The types of the fields in github.com/demisto/content: Packs/Phishing/IncidentFields and Packs/CommonTypes/IncidentFields.
+TYPES = {
+    'shortText': (
+        'Attachment Extension, Attachment Hash, Attachment ID, Attachment Name, Attachment size, Attachment type, Email BCC, '
+        'Email Body Format, Email CC, Email From, Email In Reply To, Email Internal Message ID, Email Latest Message, '
+        'Email Message ID, Email Received, Email Reply To, Email Return Path, Email Sender IP, Email Subject, Email To, '
+        'Email To Count, dbotMirrorId'
+    ),
+    'longText': 'Email Body, Email HTML',
+    'html': 'Email Body HTML',
+    'number': 'Attachment Count, Email Recipients Count',
+    'date': 'occurred',
+    'multiSelect': 'Categories, External Link',  # a text is one choice
+    'grid': 'Email Headers, Phishing Reporter Email Headers',
+}
+TYPE_OF_FIELD = {field: kind for kind, fields in TYPES.items() for field in fields.split(', ')}
+# The keys of the rows of a grid are those of its columns. Scripts read them too, as incident.emailheaders.headername.
+COLUMNS = {'Email Headers': {'headername', 'headervalue'}, 'Phishing Reporter Email Headers': {'headername'}}
 
 
 def argument(document: dict[str, Any]) -> str:
@@ -168,6 +188,22 @@ def test_the_mapper_needs_no_script_of_another_pack(rule: dict[str, Any]) -> Non
 )
 def test_a_field_of_a_layout_has_a_value(incident_type: str, field: str, value: Any) -> None:
     assert mapped(FIELDS[incident_type][field]) == value
+
+
+@pytest.mark.parametrize(
+    'field, rule',
+    [pytest.param(field, rule, id=f'{kind}-{field}') for kind, rules in FIELDS.items() for field, rule in rules.items()],
+)
+def test_a_value_is_of_the_type_of_its_field(field: str, rule: dict[str, Any]) -> None:
+    value, kind = mapped(rule), TYPE_OF_FIELD[field]
+    if kind == 'grid':
+        assert all(set(row) >= COLUMNS[field] and {type(cell) for cell in row.values()} == {str} for row in value)
+    elif kind == 'multiSelect':
+        assert {type(choice) for choice in (value if isinstance(value, list) else [value])} == {str}
+    elif kind == 'date':
+        assert datetime.fromisoformat(value).tzinfo
+    else:
+        assert isinstance(value, int if kind == 'number' else (str, int))
 
 
 def test_no_field_is_mapped_untested() -> None:

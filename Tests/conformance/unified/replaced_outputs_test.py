@@ -1,4 +1,4 @@
-"""What a mailbox has once is in the context once, however often a command runs."""
+"""What a mailbox or an instance has once is in the context once, however often a command runs."""
 
 from typing import Any
 
@@ -38,3 +38,13 @@ def test_the_newest_replaces_the_former(instance: Instance, command: str, mailbo
 def test_each_mailbox_has_its_own(instance: Instance, command: str) -> None:
     found = context_after(instance, command, {}, {'user_id': BOB}, {}, {'user_id': BOB})
     assert [one['UserID'] for one in found] == [ADA, BOB]
+
+
+@instances.with_methods('Client secret', 'Managed identity, system-assigned')
+def test_each_mailbox_has_its_newest_sign_in(instance: Instance) -> None:
+    instance.sign_in()
+    context: dict[str, Any] = {}
+    for mailbox in (ADA, BOB, ADA, BOB):
+        instance.params['mailbox_to_fetch'] = mailbox
+        merge(context, instance.run('msgraph-mail-auth-test')['EntryContext'])
+    assert ask(context, 'MSGraphMailAuth.Mailbox') == [ADA, BOB]

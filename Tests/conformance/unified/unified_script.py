@@ -1,4 +1,4 @@
-"""Runs a command of a unified script as the platform does, and prints its results. Runs in its own process.
+"""Run a command of a unified script as the platform does, and print its results. This runs in its own process.
 
 ``python -I unified_script.py``, with a JSON object on standard input: ``script`` and ``common_server`` (texts), ``mock`` (path of
 demistomock.py), ``context`` (of the integration), ``command``, ``params``, ``args``. Prints a JSON object: ``results``, and the

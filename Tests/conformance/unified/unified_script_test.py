@@ -22,7 +22,7 @@ RUNNER = Path(__file__).with_name('unified_script.py')
 
 
 class UnifiedScript:
-    """Runs commands of the unified script, each in a process that cannot import anything of this repository."""
+    """The unified script, of which each command runs in a process that cannot import anything of this repository."""
 
     def __init__(self, script: str, instance: Instance, folder: Path) -> None:
         self.modules: list[str] = []
@@ -81,7 +81,8 @@ def test_it_does_not_mention_the_tests(script: str) -> None:
 def test_it_signs_in_and_calls_graph(unified: UnifiedScript, instance: Instance) -> None:
     entry = unified.run('msgraph-mail-auth-test')
     assert entry['HumanReadable'].startswith('### Signed in to Microsoft Graph\n')
-    assert entry['EntryContext']['MSGraphMailAuth']['MissingPermissions'] == []
+    [outputs] = entry['EntryContext'].values()
+    assert outputs['MissingPermissions'] == []
     assert not [name for name in unified.modules if name.endswith('ApiModule') or name == 'CommonServerPython']
     assert [status for _, status in instance.requests('graph')] == [200]
 

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.unified.instances import ADA, Instance
 
-UNKNOWN = 'Whether this was done is not known.'
+UNKNOWN = 'It is not known whether the request was carried out.'
 LOOK = 'Check the folders before you run the command again.'
 NOT_TWICE: list[tuple[str, dict[str, Any]]] = [
     ('msgraph-mail-move-email', {'destination_folder_id': 'archive'}),

@@ -1,4 +1,4 @@
-"""Runs the local Microsoft cloud by itself: ``python -m sandbox.microsoft`` with ``Tests`` in PYTHONPATH."""
+"""Run the local Microsoft cloud by itself: ``python -m sandbox.microsoft`` with ``Tests`` in PYTHONPATH."""
 
 import argparse
 import signal

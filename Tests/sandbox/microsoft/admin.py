@@ -1,4 +1,4 @@
-"""Switches faults over HTTP, for trying the sandbox by hand. Listens on loopback like everything else."""
+"""Switch faults over HTTP, for trying the sandbox by hand. The server listens on loopback like all others."""
 
 from dataclasses import asdict, fields
 

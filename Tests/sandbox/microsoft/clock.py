@@ -1,4 +1,4 @@
-"""The one place where the local Microsoft cloud reads the time."""
+"""The time of the local Microsoft cloud."""
 
 import time
 from datetime import datetime, timezone
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 
 class Clock:
-    """Wall clock that a test can move forward (or back), so that tokens expire without anybody sleeping."""
+    """Wall clock that a test can move forward (or back), so that tokens expire without a wait."""
 
     def __init__(self) -> None:
         self._offset = 0.0

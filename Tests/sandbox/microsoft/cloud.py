@@ -1,4 +1,4 @@
-"""Starts and stops the local Microsoft cloud."""
+"""Start and stop the local Microsoft cloud."""
 
 import secrets
 import ssl
@@ -27,13 +27,13 @@ from sandbox.microsoft.graph_mail.uploads import UploadSessions
 from sandbox.microsoft.metadata import routes as metadata
 from sandbox.microsoft.metadata.arc_keys import ArcKeys
 from sandbox.microsoft.metadata.cluster import Cluster
+from sandbox.microsoft.request_log import RequestLog, RequestRecords
 from sandbox.microsoft.resource_manager import routes as resource_manager
 from sandbox.microsoft.resource_manager.model import Subscription
 from sandbox.microsoft.service import Service
 from sandbox.microsoft.state import Addresses, CloudState
 from sandbox.microsoft.token_service import routes as token_service
 from sandbox.microsoft.token_service.model import TokenService
-from sandbox.microsoft.wire_log import RequestLog, RequestRecords
 
 TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'defender', 'token-service')
 
@@ -175,7 +175,7 @@ class MicrosoftCloud:
 
     @property
     def directory(self) -> Directory:
-        """Tenants, applications, users and managed identities, to be read and changed."""
+        """Return the tenants, applications, users and managed identities, to be read and changed."""
         return self._state.directory
 
     @property

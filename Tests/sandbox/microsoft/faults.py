@@ -1,4 +1,4 @@
-"""Makes services fail on purpose: a status, a body, a delay, a broken connection."""
+"""Let services fail on purpose: a status, a body, a delay, a broken connection."""
 
 import json
 import re

@@ -68,7 +68,7 @@ class Connection(WSGIRequestHandler):
 
 
 class Service(ThreadedWSGIServer):
-    """Serves one WSGI application on a loopback port until ``stop``.
+    """A server of one WSGI application on a loopback port.
 
     Args:
         name: of the service, for the name of its thread.

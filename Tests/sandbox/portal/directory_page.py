@@ -13,7 +13,7 @@ def add_directory(app: Flask, world: World) -> None:
     @app.get('/azure/', endpoint='azure_root')
     @app.get('/azure/<path:rest>', endpoint='azure_below')
     def azure(rest: str = '') -> str:
-        """Links to any page of the Azure portal end here."""
+        """Show the sandbox in place of any page of the Azure portal."""
         directory = world.cloud.directory
         tenants = {each.tenant_id: each for each in directory.tenants}
         return render_template(

@@ -29,7 +29,7 @@ _LARGEST_REQUEST = 160 << 20
 
 
 class Portal:
-    """Serves the pages from ``start`` to ``stop``.
+    """The server of the pages, from ``start`` to ``stop``.
 
     Args:
         cloud: the local Microsoft cloud.

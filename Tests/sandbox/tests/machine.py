@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _MARGIN = 4.0
 _START_OF_PYTHON = 0.025  # seconds, on an idle machine of 2026
@@ -31,6 +32,15 @@ def slowness() -> float:
 def limit(seconds: float) -> float:
     """Return the time limit for what takes that many seconds on an idle machine. It finds what hangs, it does not measure."""
     return seconds * slowness() * _MARGIN
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 10) -> Any:
+    """Return the first true value of a condition. Raise AssertionError if there is none within ``limit(seconds)``."""
+    end = time.monotonic() + limit(seconds)
+    while not (value := condition()):
+        assert time.monotonic() < end, f'This did not happen within {limit(seconds):.0f} seconds.'
+        time.sleep(0.01)
+    return value
 
 
 @contextmanager

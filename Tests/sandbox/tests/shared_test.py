@@ -1,11 +1,13 @@
 """What takes long to make is made by one worker of pytest-xdist, and used by all."""
 
+import fcntl
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sandbox.tests.machine import wait_until
 from sandbox.tests.shared import made_once
 
 
@@ -24,14 +26,20 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Factory]:
     return [Factory(tmp_path / f'popen-gw{number}') for number in range(2)]
 
 
-def test_workers_share_what_one_of_them_makes(workers: list[Factory]) -> None:
+def test_workers_share_what_one_of_them_makes(workers: list[Factory], monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Path] = []
+    lock, started = fcntl.flock, []
+
+    def record(*values: Any) -> None:
+        started.append(values)
+        lock(*values)
 
     def make(folder: Path) -> None:
         made.append(folder)
-        time.sleep(0.1)
+        wait_until(lambda: len(started) == 2)  # both workers found no folder
         (folder / 'made').write_text('complete')
 
+    monkeypatch.setattr(fcntl, 'flock', record)
     found: list[Path] = []
     threads = [threading.Thread(target=lambda one=one: found.append(made_once(one, 'name', make))) for one in workers]  # type: ignore[misc]
     for thread in threads:

@@ -1,6 +1,6 @@
 """A local Cortex XSOAR server: the REST calls that demisto-sdk makes, and an engine that runs integrations."""
 
-from .problems import Refusal
+from .errors import Refusal
 from .runner import FetchReport
 from .server import XsoarServer
 

@@ -1,11 +1,11 @@
-"""Runs a local XSOAR server: ``python -m sandbox.xsoar <data folder>``."""
+"""Run a local XSOAR server: ``python -m sandbox.xsoar <data folder>``."""
 
 import argparse
 import signal
 import sys
 import threading
 
-from .problems import Refusal
+from .errors import Refusal
 from .server import XsoarServer
 
 

@@ -10,18 +10,18 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox.web.protection import is_local_host, protect, static_files
 
+from .components import Components
 from .context import ask
 from .entries import FILE, Entry
+from .errors import Refusal
 from .instance_body import described_instance
 from .packs import read_integration, read_upload
 from .pages import pages, problem_page, wants_page
-from .parts import Parts
-from .problems import Refusal
 
 _LARGEST_REQUEST = 512 << 20
 
 
-def application(parts: Parts) -> Flask:
+def application(components: Components) -> Flask:
     """Return the server as a WSGI application."""
     app = Flask(__name__)
     app.config['MAX_CONTENT_LENGTH'] = _LARGEST_REQUEST
@@ -30,11 +30,11 @@ def application(parts: Parts) -> Flask:
     app.after_request(protect)
     app.register_error_handler(Refusal, lambda refusal: _problem(refusal.status, str(refusal)))
     app.register_error_handler(HTTPException, _http_problem)
-    api = _blueprint(parts)
+    api = _blueprint(components)
     app.register_blueprint(api)
     # A client of version 8, which has a key with an id, puts /xsoar before every path.
     app.register_blueprint(api, url_prefix='/xsoar', name='version8')
-    app.register_blueprint(pages(parts))
+    app.register_blueprint(pages(components))
     app.register_blueprint(static_files())
     app.add_url_rule('/health', view_func=lambda: jsonify({}))
     return app
@@ -122,24 +122,24 @@ def _upload() -> FileStorage:
     return upload
 
 
-def _blueprint(parts: Parts) -> Blueprint:
+def _blueprint(components: Components) -> Blueprint:
     api = Blueprint('api', __name__)
 
     @api.before_request
     def check_key() -> Response | None:
-        if parts.api_keys.accepts(request.headers.get('Authorization', '')):
+        if components.api_keys.accepts(request.headers.get('Authorization', '')):
             return None
         return _problem(401, 'The API key is missing or wrong: send the one of this server in the Authorization header.')
 
-    _about(api, parts)
-    _content(api, parts)
-    _instances(api, parts)
-    _war_room(api, parts)
-    _incidents(api, parts)
+    _about(api, components)
+    _content(api, components)
+    _instances(api, components)
+    _war_room(api, components)
+    _incidents(api, components)
     return api
 
 
-def _about(api: Blueprint, parts: Parts) -> None:
+def _about(api: Blueprint, components: Components) -> None:
     @api.get('/health/server')
     def health() -> Response:
         return jsonify({})
@@ -149,8 +149,8 @@ def _about(api: Blueprint, parts: Parts) -> None:
         # Texts only: demisto-sdk reads the answer in a way that takes no null, true or false.
         return jsonify(
             {
-                'demistoVersion': parts.version['version'],
-                'buildNum': parts.version['buildNumber'],
+                'demistoVersion': components.version['version'],
+                'buildNum': components.version['buildNumber'],
                 'productMode': 'xsoar',
                 'deploymentMode': 'opp',
             }
@@ -161,35 +161,35 @@ def _about(api: Blueprint, parts: Parts) -> None:
         return jsonify({'id': 'admin', 'username': 'admin', 'name': 'Administrator'})
 
 
-def _content(api: Blueprint, parts: Parts) -> None:
+def _content(api: Blueprint, components: Components) -> None:
     @api.post('/contentpacks/installed/upload')
     def upload_packs() -> Response:
         upload = _upload()
         for pack in read_upload(upload.read(), upload.filename or 'The upload'):
-            parts.catalogue.install(pack)
+            components.catalogue.install(pack)
         return jsonify({})
 
     @api.post('/settings/integration-conf/upload')
     def upload_integration() -> Response:
         integration = read_integration(_upload().read())
-        parts.catalogue.install_integration(integration)
+        components.catalogue.install_integration(integration)
         return jsonify(integration.to_answer())
 
     @api.get('/contentpacks/metadata/installed')
     def installed() -> Response:
-        return jsonify(parts.catalogue.packs())
+        return jsonify(components.catalogue.packs())
 
 
-def _instances(api: Blueprint, parts: Parts) -> None:
+def _instances(api: Blueprint, components: Components) -> None:
     @api.post('/settings/integration/search')
     def search_integrations() -> Response:
-        integrations = {each.id: each for each in parts.catalogue.integrations()}
+        integrations = {each.id: each for each in components.catalogue.integrations()}
         return jsonify(
             {
                 'configurations': [each.to_answer() for each in integrations.values()],
                 'instances': [
                     each.to_answer(integrations[each.integration_id])
-                    for each in parts.instances.all()
+                    for each in components.instances.all()
                     if each.integration_id in integrations
                 ],
             }
@@ -198,28 +198,28 @@ def _instances(api: Blueprint, parts: Parts) -> None:
     @api.put('/settings/integration')
     def save_instance() -> Response:
         body = _body()
-        instance = described_instance(parts, body)
+        instance = described_instance(components, body)
         version = _number(body, 'version', -1)
-        saved = parts.instances.save(instance, None if version == -1 else version)
-        return jsonify(saved.to_answer(parts.catalogue.integration(saved.integration_id)))
+        saved = components.instances.save(instance, None if version == -1 else version)
+        return jsonify(saved.to_answer(components.catalogue.integration(saved.integration_id)))
 
     @api.post('/settings/integration/test')
     def test_instance() -> Response:
-        instance = described_instance(parts, _body())
-        success, message = parts.runner.test(parts.catalogue.integration(instance.integration_id), instance)
+        instance = described_instance(components, _body())
+        success, message = components.runner.test(components.catalogue.integration(instance.integration_id), instance)
         return jsonify({'success': success, 'message': message})
 
     @api.delete('/settings/integration/<instance_id>')
     def delete_instance(instance_id: str) -> Response:
-        parts.instances.delete(instance_id)
+        components.instances.delete(instance_id)
         return jsonify({})
 
 
-def _war_room(api: Blueprint, parts: Parts) -> None:
+def _war_room(api: Blueprint, components: Components) -> None:
     @api.post('/investigations/search')
     def search_investigations() -> Response:
         wanted = _filter()
-        found = parts.war_room.investigations({int(each) for each in _texts(wanted.get('type')) if each.isdecimal()} or None)
+        found = components.war_room.investigations({int(each) for each in _texts(wanted.get('type')) if each.isdecimal()} or None)
         return _page(found, wanted)
 
     @api.post('/entry/execute/sync')
@@ -228,40 +228,42 @@ def _war_room(api: Blueprint, parts: Parts) -> None:
         text = str(body.get('data') or '')
         if not text.strip():
             raise Refusal('There is nothing to run: send a command, or a note, as data.')
-        return jsonify(parts.console.execute(str(body.get('investigationId') or ''), text))
+        return jsonify(components.console.execute(str(body.get('investigationId') or ''), text))
 
     @api.post('/investigation/<investigation_id>/context')
     def ask_context(investigation_id: str) -> Response:
-        return jsonify(ask(parts.war_room.context(investigation_id), str(_body().get('query') or '')))
+        return jsonify(ask(components.war_room.context(investigation_id), str(_body().get('query') or '')))
 
     @api.post('/investigation/<investigation_id>')
     def investigation(investigation_id: str) -> Response:
-        return jsonify({**parts.war_room.investigation(investigation_id), 'entries': parts.war_room.entries(investigation_id)})
+        return jsonify(
+            {**components.war_room.investigation(investigation_id), 'entries': components.war_room.entries(investigation_id)}
+        )
 
     @api.post('/entry/upload/<investigation_id>')
     def upload_file(investigation_id: str) -> Response:
-        parts.war_room.investigation(investigation_id)
+        components.war_room.investigation(investigation_id)
         upload = _upload()
         name = Path(request.form.get('fileName') or upload.filename or 'file').name
-        with parts.files.new() as path:
+        with components.files.new() as path:
             upload.save(path)
-            file_id = parts.files.keep(path, name)
+            file_id = components.files.keep(path, name)
         entry = Entry(request.form.get('fileComment') or '', type=FILE, file=name, file_id=file_id)
-        return jsonify(parts.war_room.add(investigation_id, entry, user='admin'))
+        return jsonify(components.war_room.add(investigation_id, entry, user='admin'))
 
     @api.get('/entry/download/<entry_id>')
     def download_file(entry_id: str) -> Response:
-        file = parts.war_room.file_of(entry_id)
+        file = components.war_room.file_of(entry_id)
         return send_file(file['path'], mimetype='application/octet-stream', as_attachment=True, download_name=file['name'])
 
 
-def _incidents(api: Blueprint, parts: Parts) -> None:
+def _incidents(api: Blueprint, components: Components) -> None:
     @api.post('/incidents/search')
     def search_incidents() -> Response:
         wanted = _filter()
         if wanted.get('query'):
             raise Refusal('Queries are not supported here: filter by id, type, sourceInstance, fromDate and toDate.')
-        found = parts.incidents.search(
+        found = components.incidents.search(
             ids=_texts(wanted.get('id')),
             types=_texts(wanted.get('type')),
             source_instance=str(wanted.get('sourceInstance') or ''),
@@ -274,8 +276,8 @@ def _incidents(api: Blueprint, parts: Parts) -> None:
     def create_incident() -> Response:
         body = _body()
         fields = ('name', 'type', 'severity', 'details', 'labels', 'rawJSON', 'occurred', 'CustomFields', 'owner')
-        return jsonify(parts.incidents.add({key: body.get(key) for key in fields if key in body}))
+        return jsonify(components.incidents.add({key: body.get(key) for key in fields if key in body}))
 
     @api.get('/incident/load/<incident_id>')
     def load_incident(incident_id: str) -> Response:
-        return jsonify(parts.incidents.get(incident_id))
+        return jsonify(components.incidents.get(incident_id))

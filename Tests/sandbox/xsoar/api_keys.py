@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .clock import now, text_of
 from .database import Database
-from .problems import NotFound, Refusal
+from .errors import NotFound, Refusal
 
 
 @dataclass(frozen=True)

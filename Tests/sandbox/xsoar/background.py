@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from . import commands
+from .background_jobs import run_and_log_errors
+from .components import Components
 from .entries import error_entry
+from .errors import Refusal
 from .instances import Instance
-from .parts import Parts
-from .problems import Refusal
 from .schedules import Schedule
-from .work import guarded
 
 
 class Background:
@@ -22,8 +22,8 @@ class Background:
         fetches: whether instances that fetch do so by themselves.
     """
 
-    def __init__(self, parts: Parts, second: float, fetches: bool) -> None:
-        self._parts = parts
+    def __init__(self, components: Components, second: float, fetches: bool) -> None:
+        self._components = components
         self._second = second
         self._fetches = fetches
         self._thread = threading.Thread(target=self._look, name='xsoar-background', daemon=True)
@@ -37,18 +37,18 @@ class Background:
         """Start nothing more and wait for what goes on."""
         self._stopping.set()
         self._thread.join()
-        self._parts.work.stop()
+        self._components.background_jobs.stop()
 
     def _look(self) -> None:
         while not self._stopping.wait(max(0.1, min(0.25, self._second / 4))):
-            guarded(self._begin_what_is_due)
+            run_and_log_errors(self._begin_what_is_due)
 
     def _begin_what_is_due(self) -> None:
-        for schedule in self._parts.schedules.all():
+        for schedule in self._components.schedules.all():
             if schedule.due <= time.time():
-                self._parts.work.begin(('schedule', schedule.id), partial(self._run, schedule))
+                self._components.background_jobs.start(('schedule', schedule.id), partial(self._run, schedule))
         if self._fetches:
-            for instance in self._parts.instances.all():
+            for instance in self._components.instances.all():
                 self._fetch_if_due(instance)
 
     def _fetch_if_due(self, instance: Instance) -> None:
@@ -60,23 +60,23 @@ class Background:
             except ValueError:
                 minutes = 1
             self._next_fetch[instance.id] = time.time() + minutes * 60 * self._second
-            self._parts.work.begin(('fetch', instance.id), partial(self._parts.runner.fetch, instance.id))
+            self._components.background_jobs.start(('fetch', instance.id), partial(self._components.runner.fetch, instance.id))
 
     def _run(self, schedule: Schedule) -> None:
-        if not self._parts.schedules.holds(schedule):
+        if not self._components.schedules.holds(schedule):
             return  # it came to its end while somebody looked at what is due
-        facts: dict[str, Any] = {'parentId': schedule.parent_id}
+        origin: dict[str, Any] = {'parentId': schedule.parent_id}
         try:
-            facts['parentContent'] = self._parts.war_room.entry(schedule.parent_id)['contents']
-            self._run_again(schedule, facts)
+            origin['parentContent'] = self._components.war_room.entry(schedule.parent_id)['contents']
+            self._run_again(schedule, origin)
         except Refusal as refusal:
-            self._parts.war_room.add(schedule.investigation_id, error_entry(str(refusal)), **facts)
-        self._parts.schedules.remove(schedule)
+            self._components.war_room.add(schedule.investigation_id, error_entry(str(refusal)), **origin)
+        self._components.schedules.remove(schedule)
 
-    def _run_again(self, schedule: Schedule, facts: dict[str, Any]) -> None:
-        instance = self._parts.instances.get(schedule.instance_id)
-        integration = self._parts.catalogue.integration(instance.integration_id)
-        facts.update(instance=instance.name, brand=integration.name)
+    def _run_again(self, schedule: Schedule, origin: dict[str, Any]) -> None:
+        instance = self._components.instances.get(schedule.instance_id)
+        integration = self._components.catalogue.integration(instance.integration_id)
+        origin.update(instance=instance.name, brand=integration.name)
         if not instance.enabled:
             raise Refusal(f'!{schedule.command} does not go on: enable the instance {instance.name!r} and run the command again.')
         if schedule.due > schedule.deadline:
@@ -88,7 +88,7 @@ class Background:
                 f'!{schedule.command} does not go on: {integration.name} has no such command; name one in ScheduledCommand.'
             )
         arguments = commands.bind(schedule.command, integration.commands[schedule.command], schedule.arguments)
-        job = self._parts.runner.job(integration, instance, schedule.command, arguments, schedule.investigation_id)
-        _, polling = self._parts.runner.run(job, facts)
+        job = self._components.runner.job(integration, instance, schedule.command, arguments, schedule.investigation_id)
+        _, polling = self._components.runner.run(job, origin)
         if polling:
-            self._parts.schedules.add(schedule.investigation_id, schedule.parent_id, instance.id, polling, schedule.deadline)
+            self._components.schedules.add(schedule.investigation_id, schedule.parent_id, instance.id, polling, schedule.deadline)

@@ -8,8 +8,8 @@ from .classifiers import Classifier
 from .clock import now, text_of
 from .content import Integration
 from .database import Database
+from .errors import NotFound, Refusal
 from .packs import Pack
-from .problems import NotFound, Refusal
 
 # What a server has without any pack of its own.
 _INCIDENT_TYPES = {'Access', 'Authentication', 'Email Communication', 'Malware', 'Phishing', 'Unclassified', 'Vulnerability'}

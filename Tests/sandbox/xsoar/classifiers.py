@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .context import look_up
-from .problems import Refusal
+from .errors import Refusal
 
 CLASSIFIER, INCOMING_MAPPER = 'classification', 'mapping-incoming'
 # The rules of a mapper under this name hold for incidents of every type.

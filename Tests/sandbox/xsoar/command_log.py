@@ -7,22 +7,22 @@ from typing import IO
 
 
 class CommandLog:
-    """Appends to the log file; starts it anew, keeping the previous one, when it is full.
+    """The log file and the one before it, which a full log file becomes.
 
     Args:
         file: the log.
-        largest: bytes after which it is started anew.
+        max_bytes: of the log file, before it is replaced.
         per_command: characters that one command may write; what is over them is dropped.
     """
 
-    def __init__(self, file: Path, largest: int = 16 << 20, per_command: int = 8 << 20) -> None:
+    def __init__(self, file: Path, max_bytes: int = 16 << 20, per_command: int = 8 << 20) -> None:
         self._file = file
-        self._largest = largest
+        self._max_bytes = max_bytes
         self._per_command = per_command
         self._lock = threading.Lock()
 
     def copy(self, stream: IO[bytes], title: str) -> list[str]:
-        """Copies a stream into the log until it ends; returns the lines written."""
+        """Copy a stream into the log until it ends. Return the lines written."""
         lines: list[str] = []
         size = dropped = 0
         # One byte over the limit: a line that is cut in two is never written.
@@ -41,7 +41,7 @@ class CommandLog:
 
     def _write(self, text: str) -> None:
         with self._lock:
-            if self._file.exists() and self._file.stat().st_size > self._largest:
+            if self._file.exists() and self._file.stat().st_size > self._max_bytes:
                 os.replace(self._file, self._file.with_suffix('.old'))
             with open(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 'a', encoding='utf-8') as file:
                 file.write(text)

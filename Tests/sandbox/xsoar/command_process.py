@@ -1,4 +1,4 @@
-"""Runs one command of an integration, in the process that ``fork_server.py`` has forked for it.
+"""Run one command of an integration, in the process that ``fork_server.py`` has forked for it.
 
 JSON lines go over a socket, the first one is the job, see ``Job.to_message``. Standard output and standard error are the log.
 """

@@ -1,4 +1,4 @@
-"""Reads what a person types in the war room: ``!command argument=value other="two words"``."""
+"""Read what a user types in the war room: ``!command argument=value other="two words"``."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .content import Argument
-from .problems import Refusal
+from .errors import Refusal
 
 # Arguments that every command takes: the server reads them, the integration does not get them.
 PLATFORM_ARGUMENTS = ('using', 'using-brand', 'debug-mode', 'execution-timeout')

@@ -5,8 +5,8 @@ from typing import Any
 
 from .catalogue import Catalogue
 from .content import Argument
+from .errors import Refusal
 from .instances import Instances
-from .problems import Refusal
 
 _CHOICES = ('true', 'false')
 # Commands of the server itself.

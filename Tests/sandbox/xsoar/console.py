@@ -14,15 +14,15 @@ from .completion import help_text, known_commands
 from .content import Integration
 from .context import ask
 from .entries import Entry, error_entry
+from .errors import Refusal
 from .instances import Instance, Instances
-from .problems import Refusal
 from .runner import Runner
 from .schedules import Schedules
 from .war_room import WarRoom
 
 
 class Console:
-    """Runs texts typed in war rooms."""
+    """The command line of war rooms."""
 
     def __init__(
         self, catalogue: Catalogue, instances: Instances, war_room: WarRoom, schedules: Schedules, runner: Runner
@@ -73,17 +73,17 @@ class Console:
             problem = str(refusal)
         owners = [each for each in self._catalogue.integrations() if line and line.name in each.commands]
         parent = self._typed(investigation_id, text, line, owners, user)
-        facts = {'parentId': parent['id'], 'parentContent': parent['contents']}
+        origin = {'parentId': parent['id'], 'parentContent': parent['contents']}
         try:
             if not line:
                 raise Refusal(problem)
             if line.name in _BUILT_IN:
                 entry = _BUILT_IN[line.name](self, investigation_id, line)
-                return [self._war_room.add(investigation_id, entry, **facts)]
+                return [self._war_room.add(investigation_id, entry, **origin)]
             targets = self._targets(line, owners)
         except Refusal as refusal:
-            return [self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)]
-        return [entry for each in targets for entry in self._execute_on(investigation_id, line, *each, facts)]
+            return [self._war_room.add(investigation_id, error_entry(str(refusal)), **origin)]
+        return [entry for each in targets for entry in self._execute_on(investigation_id, line, *each, origin)]
 
     def _typed(
         self, investigation_id: str, text: str, line: CommandLine | None, owners: list[Integration], user: str
@@ -148,7 +148,7 @@ class Console:
     def _execute_on(
         self, investigation_id: str, line: CommandLine, integration: Integration, instance: Instance, typed: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        facts = {**typed, 'instance': instance.name, 'brand': integration.name}
+        origin = {**typed, 'instance': instance.name, 'brand': integration.name}
         try:
             given = line.bind(integration.commands[line.name])
             bound = {name: self._resolved(investigation_id, value) for name, value in given.items()}
@@ -156,8 +156,8 @@ class Console:
             debug = line.platform_argument('debug-mode') == 'true'
             job = self._runner.job(integration, instance, line.name, bound, investigation_id, time_limit, debug)
         except Refusal as refusal:
-            return [self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)]
-        documents, polling = self._runner.run(job, facts)
+            return [self._war_room.add(investigation_id, error_entry(str(refusal)), **origin)]
+        documents, polling = self._runner.run(job, origin)
         if polling:
             self._schedules.add(investigation_id, typed['parentId'], instance.id, polling)
         return documents

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .problems import Refusal
+from .errors import Refusal
 
 ENCRYPTED, BOOLEAN, CREDENTIALS, ENCRYPTED_AREA, MULTIPLE_SELECT = 4, 8, 9, 14, 16
 
@@ -189,7 +189,7 @@ class Integration:
 
     @property
     def commands(self) -> dict[str, list[Argument]]:
-        """Arguments of each command, by the command's name."""
+        """Return the arguments of each command, by the command's name."""
         return {
             each['name']: [Argument.read(argument) for argument in each.get('arguments') or ()]
             for each in self.document['script'].get('commands') or ()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .problems import Refusal
+from .errors import Refusal
 
 _KEY = re.compile(r'(?P<path>[^()]+?)(?:\((?P<condition>.*)\))?', re.DOTALL)
 _EXISTS = re.compile(r'val\.(?P<path>[\w.\- ]+)')
@@ -14,7 +14,7 @@ Condition = Callable[[Any, Any], bool]
 
 
 def merge(context: dict[str, Any], outputs: dict[str, Any]) -> None:
-    """Merges the outputs of an entry into the context, in place.
+    """Merge the outputs of an entry into the context, in place.
 
     A key is a dotted path, which appends to what is there, or a path with a condition, ``Path(val.ID && val.ID == obj.ID)``,
     which changes the items that meet it and appends only what has none.

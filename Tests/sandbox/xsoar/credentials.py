@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from .clock import now, text_of
 from .database import Database
+from .errors import NotFound, Refusal
 from .instances import Instance
-from .problems import NotFound, Refusal
 from .vault import Vault
 
 

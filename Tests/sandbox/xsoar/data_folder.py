@@ -4,7 +4,7 @@ import fcntl
 from pathlib import Path
 from typing import IO
 
-from .problems import Refusal
+from .errors import Refusal
 
 
 def claim(folder: Path) -> IO[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .problems import Refusal
+from .errors import Refusal
 
 _SCHEMA_VERSION = 2
 # What a folder of an older server lacks beyond whole tables, by the version that brought it.
@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS metrics (
 
 
 class Database:
-    """Opens the file, makes what is missing in it, and hands out connections.
+    """The database file: its tables, and connections to it.
 
     Args:
         file: the SQLite file; made when it does not exist.

@@ -101,7 +101,7 @@ class Demisto:
         self._tell('results', results)
 
     def incidents(self, incidents: Any = None) -> Any:
-        """Hands over the incidents of a fetch; without an argument, the incident that the command runs in."""
+        """Hand over the incidents of a fetch; without an argument, the incident that the command runs in."""
         if incidents is None:
             return [self.incident()]
         return self._tell('incidents', incidents)
@@ -131,7 +131,7 @@ class Demisto:
         return self._ask('integration_context')
 
     def setIntegrationContextVersioned(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
-        """Stores the integration context.
+        """Store the integration context.
 
         Raises:
             ValueError: it has been changed since that version was read; -1 stores it all the same.

@@ -1,4 +1,4 @@
-"""Runs commands of instances: builds the script, gives each a process and a folder, and limits how many go at once."""
+"""Run commands of instances: build the script, give each a process and a folder, and limit how many run at once."""
 
 import contextlib
 import hashlib
@@ -15,8 +15,8 @@ from typing import Any
 
 from .command_log import CommandLog
 from .content import Integration
+from .errors import Refusal
 from .instances import Instance
-from .problems import Refusal
 from .process import Answerer, CommandProcess, Outcome
 from .process_starter import process_starter
 
@@ -72,7 +72,7 @@ class Job:
 
 
 class Engine:
-    """Starts the processes of commands.
+    """The starter of the processes of commands.
 
     Args:
         folder: where scripts, working folders and the log are kept.
@@ -103,7 +103,7 @@ class Engine:
         self._time_limit = time_limit
         self._starter = process_starter(common_server / 'CommonServerPython.py')
         self._log = CommandLog(folder / 'integration-instance.log')
-        self._places = threading.BoundedSemaphore(concurrency)
+        self._slots = threading.BoundedSemaphore(concurrency)
         self._running: set[CommandProcess] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -119,7 +119,7 @@ class Engine:
             job: what to run.
             answerer: makes what answers the command, given its working folder.
         """
-        with self._places:
+        with self._slots:
             folder = Path(tempfile.mkdtemp(dir=self._work))
             try:
                 message = job.to_message(self._script(job.integration), self._version)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .database import Database
-from .problems import Refusal
+from .errors import Refusal
 
 _DIGESTS = ('md5', 'sha1', 'sha256', 'sha512')
 _PIECE = 1 << 20

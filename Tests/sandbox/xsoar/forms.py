@@ -6,8 +6,8 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from .content import BOOLEAN, CREDENTIALS, ENCRYPTED, ENCRYPTED_AREA, MULTIPLE_SELECT, Integration, Parameter
+from .errors import Refusal
 from .instances import MAPPINGS, Instance
-from .problems import Refusal
 
 _TEXT_AREA, _INCIDENT_TYPE, _SINGLE_SELECT, _INTERVAL = 12, 13, 15, 19
 _WIDGETS = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from .clock import now, text_of
 from .database import Database
-from .problems import NotFound, Refusal
+from .errors import NotFound, Refusal
 from .war_room import INCIDENT, WarRoom
 
 # One statement for all searches: a filter that is not given lets everything pass.
@@ -91,7 +91,7 @@ class Incidents:
         from_date: str = '',
         to_date: str = '',
     ) -> list[dict[str, Any]]:
-        """Incidents that meet all filters, oldest first; the dates are of their creation, in RFC 3339."""
+        """Return the incidents that meet all filters, oldest first; the dates are of their creation, in RFC 3339."""
         values = {
             'ids': json.dumps(ids) if ids else None,
             'types': json.dumps(types) if types else None,

@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox.web.protection import mail_page
 
+from .components import Components
 from .entries import Entry
+from .errors import Refusal
 from .files import Files
 from .incidents import CLOSE_REASONS, SEVERITIES, STATUSES
-from .parts import Parts
-from .problems import Refusal
 
 _ON_A_PAGE = 25
 _LARGEST_INLINE_IMAGE = 2 << 20
@@ -25,19 +25,19 @@ _BODIES = ('emailhtml', 'emailbodyhtml', 'emailbody')
 _ABOUT = ('dbotMirrorId', 'closed', 'closeReason', 'closeNotes')
 
 
-def add_incidents(site: Blueprint, parts: Parts) -> None:
+def add_incidents(site: Blueprint, components: Components) -> None:
     """Add the list of incidents, the page of one, and what one does with it."""
-    _add_list(site, parts)
-    _add_page(site, parts)
-    _add_changes(site, parts)
+    _add_list(site, components)
+    _add_page(site, components)
+    _add_changes(site, components)
 
 
-def _add_list(site: Blueprint, parts: Parts) -> None:
+def _add_list(site: Blueprint, components: Components) -> None:
     @site.get('/incidents')
     def incidents() -> str:
         wanted = {name: request.args.get(name, '') for name in ('search', 'type', 'severity', 'status', 'owner')}
         page = max(1, request.args.get('page', 1, int))
-        total, found = parts.incidents.find(
+        total, found = components.incidents.find(
             wanted['search'],
             wanted['type'],
             _number(wanted['severity']),
@@ -55,17 +55,17 @@ def _add_list(site: Blueprint, parts: Parts) -> None:
             pages=pages,
             wanted=wanted,
             given={name: value for name, value in wanted.items() if value},
-            types=parts.catalogue.incident_types(),
+            types=components.catalogue.incident_types(),
             severities=SEVERITIES,
             statuses=STATUSES,
         )
 
 
-def _add_page(site: Blueprint, parts: Parts) -> None:
+def _add_page(site: Blueprint, components: Components) -> None:
     @site.get('/incidents/<incident_id>')
     def incident(incident_id: str) -> str:
-        found = parts.incidents.get(incident_id)
-        names = {key: name for each in parts.catalogue.classifiers() for key, name in each.field_names.items()}
+        found = components.incidents.get(incident_id)
+        names = {key: name for each in components.catalogue.classifiers() for key, name in each.field_names.items()}
         fields = found.get('CustomFields') or {}
         return render_template(
             'incident.html',
@@ -74,7 +74,7 @@ def _add_page(site: Blueprint, parts: Parts) -> None:
             mail={names.get(key, key): fields[key] for key in _OF_MAIL if fields.get(key)},
             has_body=any(fields.get(key) for key in _BODIES),
             fields={names.get(key, key): value for key, value in sorted(fields.items()) if key not in (*_OF_MAIL, *_BODIES)},
-            files=[each for each in parts.war_room.entries(incident_id) if each['fileID'] and not each['parentId']],
+            files=[each for each in components.war_room.entries(incident_id) if each['fileID'] and not each['parentId']],
             severities=SEVERITIES,
             statuses=STATUSES,
             reasons=CLOSE_REASONS,
@@ -82,37 +82,37 @@ def _add_page(site: Blueprint, parts: Parts) -> None:
 
     @site.get('/incidents/<incident_id>/body')
     def body(incident_id: str) -> Response:
-        found = parts.incidents.get(incident_id)
+        found = components.incidents.get(incident_id)
         fields = found.get('CustomFields') or {}
         text = next((str(fields[key]) for key in _BODIES[:2] if fields.get(key)), '')
         text = text or f'<div style="white-space:pre-wrap">{html.escape(str(fields.get("emailbody") or ""))}</div>'
-        shown = _CONTENT_ID.sub(lambda match: _inline_image(parts.files, found, match[1]) or match[0], text)
+        shown = _CONTENT_ID.sub(lambda match: _inline_image(components.files, found, match[1]) or match[0], text)
         return mail_page(shown)
 
 
-def _add_changes(site: Blueprint, parts: Parts) -> None:
+def _add_changes(site: Blueprint, components: Components) -> None:
     @site.post('/incidents/<incident_id>')
     def change(incident_id: str) -> AnyResponse:
         severity = _number(request.form.get('severity', ''))
         if severity not in SEVERITIES:
             raise Refusal('There is no such severity. Choose one of the list.')
-        parts.incidents.change(incident_id, severity=severity, owner=request.form.get('owner', '').strip())
+        components.incidents.change(incident_id, severity=severity, owner=request.form.get('owner', '').strip())
         g.visit.messages.append(('success', 'Saved severity and owner.'))
         return _back(incident_id)
 
     @site.post('/incidents/<incident_id>/close')
     def close(incident_id: str) -> AnyResponse:
         reason, notes = request.form.get('reason', ''), request.form.get('notes', '').strip()
-        parts.incidents.close(incident_id, reason, notes)
+        components.incidents.close(incident_id, reason, notes)
         said = f'The incident was closed: {reason}.' + (f' {notes}' if notes else '')
-        parts.war_room.add(incident_id, Entry(said), user='admin')
+        components.war_room.add(incident_id, Entry(said), user='admin')
         g.visit.messages.append(('success', f'Closed incident {incident_id}.'))
         return _back(incident_id)
 
     @site.post('/incidents/<incident_id>/reopen')
     def reopen(incident_id: str) -> AnyResponse:
-        parts.incidents.reopen(incident_id)
-        parts.war_room.add(incident_id, Entry('The incident was reopened.'), user='admin')
+        components.incidents.reopen(incident_id)
+        components.war_room.add(incident_id, Entry('The incident was reopened.'), user='admin')
         return _back(incident_id)
 
 

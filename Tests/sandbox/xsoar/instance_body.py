@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+from .components import Components
+from .errors import Refusal
 from .instances import LOG_LEVELS, MAPPINGS, Instance
-from .parts import Parts
-from .problems import Refusal
 
 
-def described_instance(parts: Parts, body: dict[str, Any]) -> Instance:
+def described_instance(components: Components, body: dict[str, Any]) -> Instance:
     """Return the instance that a request describes, on top of the stored one if it names one.
 
     Raises:
@@ -17,12 +17,12 @@ def described_instance(parts: Parts, body: dict[str, Any]) -> Instance:
     name, brand, engine = str(body.get('name') or '').strip(), str(body.get('brand') or ''), str(body.get('engine') or '')
     if not name:
         raise Refusal('The instance has no name: send one as name.')
-    if engine and engine not in parts.engine.names:
+    if engine and engine not in components.engine.names:
         raise Refusal(
-            f'There is no engine {engine!r}: leave engine empty, or choose one of {", ".join(parts.engine.names) or "none"}.'
+            f'There is no engine {engine!r}: leave engine empty, or choose one of {", ".join(components.engine.names) or "none"}.'
         )
-    integration = parts.catalogue.integration(brand)
-    base = parts.instances.get(str(body['id'])) if body.get('id') else parts.instances.new(integration, name)
+    integration = components.catalogue.integration(brand)
+    base = components.instances.get(str(body['id'])) if body.get('id') else components.instances.new(integration, name)
     data = body.get('data') or []
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise Refusal('The data of an instance is a list of {"name": ..., "value": ...} objects.')

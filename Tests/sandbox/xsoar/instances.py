@@ -8,7 +8,7 @@ from typing import Any
 
 from .content import BOOLEAN, CREDENTIALS, MULTIPLE_SELECT, Integration, Parameter
 from .database import Database
-from .problems import Conflict, NotFound, Refusal
+from .errors import Conflict, NotFound, Refusal
 from .vault import Vault
 
 _SAVE = """
@@ -178,7 +178,7 @@ class Instances:
         return blank.changed(integration, defaults)
 
     def save(self, instance: Instance, version: int | None = None) -> Instance:
-        """Stores an instance as a new version.
+        """Store an instance as a new version.
 
         Args:
             instance: what to store.
@@ -260,7 +260,7 @@ class Instances:
         return f'{integration.name}_instance_{number}'
 
     def set_health(self, instance_id: str, text: str) -> None:
-        """Notes how the last fetch went; empty text means well."""
+        """Store how the last fetch went; empty text means well."""
         with self._database.writing() as connection:
             connection.execute('UPDATE instances SET health = ? WHERE id = ?', (text, instance_id))
 
@@ -286,7 +286,7 @@ class Instances:
         return (self._vault.unseal(row['sealed'], f'integration_contexts/{instance_id}'), row['version']) if row else ({}, 0)
 
     def set_integration_context(self, instance_id: str, context: dict[str, Any], version: int) -> None:
-        """Stores the integration context as a new version.
+        """Store the integration context as a new version.
 
         Args:
             version: the version that the change is based on; -1 stores it over whatever is there.
@@ -313,7 +313,7 @@ class Instances:
         return dict(self._vault.unseal(row['sealed'], f'last_runs/{instance_id}')) if row else {}
 
     def set_last_run(self, instance_id: str, last_run: dict[str, Any]) -> None:
-        """Stores where the next fetch begins.
+        """Store where the next fetch begins.
 
         Raises:
             NotFound: the instance has been deleted.

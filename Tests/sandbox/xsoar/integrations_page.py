@@ -6,11 +6,11 @@ from functools import partial
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from .components import Components
 from .content import Integration
+from .errors import Refusal
 from .fetches import Fetch
 from .instances import Instance
-from .parts import Parts
-from .problems import Refusal
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Row:
         return self.history[0] if self.history else None
 
 
-def add_integrations(site: Blueprint, parts: Parts) -> None:
+def add_integrations(site: Blueprint, components: Components) -> None:
     """Add the list of integrations and the buttons in it."""
 
     @site.get('/')
@@ -37,7 +37,7 @@ def add_integrations(site: Blueprint, parts: Parts) -> None:
     @site.get('/integrations')
     def integrations() -> str:
         wanted = request.args.get('search', '').strip()
-        cards = [(each, _rows(parts, each)) for each in parts.catalogue.integrations() if _is_found(each, wanted)]
+        cards = [(each, _rows(components, each)) for each in components.catalogue.integrations() if _is_found(each, wanted)]
         return render_template(
             'integrations.html',
             cards=sorted(cards, key=lambda card: (not card[1], card[0].display.lower())),
@@ -47,16 +47,16 @@ def add_integrations(site: Blueprint, parts: Parts) -> None:
 
     @site.post('/instances/<instance_id>/enabled')
     def enable(instance_id: str) -> Response:
-        enabled = parts.instances.set_enabled(instance_id, request.form.get('enabled') == 'true')
+        enabled = components.instances.set_enabled(instance_id, request.form.get('enabled') == 'true')
         g.visit.messages.append(('success', f'{"Enabled" if enabled.enabled else "Disabled"} {enabled.name}.'))
         return _back(enabled)
 
     @site.post('/instances/<instance_id>/fetch')
     def fetch_now(instance_id: str) -> Response:
-        instance = parts.instances.get(instance_id)
+        instance = components.instances.get(instance_id)
         if not instance.enabled or not instance.values.get('isFetch'):
             raise Refusal(f'{instance.name} does not fetch. Enable it, and select Fetch incidents in its settings.')
-        parts.work.begin(('fetch', instance.id), partial(parts.runner.fetch, instance.id))
+        components.background_jobs.start(('fetch', instance.id), partial(components.runner.fetch, instance.id))
         return _back(instance)
 
 
@@ -71,14 +71,14 @@ def _is_found(integration: Integration, wanted: str) -> bool:
     return all(word in text for word in wanted.lower().split())
 
 
-def _rows(parts: Parts, integration: Integration) -> list[Row]:
+def _rows(components: Components, integration: Integration) -> list[Row]:
     return [
         Row(
             each,
             bool(each.values.get('isFetch')),
-            parts.work.is_running(('fetch', each.id)),
-            parts.fetches.of(each.id, 10),
+            components.background_jobs.is_running(('fetch', each.id)),
+            components.fetches.of(each.id, 10),
         )
-        for each in parts.instances.all()
+        for each in components.instances.all()
         if each.integration_id == integration.id
     ]

@@ -25,7 +25,7 @@ class LocalLink:
 
 
 class Markdown:
-    """Renders Markdown to HTML.
+    """A renderer of Markdown to HTML.
 
     Args:
         local_addresses: see `Surroundings`.

@@ -1,4 +1,4 @@
-"""Reads what ``demisto-sdk upload`` sends: a pack as a zip file, or several of them in one."""
+"""Read what ``demisto-sdk upload`` sends: a pack as a zip file, or several of them in one."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import yaml
 
 from .classifiers import Classifier
 from .content import Integration
-from .problems import Refusal
+from .errors import Refusal
 
 _LARGEST_PACK = 256 * 1024 * 1024
 # The yml of an integration holds a whole program; the C loader reads it ten times faster.

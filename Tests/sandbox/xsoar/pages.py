@@ -9,25 +9,25 @@ from sandbox.web.protection import guard
 from sandbox.web.texts import FILTERS
 from sandbox.web.visits import Visits, take_messages
 
+from .components import Components
 from .engines_page import add_engines
+from .errors import Refusal
 from .incidents_page import add_incidents
 from .instance_page import add_instance_form
 from .integrations_page import add_integrations
 from .keys_pages import add_keys
 from .markdown import Markdown
-from .parts import Parts
-from .problems import Refusal
 from .sign_in_page import add_sign_in, cookie_name
 from .war_room_page import add_war_room
 
 _OPEN_TO_ALL = {'pages.login', 'pages.sign_in', 'pages.enter_with'}
 
 
-def pages(parts: Parts) -> Blueprint:
+def pages(components: Components) -> Blueprint:
     """Return the pages. One signs in with an API key; a form of another site is refused."""
     site = Blueprint('pages', __name__, template_folder='templates')
     visits = Visits()
-    markdown = Markdown(parts.surroundings.local_addresses)
+    markdown = Markdown(components.surroundings.local_addresses)
     filters = {
         **FILTERS,
         'document': markdown.document,
@@ -40,17 +40,17 @@ def pages(parts: Parts) -> Blueprint:
 
     @site.app_context_processor
     def shared() -> dict[str, Any]:
-        return {'start_page': parts.surroundings.start_page, 'messages': take_messages, 'now_seconds': time.time}
+        return {'start_page': components.surroundings.start_page, 'messages': take_messages, 'now_seconds': time.time}
 
-    site.before_request(guard(visits, cookie_name(parts), 'pages.login', problem_page, _OPEN_TO_ALL))
+    site.before_request(guard(visits, cookie_name(components), 'pages.login', problem_page, _OPEN_TO_ALL))
     site.register_error_handler(Refusal, lambda refusal: problem_page(str(refusal), refusal.status))
-    add_sign_in(site, parts, visits)
-    add_integrations(site, parts)
-    add_instance_form(site, parts)
-    add_war_room(site, parts)
-    add_incidents(site, parts)
-    add_keys(site, parts)
-    add_engines(site, parts)
+    add_sign_in(site, components, visits)
+    add_integrations(site, components)
+    add_instance_form(site, components)
+    add_war_room(site, components)
+    add_incidents(site, components)
+    add_keys(site, components)
+    add_engines(site, components)
     return site
 
 

@@ -1,4 +1,4 @@
-"""One command as a process: started, listened to, ended. Whatever it does, the server gets an outcome."""
+"""One command as a process: start it, answer it, end it. Whatever it does, the server gets an outcome."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from .command_log import CommandLog
 
-_LARGEST_MESSAGES = 128 << 20
+_MAX_MESSAGE_BYTES = 128 << 20
 Answerer = Callable[[str, 'list[Any]'], Any]
 
 
@@ -58,7 +58,7 @@ class CommandProcess:
         with channel, os.fdopen(lifeline), os.fdopen(log), status, supervisor:
             start([channel.fileno(), lifeline, log, status.fileno()])
             self._supervisor = supervisor.makefile('rb')
-        number = self._told()
+        number = self._read_status()
         if number is None:
             raise ConnectionError('The process that starts commands has ended.')
         self._number = number
@@ -66,8 +66,8 @@ class CommandProcess:
         self._ending = threading.Lock()
         self._reaped = False
 
-    def _told(self) -> int | None:
-        """Return the next number that the supervisor tells, None if it has ended."""
+    def _read_status(self) -> int | None:
+        """Return the next number that the supervisor writes, None if it has ended."""
         line = self._supervisor.readline()
         return int(line) if line else None
 
@@ -81,7 +81,7 @@ class CommandProcess:
         logger = threading.Thread(target=self._copy_log, args=(log, title), daemon=True)
         logger.start()
         try:
-            self._converse()
+            self._serve()
         except BaseException:
             self.stop('The command was stopped: the server failed to answer it.')
             raise
@@ -109,29 +109,29 @@ class CommandProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._number, signal.SIGKILL)
 
-    def _converse(self) -> None:
+    def _serve(self) -> None:
         # An error of the connection means that the process ended while it was spoken to; its exit status tells why.
         with self._socket.makefile('rb') as lines, contextlib.suppress(ConnectionError):
             self._send(self._job)
-            left = _LARGEST_MESSAGES
+            left = _MAX_MESSAGE_BYTES
             while line := lines.readline(left + 1):
                 left -= len(line)
                 if left < 0:
-                    self.stop(f'The command was stopped: its results are larger than {_LARGEST_MESSAGES >> 20} MB.')
+                    self.stop(f'The command was stopped: its results are larger than {_MAX_MESSAGE_BYTES >> 20} MB.')
                     break
-                if not self._take(line):
+                if not self._handle_message(line):
                     self.stop('The command was stopped: what it sent to the server cannot be read.')
                     break
 
-    def _take(self, line: bytes) -> bool:
-        """Take one message; False if it is none."""
+    def _handle_message(self, line: bytes) -> bool:
+        """Handle one message. Return False if it cannot be read."""
         try:
             message = json.loads(line)
             name, value = (message['ask'], message['values']) if 'ask' in message else (message['tell'], message['value'])
         except (ValueError, KeyError, TypeError, RecursionError):
             return False
         if 'ask' in message:
-            self._reply(name, value)
+            self._send_answer(name, value)
         elif name == 'results':
             self._outcome.results.append(value)
         elif name == 'incidents' and isinstance(value, list) and all(isinstance(each, dict) for each in value):
@@ -146,7 +146,7 @@ class CommandProcess:
             return False
         return True
 
-    def _reply(self, name: str, values: list[Any]) -> None:
+    def _send_answer(self, name: str, values: list[Any]) -> None:
         try:
             answer = {'answer': self._answer(name, values)}
         except ValueError as refusal:
@@ -157,8 +157,8 @@ class CommandProcess:
         self._socket.sendall(json.dumps(message).encode() + b'\n')
 
     def _wait(self, timer: threading.Timer) -> None:
-        told = self._told()
-        self._exit_status = -signal.SIGKILL if told is None else told  # who kills its supervisor ends it as well
+        status = self._read_status()
+        self._exit_status = -signal.SIGKILL if status is None else status  # who kills its supervisor ends it as well
         timer.cancel()
         with self._ending:
             self._kill()  # whatever it started and left behind

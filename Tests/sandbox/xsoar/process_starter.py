@@ -20,7 +20,7 @@ def process_starter(script: Path) -> 'ProcessStarter':
 
 
 class ProcessStarter:
-    """Starts processes that have imported what a script imports.
+    """A starter of processes that have imported what a script imports.
 
     It does so by ``fork_server.py``, which runs from the first command to the end of this process.
 

@@ -1,4 +1,4 @@
-"""Runs commands for the war room, the Test button and the fetch, and puts what they give where it belongs."""
+"""Run commands for the war room, the Test button and the fetch, and store their results."""
 
 import threading
 import time
@@ -7,19 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .answers import Answers
 from .catalogue import Catalogue
 from .content import Integration
 from .credentials import Credentials
+from .demisto_api import DemistoApi
 from .engine import Engine, Job
 from .entries import DEBUG_FILE, ERROR, METRICS, Entry, Polling, entries_of, error_entry
+from .errors import NotFound, Refusal
 from .fetches import Fetches
 from .files import Files, file_in
+from .incident_creation import IncidentCreator
 from .incidents import Incidents
 from .instances import Instance, Instances
-from .intake import Intake
 from .metrics import Metrics
-from .problems import NotFound, Refusal
 from .process import Outcome
 from .war_room import WarRoom
 
@@ -49,7 +49,7 @@ class Runner:
         files: Files,
         fetches: Fetches,
         credentials: Credentials,
-        intake: Intake,
+        incident_creator: IncidentCreator,
         engine: Engine,
         url: str,
     ) -> None:
@@ -60,7 +60,7 @@ class Runner:
         self._files = files
         self._fetches = fetches
         self._credentials = credentials
-        self._intake = intake
+        self._incident_creator = incident_creator
         self._metrics = metrics
         self._engine = engine
         self._url = url
@@ -99,53 +99,53 @@ class Runner:
             debug,
         )
 
-    def run(self, job: Job, facts: dict[str, Any]) -> tuple[list[dict[str, Any]], Polling | None]:
+    def run(self, job: Job, origin: dict[str, Any]) -> tuple[list[dict[str, Any]], Polling | None]:
         """Run a command and store its entries in the war room.
 
         Args:
             job: what to run; in debug mode its log becomes an entry too.
-            facts: what the entries say of where they come from.
+            origin: the fields of an entry that tell where it comes from: instance, brand, and the entry with the command.
         Returns:
             The entries as stored, and what the command wants to be run later.
         """
         try:
-            with self._engine.run(job, partial(self._answers, job, True)) as (outcome, folder):
+            with self._engine.run(job, partial(self._api_of, job, True)) as (outcome, folder):
                 entries = entries_of(outcome.results)
                 if outcome.failure and not any(entry.type == ERROR for entry in entries):
                     entries.append(error_entry(outcome.failure))
                 if job.debug:
                     entries.append(_debug_entry(outcome, folder, job))
-                documents = [self._store(job, entry, folder, facts) for entry in entries if not self._is_metrics(job, entry)]
+                documents = [self._store(job, entry, folder, origin) for entry in entries if not self._is_metrics(job, entry)]
         except Refusal as refusal:
-            return [self._war_room.add(job.investigation['id'], error_entry(str(refusal)), **facts)], None
+            return [self._war_room.add(job.investigation['id'], error_entry(str(refusal)), **origin)], None
         return documents, next((entry.polling for entry in entries if entry.polling), None)
 
-    def _answers(self, job: Job, with_context: bool, folder: Path) -> Answers:
-        return Answers(job, folder, self._instances, self._war_room, self._intake, with_context)
+    def _api_of(self, job: Job, with_context: bool, folder: Path) -> DemistoApi:
+        return DemistoApi(job, folder, self._instances, self._war_room, self._incident_creator, with_context)
 
     def _is_metrics(self, job: Job, entry: Entry) -> bool:
         if entry.type == METRICS:
             self._metrics.add(job.instance.id, job.command, entry.metrics)
         return entry.type == METRICS
 
-    def _store(self, job: Job, entry: Entry, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    def _store(self, job: Job, entry: Entry, folder: Path, origin: dict[str, Any]) -> dict[str, Any]:
         investigation_id = job.investigation['id']
         try:
             if entry.file_id:
                 entry.file_id = self._files.keep(file_in(folder, investigation_id, entry.file_id), entry.file)
-            return self._war_room.add(investigation_id, entry, scheduled=bool(entry.polling), **facts)
+            return self._war_room.add(investigation_id, entry, scheduled=bool(entry.polling), **origin)
         except Refusal as refusal:
-            return self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)
+            return self._war_room.add(investigation_id, error_entry(str(refusal)), **origin)
 
     def test(self, integration: Integration, instance: Instance) -> tuple[bool, str]:
-        """Presses the Test button: whether the integration answered exactly ``ok``, and what it answered otherwise.
+        """Return whether the Test button gets exactly ``ok`` from the integration, and what it gets otherwise.
 
         Raises:
             Refusal: the instance uses credentials that do not exist.
         """
         instance = self._credentials.resolved(instance)
         job = Job(integration, instance, 'test-module', investigation={'id': '', 'name': ''}, urls={'server': self._url})
-        with self._engine.run(job, partial(self._answers, job, False)) as (outcome, _):
+        with self._engine.run(job, partial(self._api_of, job, False)) as (outcome, _):
             said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
         if not outcome.failure and [entry.contents for entry in said] == ['ok']:
             return True, ''
@@ -182,12 +182,12 @@ class Runner:
                 investigation={'id': instance.id, 'name': ''},
                 urls={'server': self._url},
             )
-            with self._engine.run(job, partial(self._answers, job, True)) as (outcome, folder):
+            with self._engine.run(job, partial(self._api_of, job, True)) as (outcome, folder):
                 said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
                 error = outcome.failure or '\n'.join(entry.contents for entry in said if entry.type == ERROR)
                 if error:
                     return FetchReport(error=error)
-                incidents = self._intake.create(job, outcome.incidents or [], folder)
+                incidents = self._incident_creator.create(job, outcome.incidents or [], folder)
         except Refusal as refusal:
             return FetchReport(error=str(refusal))
         if outcome.last_run is not None:

@@ -39,7 +39,7 @@ class Schedules:
     def add(
         self, investigation_id: str, parent_id: str, instance_id: str, polling: Polling, deadline: float | None = None
     ) -> None:
-        """Stores a run to come. Without a deadline, the first of its polling, it gets one from the polling's timeout."""
+        """Store a run to come. Without a deadline, the first of its polling, it gets one from the polling's timeout."""
         now = time.time()
         due = now + polling.next_run * self._second
         deadline = deadline or now + polling.timeout * self._second

@@ -1,4 +1,4 @@
-"""A local XSOAR server: starts, stops, and puts its parts together."""
+"""A local XSOAR server: starts, stops, and connects its components."""
 
 import os
 import secrets
@@ -14,11 +14,11 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .api import application
 from .background import Background
+from .components import Surroundings, build_components
 from .data_folder import claim
 from .database import Database
 from .engine import Engine
-from .parts import Surroundings, assemble
-from .problems import Refusal
+from .errors import Refusal
 from .runner import FetchReport
 from .vault import Vault
 
@@ -30,7 +30,7 @@ _COMMON_SERVER_PYTHON = Path(__file__).resolve().parents[2] / 'CommonServerPytho
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Answers requests without printing each of them."""
+    """A request handler that prints nothing."""
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
         pass
@@ -75,7 +75,7 @@ class XsoarServer:
         self._database = Database(self.data_folder / 'xsoar.db')
         vault = Vault(self.data_folder / 'xsoar.key')
         self.api_key = _api_key(self._database, vault, api_key)
-        # The port is taken before the parts that need to know it are made; requests wait until the server starts.
+        # The port is taken before the components that need it are created; requests wait until the server starts.
         with _listen(port) as listener:
             port = listener.getsockname()[1]
             self._web: BaseWSGIServer = make_server(
@@ -91,11 +91,11 @@ class XsoarServer:
         common = Path(os.environ.get('COMMON_SERVER_PYTHON') or _COMMON_SERVER_PYTHON)
         engine = Engine(self.data_folder, common, environment or {}, engines or {}, _VERSION, concurrency, time_limit)
         self.surroundings = Surroundings(self.url, secrets.token_urlsafe(24))
-        self._parts = assemble(
+        self._components = build_components(
             self.data_folder, self._database, vault, engine, _VERSION, self.surroundings, self.api_key, second, concurrency
         )
-        self._background = Background(self._parts, second, fetches)
-        self._application = application(self._parts)
+        self._background = Background(self._components, second, fetches)
+        self._application = application(self._components)
         self._thread = threading.Thread(
             target=self._web.serve_forever, kwargs={'poll_interval': 0.05}, name='xsoar-web', daemon=True
         )
@@ -117,7 +117,7 @@ class XsoarServer:
         """Stop answering, kill the commands that run, and close the folder."""
         self._web.shutdown()
         self._thread.join()
-        self._parts.engine.stop()
+        self._components.engine.stop()
         self._background.stop()
         self._web.server_close()
         self._database.close()
@@ -140,28 +140,28 @@ class XsoarServer:
         Raises:
             NotFound: the instance does not exist.
         """
-        return self._parts.runner.fetch(self._parts.instances.get(instance_name).id)
+        return self._components.runner.fetch(self._components.instances.get(instance_name).id)
 
     def packs(self) -> list[dict[str, Any]]:
         """Return the installed packs, as the server's own list shows them."""
-        return self._parts.catalogue.packs()
+        return self._components.catalogue.packs()
 
     def instance_names(self) -> list[str]:
         """Return the names of all instances."""
-        return [instance.name for instance in self._parts.instances.all()]
+        return [instance.name for instance in self._components.instances.all()]
 
     def integration_context(self, instance_name: str) -> dict[str, Any]:
         """Return what the commands of an instance keep between runs, in clear text."""
-        context, _version = self._parts.instances.integration_context(self._parts.instances.get(instance_name).id)
+        context, _version = self._components.instances.integration_context(self._components.instances.get(instance_name).id)
         return context
 
     def last_run(self, instance_name: str) -> dict[str, Any]:
         """Return what the last successful fetch of an instance stored."""
-        return self._parts.instances.last_run(self._parts.instances.get(instance_name).id)
+        return self._components.instances.last_run(self._components.instances.get(instance_name).id)
 
     def metrics(self, instance_name: str) -> dict[str, int]:
         """Return the API calls that the commands of an instance reported, by type (Successful, QuotaError, ...)."""
-        return self._parts.metrics.of(self._parts.instances.get(instance_name).id)
+        return self._components.metrics.of(self._components.instances.get(instance_name).id)
 
 
 def _listen(port: int) -> socket.socket:

@@ -8,13 +8,13 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .problems import Refusal
+from .errors import Refusal
 
 _NONCE_BYTES = 12
 
 
 class Vault:
-    """Seals JSON values so that they can be stored.
+    """A key that seals JSON values so that they can be stored.
 
     Each value is bound to the place it is stored at: a sealed value copied to another row does not open there.
 
@@ -27,12 +27,12 @@ class Vault:
         self._cipher = AESGCM(_read_or_make_key(key_file))
 
     def seal(self, value: Any, place: str) -> bytes:
-        """Encrypts a JSON value for one place, such as ``instances/<id>``."""
+        """Encrypt a JSON value for one place, such as ``instances/<id>``."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, json.dumps(value).encode(), place.encode())
 
     def unseal(self, sealed: bytes, place: str) -> Any:
-        """Decrypts what :meth:`seal` made for the same place.
+        """Decrypt what :meth:`seal` made for the same place.
 
         Raises:
             Refusal: the key is not the one that it was sealed with, or the value was changed or moved.

@@ -10,8 +10,8 @@ from . import context as contexts
 from .clock import now, text_of
 from .database import Database
 from .entries import FILE, INFO_FILE, Entry
+from .errors import NotFound, Refusal
 from .files import Files
-from .problems import NotFound, Refusal
 from .vault import Vault
 
 # Types of investigations, as the platform numbers them.
@@ -30,7 +30,7 @@ class WarRoom:
                 self.open(connection, str(uuid.uuid4()), PLAYGROUND, 'Playground')
 
     def open(self, connection: sqlite3.Connection, investigation_id: str, kind: int, name: str) -> None:
-        """Begins an investigation inside a transaction of the caller."""
+        """Begin an investigation inside a transaction of the caller."""
         connection.execute(
             'INSERT INTO investigations (id, type, name, created) VALUES (?, ?, ?, ?)',
             (investigation_id, kind, name, text_of(now())),
@@ -46,8 +46,10 @@ class WarRoom:
         return str(self.investigations({PLAYGROUND})[0]['id'])
 
     def investigation(self, investigation_id: str) -> dict[str, Any]:
-        """Raises:
-        NotFound: the investigation does not exist.
+        """Return an investigation.
+
+        Raises:
+            NotFound: it does not exist.
         """
         with self._database.reading() as connection:
             row = connection.execute('SELECT * FROM investigations WHERE id = ?', (investigation_id,)).fetchone()
@@ -146,8 +148,10 @@ class WarRoom:
             )
 
     def entry(self, entry_id: str) -> dict[str, Any]:
-        """Raises:
-        NotFound: the entry does not exist.
+        """Return an entry.
+
+        Raises:
+            NotFound: it does not exist.
         """
         number, _, investigation_id = entry_id.partition('@')
         with self._database.reading() as connection:
@@ -168,7 +172,7 @@ class WarRoom:
             return self._read_context(connection, investigation_id)
 
     def delete_context(self, investigation_id: str, path: str = '') -> None:
-        """Empties the context, or removes what stands at a dotted path."""
+        """Empty the context, or remove what is at a dotted path."""
 
         def remove(context: dict[str, Any]) -> None:
             folder, _, name = path.rpartition('.')

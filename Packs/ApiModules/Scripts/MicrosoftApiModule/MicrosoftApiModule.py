@@ -9,7 +9,7 @@ import re
 import secrets
 import sys
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from functools import cached_property
@@ -40,7 +40,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         support_multithreading,
     )
     from MicrosoftCoreApiModule import (
-        NO_RETRIES,
         AZURE_CLOUDS,
         AZURE_CLOUD_NAME_CUSTOM,
         AZURE_CLOUD_NAME_MAPPING,
@@ -49,25 +48,27 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         AZURE_WORLDWIDE_CLOUD,
         AzureCloud,
         CredentialError,
-        ErrorResponse,
         JsonObject,
-        LimitedSession,
-        RetryPolicy,
         SystemClock,
-        clean_tenant,
         clean_value,
         create_custom_azure_cloud,
         float_or_none,
-        is_https,
         is_public_id,
-        is_reset,
-        json_or_none,
         outside_text,
         proxy_passwords,
+        secret_forms,
+    )
+    from MicrosoftHttpApiModule import (
+        NO_RETRIES,
+        ErrorResponse,
+        LimitedSession,
+        RetryPolicy,
+        is_https,
+        is_reset,
+        json_or_none,
         read_json,
         retry_after_seconds,
         run_with_retries,
-        secret_forms,
         skip_netrc,
     )
     from MicrosoftTokenRequestApiModule import (
@@ -90,6 +91,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         DeviceCodeCredential,
         ManagedIdentityCredential,
         PendingSignIn,
+        clean_tenant,
         create_credential,
         encrypt_for_token_service,
         parse_authorization_response,
@@ -97,7 +99,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftTokenCacheApiModule import (
         ContextStorage,
         MemoryStorage,
-        Storage,
         TokenProvider,
         clear_tokens,
         update_storage,
@@ -203,17 +204,16 @@ _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
 class MicrosoftClient(BaseClient):
     """Send requests to a Microsoft API, with tokens of one credential.
 
-    The keywords are those of the public MicrosoftApiModule, which the README of this module explains, and:
+    It takes the keywords of the public MicrosoftApiModule, which the README of this module explains, and these:
 
     Args:
         credential: replaces the keywords that describe one.
         permissions: names of the delegated permissions that a user is asked to grant, by default those of the scope.
-        retry_policy: when a request is sent again, unless the request has a policy of its own.
-        kwargs: go to BaseClient (proxy, ok_codes, headers, auth).
+        retry_policy: decides when a request is sent again, unless the request has its own policy.
+        kwargs: passed to BaseClient (proxy, ok_codes, headers, auth).
     """
 
     _counts_requests = False
-    login_hint = ''  # the account that a login URL suggests
 
     def __init__(
         self,
@@ -284,11 +284,11 @@ class MicrosoftClient(BaseClient):
         self.retry_policy = retry_policy
         self.clock = _ClientClock(self)
         self.permissions = permissions
-        self._given_credential = credential and _show_ids(credential)
+        self._given_credential = credential and _unmask_ids(credential)
         self._issued_tokens: set[str] = set()
 
     def _limit_session(self) -> None:
-        """Replace the session by one that ends requests with the command, and sends tokens to https addresses only."""
+        """Replace the session with one that ends requests with the command, and sends tokens only to https addresses."""
         session = _TokenSession(lambda: self.clock.remaining())
         session.adapters.update(self._session.adapters)
         self._session = session
@@ -318,16 +318,15 @@ class MicrosoftClient(BaseClient):
         Args:
             resp_type: return ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
             return_empty_response: return a response with status 204 itself.
-            overwrite_rate_limit_retry: do not run the command again, and report nothing.
+            overwrite_rate_limit_retry: neither run the command again nor report anything.
         Raises:
             NotFoundError: the status is 404, and `ok_codes` allows it.
         """
         handles_limit = self.retry_on_rate_limit and not overwrite_rate_limit_retry
-        may_reschedule = handles_limit and _supports_scheduling()
         reports = handles_limit and not self._counts_requests and self.is_command_executed_from_integration()
         handler = kwargs.pop('error_handler', None) or (self.handle_error_with_metrics if reports else self.client_error_handler)
         ok_codes = kwargs.get('ok_codes') or self._ok_codes
-        if may_reschedule and ok_codes:
+        if handles_limit and supports_scheduling() and ok_codes:
             kwargs['ok_codes'] = tuple(code for code in ok_codes if code != 429)
         try:
             response = self.send_request(
@@ -335,7 +334,7 @@ class MicrosoftClient(BaseClient):
             )
         except CommandThrottled as throttled:
             response = throttled.res
-            if may_reschedule and self.can_reschedule():
+            if handles_limit and self.can_reschedule():
                 if reports:
                     self.create_api_metrics(response.status_code)
                 return_results(reschedule(demisto.args(), throttled.seconds))
@@ -345,7 +344,7 @@ class MicrosoftClient(BaseClient):
             self.create_api_metrics(response.status_code)
         if response.status_code == 404:
             raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
-        return self._cast(response, resp_type, return_empty_response)
+        return self._convert_response(response, resp_type, return_empty_response)
 
     def send_request(
         self,
@@ -365,10 +364,10 @@ class MicrosoftClient(BaseClient):
 
         Args:
             method, url_suffix, full_url, kwargs: as in `BaseClient._http_request`.
-            headers: added to the default ones, or replacing them.
-            scope, resource: what the token is for, by default what the client's tokens are for.
-            is_idempotent: the request may be sent again even if it may have been carried out; by default not for POST and PATCH.
-            retry_policy: replaces that of the client.
+            headers: added to the default headers; one of the same name replaces the default.
+            scope, resource: of the token, by default those of the client.
+            is_idempotent: whether the request may be carried out twice; by default not for POST and PATCH.
+            retry_policy: replaces the policy of the client.
             error_handler: raises the error of a response whose status is not in `ok_codes`.
         Raises:
             CommandThrottled: the service is throttling or busy beyond the retry budget; the request may be sent again later.
@@ -388,7 +387,7 @@ class MicrosoftClient(BaseClient):
         if not body.can_be_read_again:
             policy = NO_RETRIES
         response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
-        # a token from elsewhere cannot be replaced
+        # only a token that this client requested can be replaced
         if response.status_code == 401 and token in self._issued_tokens and body.can_be_read_again:
             token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
             response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
@@ -421,7 +420,7 @@ class MicrosoftClient(BaseClient):
         def delay_after(error: Exception, attempt: int) -> float | None:
             if isinstance(error, ErrorResponse):
                 return self.retry_delay(policy, attempt, error.response, is_idempotent)
-            return policy.delay(attempt, None, 0) if is_idempotent and is_reset(error) else None
+            return policy.delay(attempt, None) if is_idempotent and is_reset(error) else None
 
         def send() -> requests.Response:
             body.rewind()
@@ -449,10 +448,11 @@ class MicrosoftClient(BaseClient):
 
     def can_reschedule(self) -> bool:
         """Return whether the platform can run this command again if it is throttled for long. It does so once."""
-        return self.retry_on_rate_limit and _supports_scheduling() and not demisto.args().get('ran_once_flag')
+        return self.retry_on_rate_limit and supports_scheduling() and not demisto.args().get('ran_once_flag')
 
     @staticmethod
-    def _cast(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:
+    def _convert_response(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:
+        """Return a response in the type that `http_request` was asked for. Raise DemistoException if its body is not JSON."""
         if return_empty_response and response.status_code == 204:
             return response
         if resp_type == 'json':
@@ -530,7 +530,7 @@ class MicrosoftClient(BaseClient):
 
     def token_provider_for(self, credential: Credential) -> TokenProvider:
         """Return a provider of tokens. For the Test button, which has no integration context, it caches them in memory."""
-        storage: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
+        storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
         token_client = TokenClient(
             self.verify, self.clock, on_secret=add_sensitive_log_strs, redact=LOG.encode, adapter=self._adapter
         )
@@ -540,11 +540,11 @@ class MicrosoftClient(BaseClient):
         return TokenProvider(credential, storage, token_client, demisto.debug, self.token_target())
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
-        """Return what a token is for, if the request names `resource` or `scope`, or neither."""
-        scope, graph = _decoded(scope or ''), self.azure_cloud.endpoints.microsoft_graph_resource_id
+        """Return the target of the token for a request, which may name `resource`, `scope` or neither."""
+        scope, graph = _decode_scopes(scope or ''), self.azure_cloud.endpoints.microsoft_graph_resource_id
         if isinstance(self.credential, ManagedIdentityCredential):
-            named = resource or self.managed_identities_resource_uri or TokenTarget(scope or _decoded(self.scope)).as_resource
-            return TokenTarget(resource=named, claims=claims)
+            of_scope = TokenTarget(scope or _decode_scopes(self.scope)).as_resource
+            return TokenTarget(resource=resource or self.managed_identities_resource_uri or of_scope, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
             # The token service selects the API, so what the token is for depends only on the cloud of the client.
             return TokenTarget(scope, resource if self.multi_resource else '', claims, graph)
@@ -554,23 +554,26 @@ class MicrosoftClient(BaseClient):
             return TokenTarget(resource=self.resource, claims=claims)
         return TokenTarget(scope_of_first_resource(self.scope, graph), claims=claims)
 
-    def consent_target(self) -> TokenTarget:
-        """Return what a user consents to: the permissions by name, else all scopes of the client, even of several resources.
+    def consent_target(self, permissions: Sequence[str] = ()) -> TokenTarget:
+        """Return the target that a user consents to: permissions by name, or else all scopes of the client, of all resources.
 
-        ``.default`` asks for nothing new once anything of the resource was granted.
+        Once a user has granted anything of the resource, Microsoft asks for nothing new with ``.default``.
+
+        Args:
+            permissions: replace those of the client.
         """
-        target = self.token_target()
-        if self.permissions and target.scope:
-            return TokenTarget(' '.join(f'{target.as_resource}/{name}' for name in dict.fromkeys(self.permissions)))
-        return TokenTarget(_decoded(self.scope)) if target.scope else target
+        target, names = self.token_target(), permissions or self.permissions
+        if names and target.scope:
+            return TokenTarget(' '.join(f'{target.as_resource}/{name}' for name in dict.fromkeys(names)))
+        return TokenTarget(_decode_scopes(self.scope)) if target.scope else target
 
     # endregion
     # region credential
 
     @cached_property
     def credential(self) -> Credential:
-        """The credential. It is created when it is first needed, so that invalid settings are rejected then, not before."""
-        return self._given_credential or _show_ids(self._credential_of_keywords(self._method))
+        """The credential. It is created when it is first needed, so that invalid settings are not rejected earlier."""
+        return self._given_credential or _unmask_ids(self._credential_of_keywords(self._method))
 
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
         """Return the credential for an authorization code, even if the integration selects that method only once a code is set.
@@ -599,7 +602,7 @@ class MicrosoftClient(BaseClient):
                 'The German cloud of Microsoft was closed on 2021-10-29.',
                 'Select the cloud to which the tenant was moved, most likely Worldwide.',
             )
-        # The device flow of many integrations names no tenant except in the URL: .../organizations/oauth2/v2.0/token.
+        # Many integrations with a device code name the tenant only in the URL: .../organizations/oauth2/v2.0/token.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         managed_identity_id = self.managed_identities_client_id or ''
         return create_credential(
@@ -634,7 +637,7 @@ class MicrosoftClient(BaseClient):
     # endregion
 
     def device_auth_request(self) -> JsonObject:
-        """Start a sign-in with a device code. Return `message` and what DeviceCode has. The device code itself is cached."""
+        """Start a sign-in with a device code. Return `message` and the fields of DeviceCode. The device code itself is cached."""
         started = start_device_sign_in(self)
         return {
             **started._asdict(),
@@ -643,14 +646,9 @@ class MicrosoftClient(BaseClient):
 
     def start_auth(self, complete_command: str) -> str:
         """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
-        started = self.device_auth_request()  # which integrations replace: only what the public module reads of it
+        started = self.device_auth_request()  # integrations replace this method: read only what the public module reads
         address = re.search(r'https?://\S+', started['message'])
-        url = address.group() if address else ''
-        return (
-            '### Authorization instructions\n'
-            f'1. Open [{url}]({url}) in a browser and enter the code **{started["user_code"]}**.\n'
-            f'2. Run the **{complete_command}** command in the War Room.'
-        )
+        return device_code_instructions(address.group() if address else '', started['user_code'], complete_command)
 
     @staticmethod
     def epoch_seconds(d: datetime | None = None) -> int:
@@ -661,7 +659,7 @@ class MicrosoftClient(BaseClient):
 
 
 class _TokenSession(LimitedSession):
-    """Send tokens to https addresses only. Integrations, and their tests, may name another one that is never reached."""
+    """Send tokens only to https addresses. A client may have another base URL as long as it sends no request to it."""
 
     def get_adapter(self, url: Any) -> Any:
         if not is_https(url):
@@ -680,7 +678,7 @@ class _ClientClock(SystemClock):
 
 
 def mask_secret(secret: str) -> None:
-    """Replace a secret, in each of its forms, in all logs, errors and texts of services."""
+    """Mask a secret, in each of its forms, in all logs, errors and texts of services."""
     for form in secret_forms(secret):
         add_sensitive_log_strs(form)
 
@@ -696,7 +694,7 @@ _GRAPH_RESOURCES = {'', '00000003-0000-0000-c000-000000000000', *GRAPH_ENDPOINTS
 
 
 def scope_of_first_resource(scope: str, graph: str = '') -> str:
-    """Return the scopes of the first resource, since a token request may name only one. Short names are those of Graph.
+    """Return the scopes of the first resource, because a token request may name only one. Short names belong to Graph.
 
     Args:
         scope: scopes separated by spaces, maybe URL-encoded.
@@ -708,12 +706,12 @@ def scope_of_first_resource(scope: str, graph: str = '') -> str:
         resource = word.rpartition('/')[0].rstrip('/')
         return '' if resource.lower() in graphs else resource
 
-    words = dict.fromkeys(_decoded(scope).split())
+    words = dict.fromkeys(_decode_scopes(scope).split())
     first = next((resource_of(word) for word in words if word not in OIDC_SCOPES), '')
     return ' '.join(word for word in words if word in OIDC_SCOPES or resource_of(word) == first)
 
 
-def _decoded(scope: str) -> str:
+def _decode_scopes(scope: str) -> str:
     """Return scopes without URL encoding. Some integrations encode them for the login URL."""
     return unquote_plus(scope) if '%' in scope else scope
 
@@ -727,10 +725,10 @@ def _tenant_for_url(tenant_id: str) -> str:
 
 
 class _Body:
-    """What the body of a request is read from: files, or iterators, which can be read only once.
+    """The sources of a request's body. Files can be read again from their position, iterators only once.
 
     Attributes:
-        can_be_read_again: a request that is sent again would not be empty.
+        can_be_read_again: whether the request can be sent again with the whole body.
     """
 
     def __init__(self, request: JsonObject):
@@ -745,7 +743,7 @@ class _Body:
                     start = source.tell()
                     source.seek(start)
                     self._starts.append((source, start))
-                except (AttributeError, OSError):  # some can say where they are, but not go back
+                except (AttributeError, OSError):  # some files have a position, but cannot go back to it
                     self.can_be_read_again = False
 
     def rewind(self) -> None:
@@ -753,7 +751,7 @@ class _Body:
             source.seek(start)
 
 
-def _show_ids(credential: Credential) -> Credential:
+def _unmask_ids(credential: Credential) -> Credential:
     """Let errors and logs show client ID and tenant, and return the credential.
 
     The platform masks what was entered in a hidden field, so that errors would read ``bob@<XX_REPLACED>``.
@@ -784,20 +782,26 @@ def _claims_challenge(response: requests.Response) -> str:
 # region rescheduling
 
 
-def reschedule(args: JsonObject, seconds: float, what: str = 'The command runs again', is_last: bool = True) -> CommandResults:
-    """Return results that make the platform run this command again after `seconds`, with `args`. The message says `what` happens.
+def reschedule(
+    args: JsonObject, seconds: float, next_step: str = 'The command runs again', is_last: bool = True
+) -> CommandResults:
+    """Return results that make the platform run this command again after `seconds`, with `args`.
 
-    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``. The next run gets it if `is_last`:
-    then it is not rescheduled again.
+    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``.
+
+    Args:
+        next_step: the beginning of the message to the user.
+        is_last: set ``ran_once_flag``, so that the next run is not rescheduled.
     """
     delay = max(10, int(seconds) + 1)  # the platform does not accept less
     args = {**args, 'ran_once_flag': True} if is_last else args
     next_run = ScheduledCommand(demisto.command(), delay, args, max(900, 2 * delay))
-    message = f'Microsoft limits the rate of requests. {what} in {delay} seconds.'
+    message = f'Microsoft limits the rate of requests. {next_step} in {delay} seconds.'
     return CommandResults(readable_output=message, scheduled_command=next_run)
 
 
-def _supports_scheduling() -> bool:
+def supports_scheduling() -> bool:
+    """Return whether the platform can run the command again later."""
     return is_demisto_version_ge('6.2.0') and _takes_entries()
 
 
@@ -811,10 +815,11 @@ def _takes_entries() -> bool:
 
 
 class DeviceCode(NamedTuple):
-    """What a user needs to enter a device code.
+    """The code for a user to enter, and the page for it.
 
     Args:
-        interval, expires_in: seconds between two requests for the outcome, and until the code expires.
+        interval: seconds between two requests for the token.
+        expires_in: seconds until the code expires.
     """
 
     user_code: str
@@ -823,11 +828,16 @@ class DeviceCode(NamedTuple):
     expires_in: float
 
 
-def start_browser_sign_in(client: MicrosoftClient) -> str:
-    """Start a sign-in with state and PKCE, and return the address to open in a browser."""
+def start_browser_sign_in(client: MicrosoftClient, permissions: Sequence[str] = (), login_hint: str = '') -> str:
+    """Start a sign-in with state and PKCE, and return the address to open in a browser.
+
+    Args:
+        permissions: names of the permissions to ask for, by default those of the client.
+        login_hint: address of the account that the login page suggests.
+    """
     credential = client.authorization_code_credential()
     pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
-    address = credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier, client.login_hint)
+    address = credential.authorize_url(client.consent_target(permissions), pending.state, pending.code_verifier, login_hint)
     client.token_provider_for(credential).start_sign_in(pending)
     return address
 
@@ -850,13 +860,17 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
     return response.token
 
 
-def start_device_sign_in(client: MicrosoftClient) -> DeviceCode:
-    """Start a sign-in with a device code. The device code itself is cached and not returned."""
+def start_device_sign_in(client: MicrosoftClient, permissions: Sequence[str] = ()) -> DeviceCode:
+    """Start a sign-in with a device code. The device code itself is cached and not returned.
+
+    Args:
+        permissions: names of the permissions to ask for, by default those of the client.
+    """
     credential = client.credential
     if not isinstance(credential, DeviceCodeCredential):
         raise CredentialError('This instance does not use a device code.', 'Select Device Code in its settings.')
     provider = client.token_provider
-    request = credential.start_request(client.consent_target())
+    request = credential.start_request(client.consent_target(permissions))
     body = provider.token_client.request_json(request)
     device_code, user_code, address = (body.get(name) for name in ('device_code', 'user_code', 'verification_uri'))
     if not (isinstance(device_code, str) and isinstance(address, str) and is_https(address)):
@@ -867,6 +881,15 @@ def start_device_sign_in(client: MicrosoftClient) -> DeviceCode:
     lifetime = min(max(float_or_none(body.get('expires_in')) or 900, 60), 3600)
     provider.start_sign_in(PendingSignIn(device_code=device_code, interval=interval), lifetime)
     return DeviceCode(user_code, re.sub(r'[^!-\'*-Z_a-z~]', '', address), interval, lifetime)  # nothing that Markdown reads
+
+
+def device_code_instructions(url: str, user_code: str, complete_command: str) -> str:
+    """Return instructions for the user who enters the device code, and runs `complete_command` afterwards."""
+    return (
+        '### Authorization instructions\n'
+        f'1. Open [{url}]({url}) in a browser and enter the code **{user_code}**.\n'
+        f'2. Run the **{complete_command}** command in the War Room.'
+    )
 
 
 def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
@@ -887,8 +910,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     try:
         response = credential.request_token(provider.token_client, target, CachedSession(pending=pending))
     except SignInPendingError as error:
-        provider.after_poll(error, pending)
-        raise
+        raise provider.after_poll(error, pending) from None
     except SignInRequiredError as error:
         if provider.pending_sign_in():
             provider.after_poll(error, pending)
@@ -898,16 +920,22 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     return response.token
 
 
-def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandResults:
-    """Start a sign-in with an authorization code, and return instructions for the user. `login_url` replaces the login host."""
-    address = start_browser_sign_in(client)
+def generate_login_url(
+    client: MicrosoftClient, login_url: str = '', permissions: Sequence[str] = (), login_hint: str = ''
+) -> CommandResults:
+    """Start a sign-in as `start_browser_sign_in` does, and return instructions for the user.
+
+    Args:
+        login_url: replaces the login host.
+    """
+    address = start_browser_sign_in(client, permissions, login_hint)
     if login_url:
         address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'))
     return CommandResults(
         readable_output=(
             '### Authorization instructions\n'
             f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'
-            '2. The browser ends on the redirect URI, with a code in its address. The page itself may be empty.\n'
+            '2. The browser is redirected to the redirect URI, with a code in the address. The page itself may be empty.\n'
             '3. Copy the full address, and paste it into **Authorization code** of the instance.'
         )
     )
@@ -917,17 +945,17 @@ def reset_auth(discard_token: bool = False) -> CommandResults:
     """Delete all cached tokens of the instance, so that the next command signs in again.
 
     Args:
-        discard_token: also the next Token of the Cortex XSOAR app, which cannot be had again.
+        discard_token: also delete the next Token of the Cortex XSOAR app, which cannot be recovered.
     """
-    kept: list[str] = []
+    kept_tokens: list[str] = []
 
     def clear(context: JsonObject) -> None:
-        kept[:] = clear_tokens(context, discard_token)
+        kept_tokens[:] = clear_tokens(context, discard_token)
 
     if not update_storage(integration_context_storage(), clear, SystemClock()):
-        raise DemistoException('The integration context is busy, so that the tokens were not deleted. Run the command again.')
-    if kept:
-        text = 'All cached tokens were deleted, but for the next Token of the Cortex XSOAR application, which works only once.'
+        raise DemistoException('The tokens were not deleted, because the integration context is busy. Run the command again.')
+    if kept_tokens:
+        text = 'All cached tokens were deleted, except for the next Token of the Cortex XSOAR application, which works only once.'
         return CommandResults(readable_output=text)
     return CommandResults(readable_output='All cached tokens of this instance were deleted. Sign in again to continue.')
 
@@ -937,11 +965,11 @@ def reset_auth(discard_token: bool = False) -> CommandResults:
 
 
 def get_azure_cloud(params: JsonObject, integration_name: str) -> AzureCloud:
-    """Return the cloud that the parameter azure_cloud names. Custom replaces addresses of the worldwide cloud by parameters."""
+    """Return the cloud in the parameter azure_cloud. For Custom, parameters replace addresses of the worldwide cloud."""
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
         return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
-    # An instance without the parameter may name the URL of another API.
+    # Without that parameter, the URL of an instance may be that of another API.
     is_other = not name and ('server_url' in params or 'azure_ad_endpoint' in params)
     graph = '' if is_other else params.get('url') or params.get('host')
     entered = {
@@ -968,7 +996,7 @@ def microsoft_defender_for_endpoint_get_base_url(endpoint_type: str, url: str, i
 
     Args:
         endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``, which needs a `url`.
-        is_gcc: parameter of older instances, in place of the type ``US GCC``.
+        is_gcc: parameter of older instances, which stands for the type ``US GCC``.
     """
     if is_gcc:
         endpoint_type = 'US GCC'

@@ -1,47 +1,16 @@
-"""Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
+"""Provide what all Microsoft modules share: errors, clock, clouds, texts from outside, and pasted text."""
 
-import http.client
-import io
+import copy
 import json
 import math
-import random
 import re
-import socket
-import threading
 import time
 import unicodedata
-import zlib
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timezone
-from ipaddress import ip_address
-from itertools import zip_longest
+from collections.abc import Callable, Collection, Mapping
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, quote_plus, unquote, urljoin as absolute_url, urlsplit  # urljoin is one of the platform
-
-import requests
-from requests.exceptions import (
-    ChunkedEncodingError,
-    ContentDecodingError,
-    InvalidProxyURL,
-    InvalidSchema,
-    InvalidURL,
-    MissingSchema,
-    ProxyError,
-    ReadTimeout,
-    RequestException,
-    SSLError,
-    Timeout,
-)
-from urllib3.connection import HTTPConnection as Urllib3Connection  # HTTPConnection is of http.client
-from urllib3.exceptions import ConnectTimeoutError, HTTPError as Urllib3Error, NewConnectionError  # HTTPError is of requests
-from urllib3.util.connection import allowed_gai_family
-
-# In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
-# What requests sends is not printed; urllib3 still logs method, path and status of each request.
-Urllib3Connection.debuglevel = 0
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus, unquote
 
 JsonObject = dict[str, Any]
 
@@ -64,6 +33,20 @@ class MicrosoftSignInError(Exception):
         self.code = code
         self.correlation_id = correlation_id
         super().__init__(str(self))
+
+    def with_detail(self, text: str) -> 'MicrosoftSignInError':
+        """Return a copy that says `text` after what happened."""
+        return self._replace(what=f'{self.what} {text}')
+
+    def with_advice(self, text: str) -> 'MicrosoftSignInError':
+        """Return a copy with `text` in place of its advice."""
+        return self._replace(advice=text)
+
+    def _replace(self, **fields: str) -> 'MicrosoftSignInError':
+        error = copy.copy(self)
+        vars(error).update(fields)
+        error.args = (str(error),)
+        return error
 
     def __str__(self) -> str:
         parts = (part for part in (self.what, self.advice) if part)
@@ -92,7 +75,7 @@ class SystemClock:
         return time.time()
 
     def elapsed(self) -> float:
-        """Return seconds since some moment. They go on evenly when the time of the machine is set."""
+        """Return monotonic seconds, unaffected by changes of the system clock."""
         return time.monotonic()
 
     def limit(self, seconds: float) -> None:
@@ -119,16 +102,21 @@ class CloudSuffixNotSetException(AttributeError):
 
 
 def _columns(table: str) -> list[dict[str, str]]:
-    """Return the addresses of each column of values, in the first of which all have one; last, those of other clouds: none."""
+    """Return one dict per cloud (worldwide, US government, China, Germany, others), with addresses by name.
+
+    Args:
+        table: one address per line: its name, its pattern, and what replaces {} in each of these clouds. Those at the end of a
+            line may be missing. The other clouds have none.
+    """
     columns: list[dict[str, str]] = [{}, {}, {}, {}, {}]
     for line in table.strip().splitlines():
-        name, pattern, *values = line.split()
-        for column, value in zip(columns, values, strict=False):
-            column[name] = pattern.format(value)
+        name, pattern, *domains = line.split()
+        for column, domain in zip(columns, domains, strict=False):
+            column[name] = pattern.format(domain)
     return columns
 
 
-# Patterns of addresses, and what replaces {} in the worldwide cloud, that of the US government, of China and of Germany.
+_WORLDWIDE, _US_GOVERNMENT, _CHINA, _GERMANY, _OTHERS = range(5)  # columns
 # Source: `az cloud show` of the Azure CLI; https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 _ENDPOINTS = _columns("""
 management https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
@@ -245,42 +233,95 @@ def create_custom_azure_cloud(
     )
 
 
-def _cloud(name: str, abbreviation: str, column: str, *endpoints: str) -> AzureCloud:
-    own = dict(zip(_OWN_ENDPOINTS, endpoints, strict=False))
-    number = int(column)
-    suffixes = AzureCloudSuffixes(**_SUFFIXES[number])
-    return AzureCloud('Embedded', name, abbreviation, AzureCloudEndpoints(**own, **_ENDPOINTS[number]), suffixes)
+def _cloud(name: str, abbreviation: str, column: int, login: str, graph: str, **others: str) -> AzureCloud:
+    """Return a cloud with the endpoints and suffixes of a column of the tables above, and endpoints of its own."""
+    endpoints = AzureCloudEndpoints(active_directory=login, microsoft_graph_resource_id=graph, **others, **_ENDPOINTS[column])
+    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_SUFFIXES[column]))
 
 
-# Name, abbreviation, column of the tables above (4: none), and the endpoints of its own in the order of their names.
-# US GCC tenants are in the worldwide cloud. The German cloud was closed on 2021-10-29, and is listed so that old settings lead to
-# an error message. The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
-_CLOUDS = """
-AzureCloud com 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
-    https://outlook.office365.com
-AzureUSGovernmentCommunity gcc 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
-    https://outlook.office365.com
-AzureUSGovernment gcc-high 1 https://login.microsoftonline.us https://graph.microsoft.us/ \
-    https://management.usgovcloudapi.net/ https://outlook.office365.us
-AzureUSGovernmentDoD dod 1 https://login.microsoftonline.us https://dod-graph.microsoft.us/ \
-    https://management.usgovcloudapi.net/ https://outlook-dod.office365.us
-AzureGermanCloud de 3 https://login.microsoftonline.de https://graph.microsoft.de/ https://management.microsoftazure.de/
-AzureChinaCloud cn 2 https://login.partner.microsoftonline.cn https://microsoftgraph.chinacloudapi.cn/ \
-    https://management.chinacloudapi.cn/ https://partner.outlook.cn
-AzureBleuCloud fr 4 https://login.sovcloud-identity.fr https://graph.svc.sovcloud.fr/
-AzureDelosCloud delos 4 https://login.sovcloud-identity.de https://graph.svc.sovcloud.de/
-AzureGovSGCloud sg 4 https://login.sovcloud-identity.sg https://graph.svc.sovcloud.sg/
-"""
-AZURE_CLOUDS = {cloud.abbreviation: cloud for cloud in (_cloud(*line.split()) for line in _CLOUDS.strip().splitlines())}
-AZURE_WORLDWIDE_CLOUD = AZURE_CLOUDS['com']
-AZURE_US_GCC_CLOUD = AZURE_CLOUDS['gcc']
-AZURE_US_GCC_HIGH_CLOUD = AZURE_CLOUDS['gcc-high']
-AZURE_US_DOD_CLOUD = AZURE_CLOUDS['dod']
-AZURE_GERMAN_CLOUD = AZURE_CLOUDS['de']
-AZURE_CHINA_CLOUD = AZURE_CLOUDS['cn']
-AZURE_BLEU_CLOUD = AZURE_CLOUDS['fr']
-AZURE_DELOS_CLOUD = AZURE_CLOUDS['delos']
-AZURE_GOVSG_CLOUD = AZURE_CLOUDS['sg']
+AZURE_WORLDWIDE_CLOUD = _cloud(
+    'AzureCloud',
+    'com',
+    _WORLDWIDE,
+    login='https://login.microsoftonline.com',
+    graph='https://graph.microsoft.com/',
+    resource_manager='https://management.azure.com/',
+    exchange_online='https://outlook.office365.com',
+)
+# US GCC tenants are in the worldwide cloud.
+AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
+AZURE_US_GCC_HIGH_CLOUD = _cloud(
+    'AzureUSGovernment',
+    'gcc-high',
+    _US_GOVERNMENT,
+    login='https://login.microsoftonline.us',
+    graph='https://graph.microsoft.us/',
+    resource_manager='https://management.usgovcloudapi.net/',
+    exchange_online='https://outlook.office365.us',
+)
+AZURE_US_DOD_CLOUD = _cloud(
+    'AzureUSGovernmentDoD',
+    'dod',
+    _US_GOVERNMENT,
+    login='https://login.microsoftonline.us',
+    graph='https://dod-graph.microsoft.us/',
+    resource_manager='https://management.usgovcloudapi.net/',
+    exchange_online='https://outlook-dod.office365.us',
+)
+# It was closed on 2021-10-29, and is listed so that old settings lead to an error message.
+AZURE_GERMAN_CLOUD = _cloud(
+    'AzureGermanCloud',
+    'de',
+    _GERMANY,
+    login='https://login.microsoftonline.de',
+    graph='https://graph.microsoft.de/',
+    resource_manager='https://management.microsoftazure.de/',
+)
+AZURE_CHINA_CLOUD = _cloud(
+    'AzureChinaCloud',
+    'cn',
+    _CHINA,
+    login='https://login.partner.microsoftonline.cn',
+    graph='https://microsoftgraph.chinacloudapi.cn/',
+    resource_manager='https://management.chinacloudapi.cn/',
+    exchange_online='https://partner.outlook.cn',
+)
+# The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
+AZURE_BLEU_CLOUD = _cloud(
+    'AzureBleuCloud',
+    'fr',
+    _OTHERS,
+    login='https://login.sovcloud-identity.fr',
+    graph='https://graph.svc.sovcloud.fr/',
+)
+AZURE_DELOS_CLOUD = _cloud(
+    'AzureDelosCloud',
+    'delos',
+    _OTHERS,
+    login='https://login.sovcloud-identity.de',
+    graph='https://graph.svc.sovcloud.de/',
+)
+AZURE_GOVSG_CLOUD = _cloud(
+    'AzureGovSGCloud',
+    'sg',
+    _OTHERS,
+    login='https://login.sovcloud-identity.sg',
+    graph='https://graph.svc.sovcloud.sg/',
+)
+AZURE_CLOUDS = {
+    cloud.abbreviation: cloud
+    for cloud in (
+        AZURE_WORLDWIDE_CLOUD,
+        AZURE_US_GCC_CLOUD,
+        AZURE_US_GCC_HIGH_CLOUD,
+        AZURE_US_DOD_CLOUD,
+        AZURE_GERMAN_CLOUD,
+        AZURE_CHINA_CLOUD,
+        AZURE_BLEU_CLOUD,
+        AZURE_DELOS_CLOUD,
+        AZURE_GOVSG_CLOUD,
+    )
+}
 AZURE_CLOUD_NAME_CUSTOM = 'Custom'
 AZURE_CLOUD_NAME_MAPPING = {
     'Worldwide': 'com',
@@ -295,494 +336,10 @@ AZURE_CLOUD_NAME_MAPPING = {
 }
 
 # endregion
-# region https
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == 'localhost'
-
-
-def is_https(url: str) -> bool:
-    """Return whether secrets may be sent to `url`: to an https address, or to this machine."""
-    try:
-        parts = urlsplit(url)
-        host, is_valid = parts.hostname or '', parts.port != 0
-        host.encode('idna')  # rejects empty and long labels
-    except ValueError:  # also brackets without an IPv6 address, and a port that is none
-        return False
-    if not host or '@' in parts.netloc or not is_valid or re.search(r'[^!-~]|[\\^|"<>`{}]', parts.netloc):
-        return False
-    return parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host))
-
-
-def is_same_host(link: Any, base: str) -> bool:
-    """Return whether a link of a service leads to the host of `base`, which may get the token."""
-    try:
-        return isinstance(link, str) and urlsplit(link.lower())[:2] == urlsplit(base.lower())[:2]
-    except ValueError:
-        return False
-
-
-def require_https(url: str, field_name: str, host_only: bool = False) -> str:
-    """Return `url` without whitespace and trailing slashes. Raise CredentialError if secrets must not be sent there.
-
-    Args:
-        field_name: what errors call the field.
-        host_only: reject a path as well.
-    """
-    cleaned = str(url or '').strip().rstrip('/')
-    if not is_https(cleaned):
-        raise CredentialError(f'{field_name} is not an https address.', 'Enter the full address, starting with https://.')
-    host = '{}://{}'.format(*urlsplit(cleaned))
-    if host_only and cleaned != host:
-        raise CredentialError(f'{field_name} is more than the address of a host.', f'Enter only {host}.')
-    return cleaned
-
-
-# endregion
-# region HTTP
-
-REQUEST_SECONDS = 120.0  # of a request, until its response is complete
-STREAM_SECONDS = 240.0  # the same, for a file that is streamed
-CONNECT_SECONDS = 10.0  # of a connection to the only address of a host, or the last one
-NEXT_ADDRESS_SECONDS = 2.0  # of a connection to any other one
-MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
-_CHUNK = 64 * 1024  # bytes
-_JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
-_USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
-
-
-class DeadlineError(ReadTimeout):
-    """A request took longer than it may, or the command has no time left for it."""
-
-
-class _Deadline:
-    """The time by which a request ends. Each read and write of its connection gets what is left as its timeout.
-
-    The timeouts of requests apply to each read of a socket: a service that sends a byte per second never exceeds them.
-    """
-
-    def __init__(self, seconds: float):
-        self.seconds, self._end = seconds, time.monotonic() + seconds
-
-    def seconds_left(self) -> float:
-        return self._end - time.monotonic()
-
-    def is_over(self) -> bool:
-        return self.seconds_left() <= 0
-
-    def limit(self, connected: Any) -> None:
-        """Limit the next read or write of a socket to what is left. Raise TimeoutError if nothing is."""
-        seconds = self.seconds_left()
-        if seconds <= 0:
-            raise TimeoutError
-        if seconds < connected.gettimeout():
-            connected.settimeout(seconds)
-
-
-def _current_deadline() -> Any:
-    # It belongs to the thread, where all copies of this module in a process find it.
-    return getattr(threading.current_thread(), 'deadline', None)
-
-
-class _LimitedReader(io.RawIOBase):
-    """What a socket receives until a deadline."""
-
-    def __init__(self, source: Any, connected: Any, deadline: Any):
-        super().__init__()
-        self._source, self._connected, self._deadline = source, connected, deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> Any:
-        self._deadline.limit(self._connected)
-        return self._source.readinto(buffer)
-
-    def close(self) -> None:
-        super().close()
-        self._source.close()
-
-
-class _LimitedResponse(http.client.HTTPResponse):
-    """A response that is read until the deadline of the request, whatever reads it."""
-
-    def __init__(self, connected: Any, *args: Any, **kwargs: Any):
-        super().__init__(connected, *args, **kwargs)
-        deadline = _current_deadline()
-        if deadline:
-            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))
-
-
-def _new_conn(connection: Any) -> Any:
-    """Connect to one address of the host after another, until the deadline: many may be silent, as behind a firewall.
-
-    IPv6 and IPv4 take turns, so that the second attempt succeeds where all of one is silent.
-    """
-    deadline, host, timeout = _current_deadline(), connection._dns_host, connection.timeout
-    if not deadline:
-        return connection.connect_to_host()
-    try:
-        found = socket.getaddrinfo(host.strip('[]'), connection.port, allowed_gai_family(), socket.SOCK_STREAM)
-    except (OSError, UnicodeError):  # it happens again here, and becomes the error of urllib3
-        return connection.connect_to_host()
-    known = list(dict.fromkeys(address[0] for *_, address in found))
-    preferred = [one for one in known if (':' in one) == (':' in known[0])]
-    others = [one for one in known if one not in preferred]
-    addresses = [one for pair in zip_longest(preferred, others) for one in pair if one]
-    try:
-        for address in addresses:
-            longest = timeout if address == addresses[-1] else NEXT_ADDRESS_SECONDS
-            connection._dns_host, connection.timeout = address, min(timeout, longest, max(deadline.seconds_left(), 0.001))
-            try:
-                connected = connection.connect_to_host()
-                connected.settimeout(timeout)  # that of the attempt would apply to TLS as well
-                deadline.limit(connected)
-                return connected
-            except (ConnectTimeoutError, NewConnectionError):
-                if address == addresses[-1] or deadline.is_over():
-                    raise
-    finally:
-        connection._dns_host, connection.timeout = host, timeout
-
-
-def _send(connection: Any, data: Any) -> None:
-    deadline = _current_deadline()
-    if deadline and connection.sock:
-        connection.sock.settimeout(_USUAL_TIMEOUT)  # that of the connection would apply to the whole body
-        deadline.limit(connection.sock)
-    http.client.HTTPConnection.send(connection, data)
-
-
-_connections: Any = Urllib3Connection
-if not hasattr(_connections, 'connect_to_host'):  # a process may run this more than once
-    _connections.connect_to_host = Urllib3Connection._new_conn
-_connections._new_conn = _new_conn
-_connections.response_class = _LimitedResponse
-_connections.send = _send
-
-
-class LimitedSession(requests.Session):
-    """Send requests whose duration and size are limited, whatever the service sends.
-
-    Args:
-        remaining: returns the seconds that the command has left.
-    Raises:
-        DeadlineError: the request took too long. The other errors are those of requests as well.
-    """
-
-    __attrs__ = [*requests.Session.__attrs__, '_limits']  # what a copy has
-
-    def __init__(self, remaining: Callable[[], float], max_size: int = MAX_RESPONSE_SIZE):
-        super().__init__()
-        self._limits = remaining, max_size
-
-    def get_adapter(self, url: Any) -> Any:
-        return _LimitedAdapter(super().get_adapter(url), *self._limits)
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where a response redirects to; None for another host that would get a body, or whatever is not https."""
-        target = super().get_redirect_target(resp)
-        address = absolute_url(resp.url, target or '')
-        is_allowed = is_same_host(address, resp.url) or (is_https(address) and not resp.request.body)
-        return target if is_allowed else None
-
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        try:
-            return super().request(*args, **kwargs)
-        except RequestException:
-            raise
-        except (ValueError, TypeError, Urllib3Error) as error:  # an address that cannot be parsed; the text may contain it
-            raise InvalidURL(type(error).__name__) from None
-
-
-class _LimitedAdapter:
-    def __init__(self, adapter: Any, remaining: Callable[[], float], max_size: int):
-        self._adapter, self._remaining, self._max_size = adapter, remaining, max_size
-
-    def send(self, request: Any, stream: bool = False, timeout: Any = None, **kwargs: Any) -> requests.Response:
-        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        longest = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
-        seconds = min(max(STREAM_SECONDS if stream else REQUEST_SECONDS, longest), self._remaining())
-        if seconds <= 0:
-            raise DeadlineError('The command has no time left.', request=request)
-        if stream:
-            request.headers['Accept-Encoding'] = 'identity'
-        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), read or seconds
-        deadline, thread = _Deadline(seconds), threading.current_thread()
-        with _deadline_error(deadline, request):
-            try:
-                thread.deadline = deadline  # type: ignore[attr-defined]
-                response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
-            finally:
-                thread.deadline = None  # type: ignore[attr-defined]
-        self._limit(response, deadline, stream)
-        return response
-
-    def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
-        encoding = response.headers.get('Content-Encoding', 'identity').strip().lower() or 'identity'
-        # It is decompressed here, since urllib3 does so without a limit.
-        getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
-        response.raw.enforce_content_length = True  # some versions of urllib3 take what a broken connection leaves for all of it
-        response.encoding = response.encoding or 'utf-8'  # guessing it takes minutes for a large body
-        pieces = response.iter_content
-
-        def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            with _deadline_error(deadline, response.request):
-                try:
-                    yield from pieces(*args, **kwargs)
-                except RequestException:
-                    raise
-                except Exception as error:  # such as a chunk of negative size
-                    raise ContentDecodingError(type(error).__name__) from None
-
-        if stream and response.status_code < 300:
-            if encoding != 'identity':
-                raise ContentDecodingError('The service compressed a file that was requested as it is.')
-            response.iter_content = iter_content  # type: ignore[assignment]
-            return
-        try:
-            response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)
-        except BaseException:
-            response.close()
-            raise
-
-
-@contextmanager
-def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
-    """Name the deadline as the reason of what fails after it."""
-    try:
-        yield
-    except Exception:
-        if deadline.is_over():
-            what = f'No complete response came within {deadline.seconds:.0f} seconds.'
-            raise DeadlineError(what, request=request) from None
-        raise
-
-
-def _joined(pieces: Iterator[bytes], encoding: str, max_size: int) -> bytes:
-    """Return the decompressed bytes of a response. Raise ContentDecodingError if there are more than `max_size`."""
-    if encoding not in ('identity', 'gzip', 'x-gzip', 'deflate'):
-        raise ContentDecodingError('The response is compressed in an unknown way.')
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding != 'identity' else None
-    body, piece = bytearray(), b''
-    for piece in pieces:
-        try:
-            body += decompressor.decompress(piece, max_size + 1 - len(body)) if decompressor else piece
-        except zlib.error:
-            raise ContentDecodingError('The response cannot be decompressed.') from None
-        if len(body) > max_size:
-            raise ContentDecodingError(f'The response has more than {max_size} bytes.')
-    if decompressor and piece and not decompressor.eof:
-        raise ContentDecodingError('The compressed response is incomplete.')
-    return bytes(body)
-
-
-class ConnectionProblem(NamedTuple):
-    """Why no response came: what happened, what to do, and a code for programs."""
-
-    what: str
-    advice: str
-    code: str
-
-
-_PROXY = (ProxyError, InvalidProxyURL)
-_PROXY_PORT = 'Check address and port in the proxy settings.'
-# Classes of the error, what its text contains (separated by |), what happened to the request to {}, what to do (empty: as the
-# caller says), code.
-_CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
-    (
-        SSLError,
-        'certificate has expired',
-        'The TLS certificate of {} has expired.',
-        'Renew it, or the certificate of the proxy, and check the clock of the engine.',
-        'untrusted_certificate',
-    ),
-    (
-        SSLError,
-        'not yet valid',
-        'The TLS certificate of {} is not valid yet.',
-        'Check the clock of the engine.',
-        'untrusted_certificate',
-    ),
-    (
-        SSLError,
-        "mismatch|doesn't match",
-        'The TLS certificate of {} is that of another host.',
-        'Check the address and the proxy settings.',
-        'untrusted_certificate',
-    ),
-    (
-        SSLError,
-        'CERTIFICATE_VERIFY_FAILED',
-        'The TLS certificate of {} is not trusted.',
-        "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.",
-        'untrusted_certificate',
-    ),
-    (
-        SSLError,
-        '',
-        'The TLS connection to {} failed.',
-        "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later.",
-        'no_tls',
-    ),
-    (
-        _PROXY,
-        'answered-407',
-        'The proxy blocked the request to {} with HTTP status {}.',
-        "Check the proxy's user name and password in the proxy settings of the engine.",
-        'no_proxy',
-    ),
-    (
-        _PROXY,
-        'answered-403',
-        'The proxy blocked the request to {} with HTTP status {}.',
-        'Have the administrator of the proxy allow this address.',
-        'no_proxy',
-    ),
-    (
-        _PROXY,
-        'answered-',
-        'The proxy blocked the request to {} with HTTP status {}.',
-        'Check the proxy settings, and that the proxy can reach this address.',
-        'no_proxy',
-    ),
-    (
-        _PROXY,
-        'NameResolution|getaddrinfo|Name or service|not known',
-        'The proxy for {} is not known to DNS.',
-        'Check the name of the proxy in the proxy settings. In user name and password, write %5C for a backslash.',
-        'no_proxy',
-    ),
-    (
-        InvalidProxyURL,
-        '',
-        'The address of the proxy for {} is invalid.',
-        'Enter it as http://<host>:<port>.',
-        'no_proxy',
-    ),
-    (_PROXY, 'refused', 'The proxy blocked the request to {}: it refused the connection.', _PROXY_PORT, 'no_proxy'),
-    (_PROXY, 'imed out', 'The proxy blocked the request to {}: it did not answer.', _PROXY_PORT, 'no_proxy'),
-    (_PROXY, '', 'The proxy blocked the request to {}: it failed.', _PROXY_PORT, 'no_proxy'),
-    (
-        (InvalidURL, InvalidSchema, MissingSchema),
-        '',
-        'The address of {}, or that of the proxy, is not valid.',
-        '',
-        'invalid_address',
-    ),
-    (Timeout, '', '{} did not answer in time.', '', 'no_answer'),
-    (
-        ContentDecodingError,
-        '',
-        '{} sent a response that is too large or cannot be read.',
-        '',
-        'unusable_response',
-    ),
-    (RequestException, 'NewConnectionError|NameResolutionError', '{} could not be reached.', '', 'unreachable'),
-)
-
-
-def connection_problem(error: Exception, host: str, advice: str) -> ConnectionProblem:
-    """Return why no response came from `host`. `advice` is for a host that cannot be reached."""
-    kind = type(error)
-    if not issubclass(kind, RequestException):
-        if issubclass(kind, (TypeError, ValueError)):
-            problem = f'The request to {host} is not valid.'
-            return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
-        kind = SSLError  # the file of certificates
-    text = str(error)
-    status = re.search(r'(?:Tunnel connection failed|response): (\d{3})', text)
-    number = status.group(1) if status else ''
-    text += f' answered-{number}' if status else ''
-    for kinds, signs, what, own_advice, code in _CONNECTION_PROBLEMS:
-        if issubclass(kind, kinds) and any(sign in text for sign in signs.split('|')):
-            return ConnectionProblem(what.format(host, number), own_advice or advice, code)
-    return ConnectionProblem(f'{host} did not answer.', advice, 'unreachable')
-
-
-def is_reset(error: Exception) -> bool:
-    """Return whether a connection was not made or broke, which a second try may mend: no timeout, no fault of TLS or a proxy."""
-    cause = getattr(error, 'exception', None) or error
-    is_of_connection = isinstance(cause, (requests.exceptions.ConnectionError, ChunkedEncodingError))
-    return is_of_connection and not isinstance(cause, (Timeout, SSLError, ProxyError))
-
-
-def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Change nothing. Without an ``auth``, requests replaces the header ``Authorization`` by what a netrc file contains."""
-    return request
-
-
-def read_json(response: requests.Response) -> Any:
-    """Return the JSON of a response, without lone surrogates, which no text can contain. Raise ValueError if it is not JSON."""
-
-    def reject(name: str) -> None:
-        raise ValueError(f'{name} is not JSON.')
-
-    content: Any = response.content
-    if not isinstance(content, bytes):  # a part of a batch, parsed with it
-        return response.json()
-    if _has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000):
-        raise ValueError('The JSON has too many values.')
-    try:
-        value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
-        if rb'\ud' in content or rb'\uD' in content:
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode('utf-8', 'replace'))
-    except RecursionError:
-        raise ValueError('The JSON is nested too deeply.') from None
-    return value
-
-
-def _has_more(content: bytes, signs: bytes, limit: int) -> bool:
-    """Return whether JSON has more than `limit` of some signs outside of its texts. An empty object of two bytes takes 72."""
-    if sum(content.count(sign) for sign in signs) <= limit:
-        return False
-    found = (part for part in re.finditer(_JSON_PARTS, content) if content[part.start()] in signs)
-    return any(number == limit for number, _ in enumerate(found))
-
-
-def json_or_none(response: requests.Response) -> Any:
-    try:
-        return read_json(response)
-    except ValueError:
-        return None
-
-
-MAX_RETRY_AFTER = 3600.0  # seconds; a service that asks for more is asked again after that
-
-
-def retry_after_seconds(response: requests.Response, now: float) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, as a number or as a date; None if it cannot be read."""
-    text = response.headers.get('Retry-After', '').strip()
-    if not re.fullmatch(r'-?\d{1,12}(\.\d{1,6})?', text, re.ASCII):
-        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
-
-        try:
-            date = parsedate_to_datetime(text[:100])
-            text = str((date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now)
-        except (TypeError, ValueError, IndexError, OverflowError):
-            return None
-    return min(max(0.0, float(text)), MAX_RETRY_AFTER)
-
-
-def float_or_none(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-# endregion
 # region texts from outside
 
 MAX_OUTSIDE_TEXT = 500  # characters
-
-
-_ACTIVE_TEXT = r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)'
+_MARKDOWN_TRIGGERS = r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)'
 
 
 def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
@@ -794,16 +351,21 @@ def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
         redact: replaces secrets. It gets far more than is shown, so that no secret is cut before it is recognized.
     """
     shown = redact(str(value or '')[:1_000_000])[: 4 * MAX_OUTSIDE_TEXT]
-    text = ' '.join(''.join(one if one.isprintable() else ' ' for one in shown).split())
-    text = re.sub(_ACTIVE_TEXT, r'\g<0> ', text)
+    text = ' '.join(''.join(character if character.isprintable() else ' ' for character in shown).split())
+    text = re.sub(_MARKDOWN_TRIGGERS, r'\g<0> ', text)
     return text if len(text) <= MAX_OUTSIDE_TEXT else f'{text[: MAX_OUTSIDE_TEXT - 3]}...'
 
 
-def secret_forms(secret: str) -> list[str]:
-    """Return the forms in which a secret appears in URLs, JSON, headers and logs: longest first, as it is among them.
+def float_or_none(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
-    Of a private key each line is one as well.
-    """
+
+def secret_forms(secret: str) -> list[str]:
+    """Return the encodings of a secret to mask, longest first: plain, URL, JSON, base64, and each long line of a key."""
     raw = secret.encode(errors='replace')
     secret = raw.decode()
     forms = {secret}
@@ -831,101 +393,19 @@ def proxy_passwords(environment: Mapping[str, str]) -> list[str]:
 
 
 # endregion
-# region retries
-
-_Result = TypeVar('_Result')
-
-
-class RetryPolicy(NamedTuple):
-    """When a failed request is sent again.
-
-    Args:
-        retries: the number of retries by HTTP status; other statuses are not retried.
-        connection_retries: the number of retries when no response came.
-        first_wait: seconds before the first retry if the service does not say; doubled for each further one.
-        budget: seconds that all waits together may take; a service that asks for more is not waited for.
-        deadline: seconds after the first try; nothing is sent again later than that.
-    """
-
-    retries: Mapping[int, int] = {}
-    connection_retries: int = 0
-    first_wait: float = 1.0
-    budget: float = 30.0
-    deadline: float = math.inf
-
-    def delay(self, attempt: int, response: requests.Response | None, now: float) -> float | None:
-        """Return the seconds to wait before a request is sent again, None if it must not be.
-
-        Args:
-            attempt: the number of retries so far.
-            response: the last response, None if none came.
-            now: seconds since the epoch.
-        """
-        if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
-            return None
-        retry_after = None if response is None else retry_after_seconds(response, now)
-        return backoff_seconds(self.first_wait, attempt) if retry_after is None else retry_after
-
-
-NO_RETRIES = RetryPolicy()
-
-
-class ErrorResponse(Exception):
-    """Raised by a step for a response with an error status, so that it can be retried."""
-
-    def __init__(self, response: requests.Response):
-        self.response = response
-        super().__init__(response.status_code)
-
-
-def run_with_retries(
-    step: Callable[[], _Result],
-    delay_after: Callable[[Exception, int], float | None],
-    policy: RetryPolicy,
-    clock: SystemClock,
-    sleep: Callable[[float], Any] | None = None,
-) -> _Result:
-    """Return the result of `step`, which runs until it succeeds. This is the only retry loop: the step must not retry by itself.
-
-    Args:
-        delay_after: returns the seconds to wait after an error and a number of retries, None to raise the error.
-        policy: limits the waits by its budget and its deadline. The end of the command limits them as well.
-        sleep: waits for some seconds, by default as the clock does.
-    """
-    end = clock.now() + policy.deadline
-    waited, attempt = 0.0, 0
-    while True:
-        try:
-            return step()
-        except Exception as error:
-            delay = delay_after(error, attempt)
-            if delay is None or waited + delay > policy.budget or clock.now() + delay > end or delay >= clock.remaining():
-                raise
-        (sleep or clock.sleep)(delay)
-        waited += delay
-        attempt += 1
-
-
-def backoff_seconds(first_wait: float, attempt: int) -> float:
-    """Return an exponential delay with jitter, so that engines which failed together do not return together."""
-    return first_wait * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-
-
-# endregion
 # region pasted text
 
-_GUID = r'(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}'
+GUID_PATTERN = r'(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}'
 _GUID_DIGITS = r'(?i)\A([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})\Z'
-_DASHES = dict.fromkeys(map(ord, '\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d'), '-')
+ASCII_HYPHENS = dict.fromkeys(map(ord, '\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d'), '-')
 _QUOTES = ('""', "''", '\u201c\u201d', '\u201e\u201c', '\u201d\u201d', '\u2018\u2019', '\u2019\u2019', '\xab\xbb', '``')
 _BRACKETS = ('<>', '{}', '()', '[]')
-_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]{1,64})-----((?:(?!-----).)*)-----END \1-----'
 SHARED_TENANTS = ('common', 'organizations', 'consumers')
 _DOMAIN_NAME = r'(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}'
 
 
 def is_guid(text: str) -> bool:
-    return bool(re.fullmatch(_GUID, text))
+    return bool(re.fullmatch(GUID_PATTERN, text))
 
 
 def is_public_id(text: str) -> bool:
@@ -941,13 +421,13 @@ def clean_value(value: Any) -> str:
     """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
     text = str(value or '').strip()
     if not text.isascii():
-        text = ''.join(each for each in text if each != '\xa0' and unicodedata.category(each) != 'Cf').strip()
+        text = ''.join(character for character in text if character != '\xa0' and unicodedata.category(character) != 'Cf').strip()
     return _unwrapped(text, _QUOTES)
 
 
 def clean_id(value: Any) -> str:
     """Return an ID as `clean_value` does, without brackets, and with ASCII characters for their typographic forms."""
-    text = unicodedata.normalize('NFKC', clean_value(value)).translate(_DASHES).strip()
+    text = unicodedata.normalize('NFKC', clean_value(value)).translate(ASCII_HYPHENS).strip()
     return _unwrapped(_unwrapped(text, _BRACKETS), _QUOTES)
 
 
@@ -958,109 +438,13 @@ def clean_guid(value: Any) -> str:
 
 
 def clean_text(value: Any, field: str) -> str:
-    """Return a secret as `clean_value` does, with ASCII hyphens. Raise CredentialError for what none contains."""
-    text = clean_value(value).translate(_DASHES)
+    """Return a secret as `clean_value` does, with ASCII hyphens. Raise CredentialError for characters that no secret has."""
+    text = clean_value(value).translate(ASCII_HYPHENS)
     wrong = re.search(r'[^ -~]', text)
     if wrong:
-        what = f'{field} contains the character U+{ord(wrong.group()):04X}, which no such value has.'
+        what = f'{field} contains the character U+{ord(wrong.group()):04X}, which is not allowed in this field.'
         raise CredentialError(what, 'Copy the value again, and paste only it.')
     return text
-
-
-def _is_id(text: str) -> bool:
-    return is_guid(text) or (len(text) < 30 and text.count('-') < 4 and bool(re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._-]*', text)))
-
-
-def clean_tenant(value: str) -> str:
-    """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
-    text = clean_guid(value)
-    if not text:
-        raise CredentialError(
-            'Token (tenant ID) is missing.', 'Copy the Directory (tenant) ID from the app registration into Token.'
-        )
-    if '://' in text:
-        path = text.split('://', 1)[1].partition('/')[2]
-        guid = re.search(_GUID, path)
-        text = guid.group() if guid else re.split(r'[/?#]', path)[0]
-    text = text.strip('/').lower()
-    if not (is_public_id(text) or _is_id(text)):
-        raise CredentialError('Token is not a tenant ID.', 'Enter the Directory (tenant) ID, or a domain name of the tenant.')
-    return text
-
-
-def clean_client_id(value: str) -> str:
-    """Return a client ID. Raise CredentialError if it is missing, or is something else."""
-    text = clean_guid(value)
-    if not text:
-        raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
-    if '@' in text:
-        raise CredentialError(
-            'ID is that of the Cortex XSOAR app, not a client ID.',
-            "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
-        )
-    if not _is_id(text):
-        raise CredentialError('ID is not a client ID.', 'Enter the Application (client) ID of the app registration in ID.')
-    return text
-
-
-def clean_managed_identity_id(value: str) -> str:
-    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
-    text = clean_guid(value)
-    if text and not _is_id(text):
-        raise CredentialError(
-            'Azure Managed Identities Client ID is not a client ID.',
-            'Enter the client ID of the user-assigned identity, not its resource ID or name.',
-        )
-    return text
-
-
-def clean_client_secret(value: str) -> str:
-    text = clean_text(value, 'Key (client secret)')
-    if not text:
-        raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')
-    return text
-
-
-def clean_thumbprint(value: str) -> str:
-    """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
-    digits = re.sub(r'[\s:-]', '', clean_id(value)).upper()
-    if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
-        raise CredentialError(
-            'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
-            'Copy the thumbprint from Certificates & secrets of the app registration.',
-        )
-    return digits
-
-
-def clean_pem(value: str) -> list[tuple[str, str]]:
-    """Return the PEM blocks of `value` with their labels, such as ``PRIVATE KEY``, in their order.
-
-    Text boxes and vaults replace line breaks by spaces or by the two characters ``\\n``.
-    """
-    text = clean_value(str(value or '').replace('\\r', '').replace('\\n', '\n')).translate(_DASHES)
-    blocks = []
-    for label, body in re.findall(_PEM_BLOCK, text):
-        if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
-            label = 'ENCRYPTED PRIVATE KEY'
-        label = label.replace('X509 CERTIFICATE', 'CERTIFICATE')
-        lines = '\n'.join(re.findall('.{1,64}', re.sub(r'\s', '', body)))
-        blocks.append((label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n'))
-    return blocks
-
-
-def clean_private_keys(blocks: list[tuple[str, str]]) -> list[str]:
-    """Return the private keys among PEM blocks. Raise CredentialError if there is none, or only encrypted ones."""
-    keys = [block for label, block in blocks if label.endswith('PRIVATE KEY') and 'ENCRYPTED' not in label]
-    if keys:
-        return keys
-    if any('ENCRYPTED' in label for label, _ in blocks):
-        raise CredentialError(
-            'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
-        )
-    raise CredentialError(
-        'The private key is missing, or is not in PEM format.',
-        "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",
-    )
 
 
 # endregion

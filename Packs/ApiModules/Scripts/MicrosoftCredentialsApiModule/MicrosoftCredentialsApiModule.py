@@ -14,25 +14,22 @@ from MicrosoftTokenRequestApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
+        ASCII_HYPHENS,
         CredentialError,
+        GUID_PATTERN,
         JsonObject,
-        RetryPolicy,
         SHARED_TENANTS,
         SystemClock,
-        clean_client_id,
-        clean_client_secret,
+        clean_guid,
         clean_id,
-        clean_managed_identity_id,
-        clean_pem,
-        clean_private_keys,
-        clean_tenant,
         clean_text,
-        clean_thumbprint,
         clean_value,
         is_guid,
-        require_https,
+        is_public_id,
     )
+    from MicrosoftHttpApiModule import RetryPolicy, require_https
     from MicrosoftTokenRequestApiModule import (
+        ErrorAdvice,
         IF_BLOCKED,
         SignInRefusedError,
         SignInRequiredError,
@@ -45,6 +42,109 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         parse_oauth_error,
         unusable_response,
     )
+
+# region pasted values
+
+_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]{1,64})-----((?:(?!-----).)*)-----END \1-----'
+
+
+def _is_id(text: str) -> bool:
+    return is_guid(text) or (len(text) < 30 and text.count('-') < 4 and bool(re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._-]*', text)))
+
+
+def clean_tenant(value: str) -> str:
+    """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
+    text = clean_guid(value)
+    if not text:
+        raise CredentialError(
+            'Token (tenant ID) is missing.', 'Copy the Directory (tenant) ID from the app registration into Token.'
+        )
+    if '://' in text:
+        path = text.split('://', 1)[1].partition('/')[2]
+        guid = re.search(GUID_PATTERN, path)
+        text = guid.group() if guid else re.split(r'[/?#]', path)[0]
+    text = text.strip('/').lower()
+    if not (is_public_id(text) or _is_id(text)):
+        raise CredentialError('Token is not a tenant ID.', 'Enter the Directory (tenant) ID, or a domain name of the tenant.')
+    return text
+
+
+def clean_client_id(value: str) -> str:
+    """Return a client ID. Raise CredentialError if it is missing, or is something else."""
+    text = clean_guid(value)
+    if not text:
+        raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
+    if '@' in text:
+        raise CredentialError(
+            'ID is that of the Cortex XSOAR app, not a client ID.',
+            "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
+        )
+    if not _is_id(text):
+        raise CredentialError('ID is not a client ID.', 'Enter the Application (client) ID of the app registration in ID.')
+    return text
+
+
+def clean_managed_identity_id(value: str) -> str:
+    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
+    text = clean_guid(value)
+    if text and not _is_id(text):
+        raise CredentialError(
+            'Azure Managed Identities Client ID is not a client ID.',
+            'Enter the client ID of the user-assigned identity, not its resource ID or name.',
+        )
+    return text
+
+
+def clean_client_secret(value: str) -> str:
+    text = clean_text(value, 'Key (client secret)')
+    if not text:
+        raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')
+    return text
+
+
+def clean_thumbprint(value: str) -> str:
+    """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
+    digits = re.sub(r'[\s:-]', '', clean_id(value)).upper()
+    if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
+        raise CredentialError(
+            'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
+            'Copy the thumbprint from Certificates & secrets of the app registration.',
+        )
+    return digits
+
+
+def clean_pem(value: str) -> list[tuple[str, str]]:
+    """Return the PEM blocks of `value` with their labels, such as ``PRIVATE KEY``, in their order.
+
+    Text boxes and vaults replace line breaks by spaces or by the two characters ``\\n``.
+    """
+    text = clean_value(str(value or '').replace('\\r', '').replace('\\n', '\n')).translate(ASCII_HYPHENS)
+    blocks = []
+    for label, body in re.findall(_PEM_BLOCK, text):
+        if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
+            label = 'ENCRYPTED PRIVATE KEY'
+        label = label.replace('X509 CERTIFICATE', 'CERTIFICATE')
+        lines = '\n'.join(re.findall('.{1,64}', re.sub(r'\s', '', body)))
+        blocks.append((label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n'))
+    return blocks
+
+
+def clean_private_keys(blocks: list[tuple[str, str]]) -> list[str]:
+    """Return the private keys among PEM blocks. Raise CredentialError if there is none, or only encrypted ones."""
+    keys = [block for label, block in blocks if label.endswith('PRIVATE KEY') and 'ENCRYPTED' not in label]
+    if keys:
+        return keys
+    if any('ENCRYPTED' in label for label, _ in blocks):
+        raise CredentialError(
+            'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
+        )
+    raise CredentialError(
+        'The private key is missing, or is not in PEM format.',
+        "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",
+    )
+
+
+# endregion
 
 # region authorization response
 
@@ -82,6 +182,8 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
         return parse_authorization_response(fields['url'])
     if fields.get('error'):
         refusal = parse_oauth_error(fields)
+        if isinstance(refusal, SignInRequiredError):
+            raise refusal
         raise SignInRequiredError(refusal.what, refusal.advice, refusal.code, refusal.correlation_id)
     if not code and is_code:
         raise CredentialError('The authorization code is missing.', 'Paste the full address of the page after the sign-in.')
@@ -106,7 +208,7 @@ class AuthenticationMethod:
 
 
 class PendingSignIn(NamedTuple):
-    """A sign-in that a user has to finish: by an authorization code (`state`, `code_verifier`) or a device code.
+    """A sign-in that a user has started: with an authorization code (`state`, `code_verifier`) or a device code.
 
     Args:
         interval: seconds between two requests with the device code.
@@ -122,20 +224,20 @@ class PendingSignIn(NamedTuple):
 
 
 class CachedSession(NamedTuple):
-    """What a credential of a user requests tokens with.
+    """The cached sign-in: the latest refresh token and a pending sign-in.
 
     Args:
-        refresh_token: the latest one, empty if there is none.
+        refresh_token: empty if there is none.
         is_code_redeemed: the code in the settings was used.
         tenants: ID and names of the tenant, if the settings name another one that may be the same.
-        is_foreign: the public module has left the refresh token.
+        is_from_public_module: the public module, or an integration written for it, has written the refresh token.
     """
 
     refresh_token: str = ''
     pending: PendingSignIn = PendingSignIn()
     is_code_redeemed: bool = False
     tenants: tuple[str, ...] = ()
-    is_foreign: bool = False
+    is_from_public_module: bool = False
 
     def __repr__(self) -> str:
         return '<CachedSession>'
@@ -145,28 +247,28 @@ class Credential:
     """An authentication method with its values. The constructor raises CredentialError for values that cannot be right.
 
     Attributes:
-        kind, description: names of the method, for code and for users.
+        method_name, description: names of the method, for code and for users.
         needs_user: a user has to sign in.
-        application: digest of the values. For a user they are cloud and client, and not what the client proves itself by, since
-            a new client secret is no new user. A pending sign-in is cached under it.
+        application: digest of the values. For a user they are cloud and client. It excludes the client secret or certificate, so
+            that rotating it keeps the session. A pending sign-in is cached under it.
         identity: digest that includes `pasted`. Tokens are cached under it.
         pasted: what one user pasted (code, Token), empty if nothing.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
-        uses_up_token: each request uses up a Token, and the response contains the next one. No token is then requested while the
-            cached one is valid, since such a request is given up after some seconds.
+        is_single_use: each request uses up a Token, and the response contains the next one. A valid token is then never refreshed
+            early: an early refresh is abandoned after MAX_REFRESH_SECONDS, and the next Token would be lost.
         max_request_seconds: seconds that a token request may take, with all retries.
     """
 
-    kind = ''
+    method_name = ''
     description = ''
     needs_user = False
     max_request_seconds = 60.0
     tenant_id = ''
-    uses_up_token = False
+    is_single_use = False
 
     def __init__(self, *application: str, pasted: str = ''):
         self.pasted = pasted
-        self.application = _digest(self.kind, *application)
+        self.application = _digest(self.method_name, *application)
         self.identity = _digest(self.application, pasted)
 
     def __repr__(self) -> str:
@@ -189,7 +291,7 @@ def _digest(*parts: str) -> str:
 
 
 class EntraCredential(Credential):
-    """An app registration of Microsoft Entra ID. Those of this class do not authenticate; subclasses add what proves them.
+    """An app registration of Microsoft Entra ID. This class is a public client. Subclasses add client authentication.
 
     Args:
         authority: login host of the cloud, e.g. ``https://login.microsoftonline.com``.
@@ -197,7 +299,7 @@ class EntraCredential(Credential):
         secret: what the client authenticates with.
     """
 
-    kind = 'public-client'
+    method_name = 'public-client'
     advice_by_code: StrMapping = {}
 
     def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', secret: str = ''):
@@ -232,8 +334,8 @@ class EntraCredential(Credential):
             'POST',
             self.token_url,
             form={name: value for name, value in form.items() if value},
-            advice_by_code=self.advice_by_code,
-            renew=lambda: self.post(target, grant_type, **fields),
+            advice=ErrorAdvice(by_code=self.advice_by_code),
+            rebuild=lambda: self.post(target, grant_type, **fields),
         )
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
@@ -258,8 +360,8 @@ def _without_empty(fields: StrMapping) -> StrMapping:
 
 
 def _client_assertion(assertion: str) -> StrMapping:
-    kind = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-    return {'client_assertion_type': kind, 'client_assertion': assertion}
+    assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+    return {'client_assertion_type': assertion_type, 'client_assertion': assertion}
 
 
 def with_offline_access(scope: str) -> str:
@@ -277,7 +379,7 @@ class ClientSecretCredential(EntraCredential):
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     """
 
-    kind = 'client-secret'
+    method_name = 'client-secret'
     description = 'Self-deployed application, client secret'
 
     def __init__(self, authority: str, tenant_id: str, client_id: str, client_secret: str, token_url: str = ''):
@@ -302,7 +404,7 @@ class CertificateCredential(EntraCredential):
     Source: https://learn.microsoft.com/entra/identity-platform/certificate-credentials
     """
 
-    kind = 'certificate'
+    method_name = 'certificate'
     description = 'Self-deployed application, certificate'
     ASSERTION_LIFETIME = 600  # seconds
 
@@ -407,7 +509,7 @@ class AuthorizationCodeCredential(Credential):
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
     """
 
-    kind = 'authorization-code'
+    method_name = 'authorization-code'
     description = 'Self-deployed application, authorization code'
     needs_user = True
     REFRESH_TOKEN_PREFIX = 'refresh_token:'  # noqa: S105 - integrations accept a refresh token with this prefix as code
@@ -494,7 +596,7 @@ class DeviceCodeCredential(EntraCredential):
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
     """
 
-    kind = 'device-code'
+    method_name = 'device-code'
     description = 'Self-deployed application, device code'
     needs_user = True
 
@@ -560,10 +662,10 @@ class CortexAppCredential(Credential):
         info_headers: returns headers that describe the content pack and the server.
     """
 
-    kind = 'cortex-app'
+    method_name = 'cortex-app'
     description = 'Cortex XSOAR application'
     max_request_seconds = 140.0
-    uses_up_token = True
+    is_single_use = True
     READ_TIMEOUT = 90.0  # seconds; a response that is not read is lost, with the next Token in it
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
@@ -602,9 +704,9 @@ class CortexAppCredential(Credential):
                 'scope': target.scope or None,
                 'resource': target.resource,
             },
-            hidden=(token, self._key),
+            extra_secrets=(token, self._key),
             read_timeout=self.READ_TIMEOUT,
-            refusal_advice=(
+            advice=ErrorAdvice(
                 'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
             ),
         )
@@ -626,7 +728,14 @@ class CortexAppCredential(Credential):
 MANAGED_IDENTITY_RETRIES = RetryPolicy({404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)}, 1, 0.8, 130, 130)
 _METADATA_CONNECT_TIMEOUT = 2.0  # seconds
 _CHALLENGE_SECONDS = 130.0  # for those of all retries
+_MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 _IDENTITY_ADVICE = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
+_ISSUER_ADVICE = f'{TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
+_HOST_ADVICE = (
+    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. The container of the '
+    'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
+    'network and /var/opt/azcmagent/tokens.'
+)
 
 
 class ManagedIdentityCredential(Credential):
@@ -638,19 +747,19 @@ class ManagedIdentityCredential(Credential):
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
 
-    kind = 'managed-identity'
+    method_name = 'managed-identity'
     description = 'Azure managed identity'
     max_request_seconds = 160.0
 
     def __init__(self, client_id: str = '', environment: StrMapping = os.environ):
         self.client_id = clean_managed_identity_id(client_id)
-        kinds = AppService, AzureArc, WorkloadIdentity, VirtualMachine
-        kind = next(kind for kind in kinds if all(map(environment.get, kind.variables)))
-        is_named = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
-        if kind is VirtualMachine and not is_named and os.path.isdir(AzureArc.KEY_FOLDER):
-            # Its agent sets none on Linux. MSAL looks for the program of the agent, which a container does not see.
-            kind, environment = AzureArc, {'IDENTITY_ENDPOINT': AzureArc.ENDPOINT}
-        self._host: ManagedIdentityHost = kind(environment)
+        hosts = AppService, AzureArc, WorkloadIdentity, VirtualMachine
+        host = next(host for host in hosts if all(map(environment.get, host.variables)))
+        has_pod_identity = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
+        if host is VirtualMachine and not has_pod_identity and os.path.isdir(AzureArc.KEY_FOLDER):
+            # On Linux, the agent of Azure Arc sets no variables. MSAL looks for its program, which a container does not see.
+            host, environment = AzureArc, {'IDENTITY_ENDPOINT': AzureArc.ENDPOINT}
+        self._host: ManagedIdentityHost = host(environment)
         super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id or self._host.client_id)
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
@@ -685,10 +794,8 @@ class ManagedIdentityHost:
             headers=self.headers,
             retry_policy=MANAGED_IDENTITY_RETRIES,
             connect_timeout=_METADATA_CONNECT_TIMEOUT,
-            through_proxy=False,
-            refusal_advice=_IDENTITY_ADVICE,
-            absence_advice=_HOST_ADVICE,
-            advice_by_code=self.advice_by_code,
+            is_host_service=True,
+            advice=ErrorAdvice(_IDENTITY_ADVICE, _HOST_ADVICE, self.advice_by_code),
         )
 
     def authenticate(self, request: TokenRequest, _token_client: TokenClient) -> TokenRequest:
@@ -745,7 +852,7 @@ class AzureArc(ManagedIdentityHost):
             raise unusable_response(request, 'a token in place of a challenge')
         headers = {**request.headers, 'Authorization': f'Basic {self._read_key(challenge[1])}'}
         once = token_client.without_retries(_CHALLENGE_SECONDS)  # a challenge can be answered once
-        return request._replace(headers=headers, renew=lambda: self.authenticate(request, once))
+        return request._replace(headers=headers, rebuild=lambda: self.authenticate(request, once))
 
     def _read_key(self, path: str) -> str:
         # The path comes over plain http: another service at this address must not make the integration read other files.
@@ -800,18 +907,20 @@ class WorkloadIdentity(ManagedIdentityHost):
             'POST',
             self.endpoint,
             form=form,
-            renew=lambda: self.request(resource, client_id),
-            unsettled='70021|50166|90061',
-            advice_by_code=dict.fromkeys(('AADSTS50166', 'AADSTS90061'), _ISSUER_ADVICE),
-            refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
+            rebuild=lambda: self.request(resource, client_id),
+            transient_codes='70021|50166|90061',
+            advice=ErrorAdvice(
+                'Check the federated credential of the managed identity or application, and its client ID.',
+                by_code=dict.fromkeys(('AADSTS50166', 'AADSTS90061'), _ISSUER_ADVICE),
+            ),
         )
 
     def _id(self, variable: str, clean: Callable[[str], str], annotation: str) -> str:
         """Return the ID in a variable. Raise CredentialError, which names the variable, if there is none."""
         value = self._environment.get(variable, '')
         with suppress(CredentialError):
-            if found := clean(value):
-                return found
+            if cleaned := clean(value):
+                return cleaned
         problem = 'is not an ID' if value else 'is not set in this pod'
         advice = f'Annotate the service account with azure.workload.identity/{annotation}.'
         raise CredentialError(f'{variable} {problem}.', advice)
@@ -826,15 +935,6 @@ class WorkloadIdentity(ManagedIdentityHost):
         return token
 
 
-_MAX_FEDERATED_TOKEN = 64 * 1024  # characters
-_ISSUER_ADVICE = f'{TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
-_HOST_ADVICE = (
-    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. The container of the '
-    'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
-    'network and /var/opt/azcmagent/tokens.'
-)
-
-
 # endregion
 
 # region factory
@@ -846,8 +946,8 @@ class CredentialSettings(NamedTuple):
     Args:
         client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
         managed_identity_id: client ID of a user-assigned managed identity, else empty.
-        is_public: they are keywords of the public MicrosoftClient. Tests of integrations name values that cannot be right, and
-            answer the token request that is sent all the same.
+        is_public: the values are keywords of the public MicrosoftClient. Two checks are then left out, since the tests of public
+            integrations name an invalid redirect URI, or request a token for a device code without a sign-in.
     """
 
     method: str
@@ -872,6 +972,7 @@ class CredentialSettings(NamedTuple):
 
 
 def create_credential(settings: CredentialSettings) -> Credential:
+    """Return the credential of `settings.method`. Raise CredentialError for values that cannot be right."""
     method = settings.method
     if method == AuthenticationMethod.MANAGED_IDENTITY:
         return ManagedIdentityCredential(settings.managed_identity_id)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,13 @@ from MicrosoftCredentialsApiModule import (
     ManagedIdentityCredential,
     PendingSignIn,
     VirtualMachine,
+    clean_client_id,
+    clean_client_secret,
+    clean_managed_identity_id,
+    clean_pem,
+    clean_private_keys,
+    clean_tenant,
+    clean_thumbprint,
     create_credential,
     encrypt_for_token_service,
     parse_authorization_response,
@@ -186,7 +194,7 @@ NO_CODE_IN_URL = "The pasted URL contains no code. Copy the full address of the 
         *(
             (
                 pasted,
-                'The authorization code contains the character U+00E9, which no such value has. '
+                'The authorization code contains the character U+00E9, which is not allowed in this field. '
                 'Copy the value again, and paste only it.',
             )
             for pasted in ('cod\xe9', f'{REDIRECT_URI}?code=cod%C3%A9')
@@ -212,7 +220,7 @@ def test_a_redirect_url_with_an_error_raises_it(description: str, what: str, cod
     assert refused.value.code == code
 
 
-def test_a_redirect_url_cannot_make_the_sign_in_pending() -> None:
+def test_a_redirect_url_with_a_pending_error_still_requires_a_sign_in() -> None:
     with pytest.raises(SignInRequiredError):
         parse_authorization_response('https://localhost/myapp?error=authorization_pending')
 
@@ -259,7 +267,7 @@ DIFFERENT: list[Credential] = [
 ]
 
 
-def test_any_other_value_is_another_identity() -> None:
+def test_any_other_value_changes_the_identity() -> None:
     assert len({credential.identity for credential in DIFFERENT}) == len(DIFFERENT)
 
 
@@ -274,7 +282,7 @@ def test_any_other_value_is_another_identity() -> None:
         code_of('a code', redirect_uri='https://localhost/myapp/'),
     ],
 )
-def test_a_new_secret_or_another_spelling_is_no_new_person(other: AuthorizationCodeCredential) -> None:
+def test_rotating_a_secret_keeps_the_session(other: AuthorizationCodeCredential) -> None:
     assert other.identity == code_of('a code').identity
 
 
@@ -285,7 +293,7 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
 
 
 @pytest.mark.parametrize(
-    'credential, kind, description, needs_user, uses_up_token',
+    'credential, method_name, description, needs_user, is_single_use',
     [
         (EntraCredential(LOGIN, TENANT, CLIENT), 'public-client', '', False, False),
         (secret_of(), 'client-secret', 'Self-deployed application, client secret', False, False),
@@ -309,10 +317,10 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
     ],
 )
 def test_a_credential_tells_what_it_is(
-    credential: Credential, kind: str, description: str, needs_user: bool, uses_up_token: bool
+    credential: Credential, method_name: str, description: str, needs_user: bool, is_single_use: bool
 ) -> None:
-    assert (credential.kind, credential.description) == (kind, description)
-    assert (credential.needs_user, credential.uses_up_token) == (needs_user, uses_up_token)
+    assert (credential.method_name, credential.description) == (method_name, description)
+    assert (credential.needs_user, credential.is_single_use) == (needs_user, is_single_use)
 
 
 @pytest.mark.parametrize('credential', DIFFERENT)
@@ -361,7 +369,7 @@ def test_a_client_secret_is_sent_in_the_form() -> None:
         'client_secret': SECRET,
         'scope': TARGET.scope,
     }
-    assert request.through_proxy
+    assert not request.is_host_service
 
 
 def test_a_v1_endpoint_gets_a_resource_instead_of_a_scope() -> None:
@@ -490,7 +498,7 @@ def test_a_v1_endpoint_gets_the_redirect_uri_with_a_refresh_token() -> None:
         (' ', 'The application redirect URI is missing. Enter the redirect URI of the app registration.'),
         (
             'https://localhost/myapp\xe9',
-            'The application redirect URI contains the character U+00E9, which no such value has. '
+            'The application redirect URI contains the character U+00E9, which is not allowed in this field. '
             'Copy the value again, and paste only it.',
         ),
         (
@@ -526,7 +534,7 @@ def test_the_login_url_suggests_the_account_of_the_mailbox(hint: str) -> None:
     assert dict(parse_qsl(url.query))['login_hint'] == hint
 
 
-def test_an_object_id_is_no_hint() -> None:
+def test_an_object_id_is_not_sent_as_a_login_hint() -> None:
     url = code_of().authorize_url(TokenTarget(scope='Mail.Send'), 'a state', 'verifier', CLIENT)
     assert 'login_hint' not in url
 
@@ -612,11 +620,11 @@ def test_an_assertion_names_its_certificate_as_its_algorithm_requires(
 def test_each_request_and_each_retry_has_its_own_assertion() -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, PEM)
     first = credential.token_request(TARGET, NOTHING)
-    second = first.renew()
-    requests = [first, second, second.renew(), credential.token_request(TARGET, NOTHING)]
+    second = first.rebuild()
+    requests = [first, second, second.rebuild(), credential.token_request(TARGET, NOTHING)]
     assert len({request.form['client_assertion'] for request in requests}) == 4
     assert {request.form['grant_type'] for request in requests} == {'client_credentials'}
-    assert first == TokenRequest(first.method, first.url, form=first.form, renew=first.renew)
+    assert first == TokenRequest(first.method, first.url, form=first.form, rebuild=first.rebuild)
 
 
 def test_a_certificate_authenticates_the_client_of_an_authorization_code() -> None:
@@ -638,8 +646,6 @@ def test_the_thumbprint_of_another_certificate_is_rejected() -> None:
 
 NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----'
 NO_KEY = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'
-
-
 OTHER_KEY = 'The private key does not belong to the certificate. Paste a key and a certificate that belong together.'
 UNREADABLE_CERTIFICATE = 'The certificate cannot be read. Paste the whole certificate in PEM format.'
 
@@ -864,7 +870,7 @@ def test_the_environment_tells_the_kind_of_host(
     named = {'client_id': client_id} if client_id else {}
     assert (request.method, request.url, request.headers) == ('GET', url, header)
     assert request.params == {'api-version': version, 'resource': 'https://graph.microsoft.com', **named}
-    assert not request.through_proxy
+    assert request.is_host_service
     assert request.retry_policy is MANAGED_IDENTITY_RETRIES
     assert request.connect_timeout == 2
     assert SECRET not in repr(request)
@@ -898,7 +904,7 @@ def test_an_arc_machine_has_only_a_system_assigned_identity() -> None:
 
 
 @pytest.mark.parametrize('kind', [VirtualMachine, AppService])
-def test_other_hosts_send_no_challenge(kind: type[VirtualMachine]) -> None:
+def test_other_hosts_need_no_challenge(kind: type[VirtualMachine]) -> None:
     request = TokenRequest('GET', 'http://127.0.0.1:1')
     assert kind(APP_SERVICE_HOST).authenticate(request, TokenClient()) is request
 
@@ -1079,7 +1085,7 @@ def test_an_error_of_the_agent_says_what_to_do(key_folder: Path, path: str, mess
         authorization_for_arc(f'Basic realm={path.format(folder=key_folder)}')
 
 
-def test_an_agent_that_gives_a_token_without_a_challenge_is_not_one() -> None:
+def test_an_agent_that_sends_a_token_without_a_challenge_is_rejected() -> None:
     message = 'The sign-in service at service.example answered with a token in place of a challenge. Managed identities work only'
     with pytest.raises(SignInUnavailableError, match=f'^{re.escape(message)} on an Azure host'):
         authorization_for_arc('Basic realm=x', 200)
@@ -1114,7 +1120,7 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
         'client_assertion': 'a.federated.token',
         'scope': 'https://graph.microsoft.com/.default',
     }
-    assert request.through_proxy
+    assert not request.is_host_service
     other = ManagedIdentityCredential('another-id', pod).token_request(RESOURCE, NOTHING)
     assert other.form['client_id'] == 'another-id'
 
@@ -1122,8 +1128,8 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
 def test_a_pod_reads_its_federated_token_again_for_each_retry(pod: dict[str, str]) -> None:
     request = ManagedIdentityCredential(environment=pod).token_request(RESOURCE, NOTHING)
     Path(pod['AZURE_FEDERATED_TOKEN_FILE']).write_text('a.newer.token')
-    assert request.renew
-    assert request.renew().form == {**request.form, 'client_assertion': 'a.newer.token'}
+    assert request.rebuild
+    assert request.rebuild().form == {**request.form, 'client_assertion': 'a.newer.token'}
 
 
 @pytest.mark.parametrize('content', [None, b'', b'no token', b'a.b', b'a.b.c.d', b'\xff.b.c'])
@@ -1153,7 +1159,7 @@ ISSUER = 'Try again in a few minutes. If it lasts, check that the issuer of the 
         (700211, f'Compare issuer, subject and audience of the federated credential with the token of this pod. {FEDERATION}', 4),
     ],
 )
-def test_a_refused_pod_says_what_to_check_and_retries_what_may_be_new(
+def test_a_refused_pod_retries_transient_codes_and_says_what_to_check(
     pod: dict[str, str], number: int, advice: str, tries: int
 ) -> None:
     body = json.dumps({'error': 'invalid_client', 'error_description': f'AADSTS{number}: Refused.'})
@@ -1183,8 +1189,8 @@ NO_HOST = (
         (403, '', f'HTTP status 403. {IN_RULES}'),
         (421, '', f'HTTP status 421. {IN_RULES}'),
         (401, '', f'HTTP status 401. {IDENTITY}'),
-        (403, '<html>', f'HTTP status 403, which is not that of an Azure host. {NO_HOST}'),
-        (405, '', f'HTTP status 405, which is not that of an Azure host. {NO_HOST}'),
+        (403, '<html>', f'The service at 169.254.169.254 is not an Azure identity endpoint (HTTP status 403). {NO_HOST}'),
+        (405, '', f'The service at 169.254.169.254 is not an Azure identity endpoint (HTTP status 405). {NO_HOST}'),
         (404, '', f'HTTP status 404. Try again in a few minutes. {NO_HOST}'),
         (500, '', f'HTTP status 500. Try again in a few minutes. {IDENTITY}'),
         (200, '', f'something that is not a JSON object. {NO_HOST}'),
@@ -1206,6 +1212,251 @@ def test_the_id_of_a_client_secret_in_its_place_is_recognized() -> None:
     )
     with ScriptedService([(401, {}, body)]), pytest.raises(SignInRefusedError, match=says(message)):
         secret_of(TENANT).request_token(TokenClient(), TARGET, NOTHING)
+
+
+# endregion
+
+
+# region pasted values
+
+
+@pytest.mark.parametrize(
+    'pasted, tenant',
+    [
+        (TENANT, TENANT),
+        (TENANT.upper(), TENANT),
+        ('Contoso.Example', 'contoso.example'),
+        ('contoso', 'contoso'),
+        ('/contoso/', 'contoso'),
+        (f'{LOGIN}/{TENANT}', TENANT),
+        (f'{LOGIN}/{TENANT}/v2.0/', TENANT),
+        (f'{LOGIN}/contoso.example?x=1', 'contoso.example'),
+        (f'{LOGIN}/common/oauth2', 'common'),
+        (f'https://portal.example/#x/{TENANT}/y', TENANT),
+    ],
+)
+def test_a_tenant_is_found_in_the_pasted_text(pasted: str, tenant: str) -> None:
+    assert clean_tenant(pasted) == tenant
+
+
+NO_TENANT = 'Token (tenant ID) is missing. Copy the Directory (tenant) ID from the app registration into Token.'
+NOT_A_TENANT = 'Token is not a tenant ID. Enter the Directory (tenant) ID, or a domain name of the tenant.'
+
+
+@pytest.mark.parametrize(
+    'pasted, message',
+    [
+        ('', NO_TENANT),
+        (' \n', NO_TENANT),
+        ('two words', NOT_A_TENANT),
+        (LOGIN, NOT_A_TENANT),
+        ('a/b', NOT_A_TENANT),
+        ('tenant?', NOT_A_TENANT),
+        ('-x', NOT_A_TENANT),
+        (TENANT[:-1], NOT_A_TENANT),
+        (TENANT.replace('a', '\u0430'), NOT_A_TENANT),
+        ('contoso.ex\u0430mple', NOT_A_TENANT),
+    ],
+)
+def test_a_value_that_is_not_a_tenant_is_rejected(pasted: str, message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_tenant(pasted)
+
+
+NO_CLIENT = 'ID (client ID) is missing. Copy the Application (client) ID from the app registration into ID.'
+NOT_A_CLIENT = 'ID is not a client ID. Enter the Application (client) ID of the app registration in ID.'
+
+
+@pytest.mark.parametrize(
+    'pasted, message',
+    [
+        ('', NO_CLIENT),
+        ('a b', NOT_A_CLIENT),
+        ('https://x', NOT_A_CLIENT),
+        (f'{CLIENT}?', NOT_A_CLIENT),
+        (
+            f'{CLIENT}@https://tokens.example',
+            'ID is that of the Cortex XSOAR app, not a client ID. '
+            "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
+        ),
+        (CLIENT[1:], NOT_A_CLIENT),
+        (CLIENT.replace('-', '_'), NOT_A_CLIENT),
+        (f'{CLIENT}.', NOT_A_CLIENT),
+        (CLIENT.replace('1', '\u0406'), NOT_A_CLIENT),
+    ],
+)
+def test_a_value_that_is_not_a_client_id_is_rejected(pasted: str, message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_client_id(pasted)
+
+
+@pytest.mark.parametrize(
+    'pasted, cleaned',
+    [
+        ('ABCDEF01-2345-6789-ABCD-EF0123456789', 'abcdef01-2345-6789-abcd-ef0123456789'),
+        ('ABCDEF0123456789ABCDEF0123456789', 'abcdef01-2345-6789-abcd-ef0123456789'),
+        ('MyApp', 'MyApp'),
+    ],
+)
+def test_a_guid_is_in_lower_case_as_entra_answers_it(pasted: str, cleaned: str) -> None:
+    assert clean_client_id(pasted) == clean_managed_identity_id(pasted) == cleaned
+
+
+@pytest.mark.parametrize('client_id', ['/subscriptions/1/x', 'my identity', f'{CLIENT}@x'])
+def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: str) -> None:
+    assert clean_managed_identity_id(f' {CLIENT}\n') == CLIENT
+    message = (
+        'Azure Managed Identities Client ID is not a client ID. '
+        'Enter the client ID of the user-assigned identity, not its resource ID or name.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_managed_identity_id(client_id)
+
+
+def test_a_client_secret_is_required() -> None:
+    message = 'Key (client secret) is missing. Enter the client secret, or a certificate and its private key.'
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_client_secret(' \n')
+
+
+@pytest.mark.parametrize(
+    'pasted, character', [('a\nb', 'U+000A'), ('s\xe9cret', 'U+00E9'), ('a\x00b', 'U+0000'), ('\u0430bc', 'U+0430')]
+)
+def test_a_value_that_is_not_a_client_secret_is_rejected(pasted: str, character: str) -> None:
+    message = (
+        f'Key (client secret) contains the character {character}, which is not allowed in this field. '
+        'Copy the value again, and paste only it.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_client_secret(pasted)
+
+
+@pytest.mark.parametrize('secret', [f'x{TENANT}', TENANT, 'a b', '<a>', '~._-'])
+def test_a_client_secret_is_taken_as_it_is(secret: str) -> None:
+    assert clean_client_secret(f' {secret}\n') == secret
+
+
+@pytest.mark.parametrize(
+    'mangle',
+    [
+        lambda text: f'\u202a{text}\u202c',
+        lambda text: text.replace('-', '\u2011'),
+        lambda text: text.replace('-', '\u2013'),
+        lambda text: text.replace('-', '\u2212'),
+        lambda text: text.replace('-', ''),
+        lambda text: '{' + text + '}',
+        lambda text: f'<{text}>',
+        lambda text: f'("{text}")',
+        lambda text: f'\u201e{text}\u201c',
+        lambda text: text.translate({ord(digit): 0xFF10 + int(digit) for digit in '0123456789'}),
+        lambda text: '\u00ad'.join(text),
+    ],
+)
+def test_an_id_is_corrected_where_that_is_unambiguous(mangle: Callable[[str], str]) -> None:
+    assert clean_tenant(mangle(TENANT)) == TENANT
+    assert clean_client_id(mangle(CLIENT)) == CLIENT
+    assert clean_managed_identity_id(mangle(CLIENT)) == CLIENT
+
+
+@pytest.mark.parametrize(
+    'pasted, digits',
+    [
+        (SHA1, SHA1),
+        (SHA1.lower(), SHA1),
+        (' '.join([SHA1[:20], SHA1[20:]]), SHA1),
+        (':'.join(['0f'] * 32), SHA256),
+        ('AB-' * 19 + 'AB', SHA1),
+        (f'\u200e{SHA1}', SHA1),
+        ('\u2011'.join(['AB'] * 20), SHA1),
+        (f'\u202a<{SHA1}>\u202c', SHA1),
+    ],
+)
+def test_a_thumbprint_is_reduced_to_its_digits(pasted: str, digits: str) -> None:
+    assert clean_thumbprint(pasted) == digits
+
+
+@pytest.mark.parametrize('pasted', ['', SHA1[1:], SHA1 + 'A', SHA1[:-1] + 'G', 'thumbprint'])
+def test_a_value_that_is_not_a_thumbprint_is_rejected(pasted: str) -> None:
+    message = (
+        'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits. '
+        'Copy the thumbprint from Certificates & secrets of the app registration.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_thumbprint(pasted)
+
+
+PASTED_KEY, PASTED_CERTIFICATE = (
+    f'-----BEGIN {label}-----\n{"A" * 64}\n{content}\n-----END {label}-----\n'
+    for label, content in (('PRIVATE KEY', 'BBBB'), ('CERTIFICATE', 'CC=='))
+)
+
+
+PASTED_PEM = PASTED_KEY + PASTED_CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    'mangle',
+    [
+        lambda pem: pem,
+        lambda pem: pem.replace('\n', '\\n'),
+        lambda pem: pem.replace('\n', '\\r\\n'),
+        lambda pem: pem.replace('\n', ' '),
+        lambda pem: pem.replace('\n', '\r\n'),
+        lambda pem: f'text {pem} text',
+        lambda pem: pem.replace('-----', '\u2013' * 5),
+        lambda pem: f'\u201c{pem}\u201d',
+        lambda pem: pem.replace(' CERTIFICATE', ' X509 CERTIFICATE'),
+    ],
+)
+def test_pem_blocks_are_found_whatever_the_line_breaks_have_become(mangle: Callable[[str], str]) -> None:
+    assert clean_pem(mangle(PASTED_PEM)) == [('PRIVATE KEY', PASTED_KEY), ('CERTIFICATE', PASTED_CERTIFICATE)]
+
+
+def test_all_pem_blocks_are_found_in_their_order() -> None:
+    other = PASTED_CERTIFICATE.replace('CC==', 'DD==')
+    assert clean_pem(other + PASTED_PEM + PASTED_KEY) == [
+        ('CERTIFICATE', other),
+        ('PRIVATE KEY', PASTED_KEY),
+        ('CERTIFICATE', PASTED_CERTIFICATE),
+        ('PRIVATE KEY', PASTED_KEY),
+    ]
+
+
+@pytest.mark.parametrize('label', ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'])
+def test_a_private_key_of_any_kind_is_selected(label: str) -> None:
+    assert clean_private_keys([('CERTIFICATE', 'c'), (label, 'key'), ('ENCRYPTED PRIVATE KEY', 'k')]) == ['key']
+
+
+TRADITIONAL_KEY = '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'
+
+
+def test_an_encrypted_key_of_the_traditional_format_is_labelled_as_encrypted() -> None:
+    [(label, block)] = clean_pem(TRADITIONAL_KEY)
+    assert label == 'ENCRYPTED PRIVATE KEY'
+    assert (block.splitlines()[0], block.splitlines()[-1]) == (f'-----BEGIN {label}-----', f'-----END {label}-----')
+
+
+NO_PRIVATE_KEY = (
+    'The private key is missing, or is not in PEM format. '
+    "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'."
+)
+
+
+ENCRYPTED_KEY = 'The private key is encrypted. Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
+
+
+@pytest.mark.parametrize(
+    'blocks, message',
+    [
+        ([], NO_PRIVATE_KEY),
+        ([('CERTIFICATE', 'c')], NO_PRIVATE_KEY),
+        ([('ENCRYPTED PRIVATE KEY', 'k')], ENCRYPTED_KEY),
+        (clean_pem(TRADITIONAL_KEY), ENCRYPTED_KEY),
+    ],
+)
+def test_a_missing_or_encrypted_private_key_is_rejected(blocks: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_private_keys(blocks)
 
 
 # endregion

@@ -12,17 +12,14 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, LOG
-    from MicrosoftCoreApiModule import (
-        AZURE_WORLDWIDE_CLOUD,
-        AzureCloud,
-        JsonObject,
+    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, JsonObject, outside_text
+    from MicrosoftHttpApiModule import (
         NO_RETRIES,
         RetryPolicy,
         connection_problem,
         is_reset,
         is_same_host,
         json_or_none,
-        outside_text,
         retry_after_seconds,
         run_with_retries,
         skip_netrc,
@@ -39,102 +36,6 @@ ODataQuery = JsonObject  # options such as $select
 ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
 
 # region errors
-
-
-class GraphError(DemistoException):
-    """Microsoft Graph rejected a request, or sent no usable response.
-
-    Args:
-        what: what happened, in one sentence.
-        advice: what to do, in one sentence.
-        code: Graph's error code, such as ``ErrorItemNotFound``; empty if there is none.
-        response: the response, None if none came.
-    """
-
-    def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
-        self.what = what
-        self.advice = advice
-        self.code = code
-        self.status = 0 if response is None else response.status_code
-        self.request_id = '' if response is None else outside_text(response.headers.get('request-id'), LOG.encode)[:50]
-        DemistoException.__init__(self, what, res=response)
-
-    @classmethod
-    def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
-        """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
-        error, status = _error_object(response), response.status_code
-        what = f'Microsoft Graph answered with HTTP status {status}.'
-        if 300 <= status < 400:
-            what, error = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.', None
-        code, advice = '', CHECK_PROXY
-        if error is not None:
-            code = outside_text(error.get('code'), LOG.encode)
-            message = error.get('message') or 'no reason given'
-            reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
-            what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
-            advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-            if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
-                advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
-            elif 'Cannot open attachment' in reason:  # of a signed email
-                advice = _CANNOT_CONVERT
-            elif "'permanentDelete'" in reason:  # US Government L4 and L5, China
-                advice = 'This cloud cannot delete permanently. Run the command without permanent.'
-        if status == 429 or _may_be_done(status, code):
-            seconds = retry_after_seconds(response, now)
-            advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
-        return cls(what, advice, code, response)
-
-    @property
-    def is_sync_state_lost(self) -> bool:
-        """Whether Graph no longer knows the sync state of a link, so that the delta sync has to start again."""
-        return self.status == 410 or 'syncstatenotfound' in self.code.lower()
-
-    @property
-    def is_outcome_unclear(self) -> bool:
-        """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or _may_be_done(self.status, self.code)
-
-    def __str__(self) -> str:
-        # Microsoft's support finds the request by its ID.
-        request_id = f'Request ID: {self.request_id}' if self.request_id else ''
-        return ' '.join(filter(None, (self.what, self.advice, request_id)))
-
-
-class GraphThrottled(GraphError, CommandThrottled):
-    """Microsoft Graph throttles the command for longer than the retry budget. The command may run again after `seconds`."""
-
-    def __init__(self, error: GraphError, seconds: float):
-        super().__init__(error.what, error.advice, error.code, error.res)
-        self.seconds = seconds
-
-
-class BrokenTransferError(GraphError):
-    """A file broke off on its way."""
-
-
-class UnknownOutcomeError(GraphError):
-    """Something may have been done, and this could not be checked."""
-
-    def __init__(self, what: str, advice: str, error: DemistoException):
-        first = error if isinstance(error, GraphError) else GraphError(str(error), '')
-        super().__init__(f'Whether {what} is not known. {first.what}', advice, first.code, first.res)
-
-
-def _may_be_done(status: int, code: str) -> bool:
-    """Return whether a request with this error may have been carried out."""
-    return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
-
-
-def _error_object(response: requests.Response) -> JsonObject | None:
-    """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
-    not complete, with status 200."""
-    body = json_or_none(response)
-    if body is None and (found := re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)):
-        with suppress(ValueError):
-            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]}
-    error = body.get('error') if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else None
-
 
 # What a path names by an ID, and not by a well-known name.
 _ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)'
@@ -155,7 +56,7 @@ UNREADABLE_CODES = (
 _CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
 _NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
 QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
-# Nothing was done, whatever their status is, and Graph answers with them again until somebody has acted or a limit has passed.
+# Errors after which nothing was done, whatever their status is. Retrying does not help.
 _ADVICE_BY_FINAL_CODE = {
     **dict.fromkeys(UNREADABLE_CODES, _CANNOT_CONVERT),
     'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
@@ -188,24 +89,136 @@ _ADVICE_BY_STATUS = {
 }
 
 
+class GraphError(DemistoException):
+    """Microsoft Graph rejected a request, or sent no usable response.
+
+    Args:
+        what: what happened, in one sentence.
+        advice: what to do, in one sentence.
+        code: Graph's error code, such as ``ErrorItemNotFound``; empty if there is none.
+        response: the response, None if none came.
+    Attributes:
+        is_unknown_id: Graph does not know an ID in the path, whose argument only the command knows.
+    """
+
+    is_unknown_id = False
+
+    def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
+        self.what = what
+        self.advice = advice
+        self.code = code
+        self.status = 0 if response is None else response.status_code
+        self.request_id = '' if response is None else outside_text(response.headers.get('request-id'), LOG.encode)[:50]
+        DemistoException.__init__(self, what, res=response)
+
+    @classmethod
+    def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
+        """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
+        error, status = _error_object(response), response.status_code
+        what = f'Microsoft Graph answered with HTTP status {status}.'
+        if 300 <= status < 400:
+            what, error = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.', None
+        code, advice = '', CHECK_PROXY
+        if error is not None:
+            code = outside_text(error.get('code'), LOG.encode)
+            message = error.get('message') or 'no reason given'
+            reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
+            what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
+            advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
+            if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
+                advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
+            elif 'Cannot open attachment' in reason:  # of a signed email
+                advice = _CANNOT_CONVERT
+            elif "'permanentDelete'" in reason:  # US Government L4 and L5, China
+                advice = 'This cloud cannot delete permanently. Run the command without permanent.'
+        if status == 429 or _is_outcome_unclear(status, code):
+            seconds = retry_after_seconds(response, now)
+            advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
+        result = cls(what, advice, code, response)
+        result.is_unknown_id = advice == CHECK_ID
+        return result
+
+    def with_advice(self, advice: str) -> 'GraphError':
+        """Return the same error with other advice."""
+        return GraphError(self.what, advice, self.code, self.res)
+
+    @property
+    def is_sync_state_lost(self) -> bool:
+        """Whether Graph no longer knows the sync state of a link, so that the delta sync has to start again."""
+        return self.status == 410 or 'syncstatenotfound' in self.code.lower()
+
+    @property
+    def is_outcome_unclear(self) -> bool:
+        """Whether the request may have been carried out: no response came, or one that does not tell."""
+        return self.status < 300 or _is_outcome_unclear(self.status, self.code)
+
+    def __str__(self) -> str:
+        # Microsoft's support finds the request by its ID.
+        request_id = f'Request ID: {self.request_id}' if self.request_id else ''
+        return ' '.join(filter(None, (self.what, self.advice, request_id)))
+
+
+class GraphThrottled(GraphError, CommandThrottled):
+    """Microsoft Graph throttles the command for longer than the retry budget. The command may run again after `seconds`."""
+
+    def __init__(self, error: GraphError, seconds: float):
+        super().__init__(error.what, error.advice, error.code, error.res)
+        self.seconds = seconds
+
+
+class BrokenTransferError(GraphError):
+    """The connection closed before the file was complete."""
+
+
+class UnknownOutcomeError(GraphError):
+    """A request may have been carried out, and whether it was could not be checked."""
+
+    def __init__(self, what: str, advice: str, error: DemistoException):
+        first = error if isinstance(error, GraphError) else GraphError(str(error), '')
+        super().__init__(f'It is not known whether {what}. {first.what}', advice, first.code, first.res)
+
+
+def _is_outcome_unclear(status: int, code: str) -> bool:
+    """Return whether a request that was answered with this error may have been carried out."""
+    return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
+
+
+def _error_object(response: requests.Response) -> JsonObject | None:
+    """Return the error that a response contains, None if there is none.
+
+    Graph may append an error to an incomplete page with status 200.
+    """
+    body = json_or_none(response)
+    if body is None and (found := re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)):
+        with suppress(ValueError):
+            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]}
+    error = body.get('error') if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else None
+
+
 # endregion
 
 # region paths and queries
 
 
 def path_segment(value: str, name: str) -> str:
-    """Quote an ID or an address so that it is one segment of a path.
+    """Quote an ID or an address so that it is one segment of a path. `name` and errors as `require_path_segment`."""
+    require_path_segment(value, name)
+    return quote(value, safe='@')
+
+
+def require_path_segment(value: str, name: str) -> None:
+    """Check that a text can be one segment of a path.
 
     Args:
         name: what it is, for the error.
     Raises:
-        DemistoException: `value` is empty, or is a path segment with a meaning of its own.
+        DemistoException: it is empty, or is a path segment with a meaning of its own.
     """
     if not value:
         raise DemistoException(f'The {name} is missing. Enter the {name}.')
     if value in ('.', '..'):
         raise DemistoException(f"'{value}' is not a valid {name}. Enter the {name} from Microsoft Graph.")
-    return quote(value, safe='@')
 
 
 # Of a folder or a message. A name of a folder is shorter, or has other characters.
@@ -306,14 +319,15 @@ _TYPES_OF_PROPERTIES: dict[str, type] = {
     'size': int,
 }
 _MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_OBJECTS, dict), 'categories': str}
-ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
+MALFORMED_PROPERTIES = '@odata.odd'  # key of an object of Graph: the names of its properties whose values were left out
 
 
-def well_formed(value: JsonObject) -> JsonObject:
-    """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
+def without_malformed_values(value: JsonObject) -> JsonObject:
+    """Return an object of Graph without values of other types than they should have, and the names of such properties under
+    MALFORMED_PROPERTIES."""
     found = _of_expected_type(value)
-    odd = [name for name, part in value.items() if found[name] != part]
-    return {**found, ODD: odd} if odd else found
+    malformed = [name for name, part in value.items() if found[name] != part]
+    return {**found, MALFORMED_PROPERTIES: malformed} if malformed else found
 
 
 def _of_expected_type(value: Any, name: str = '') -> Any:
@@ -341,6 +355,7 @@ def without_annotations(value: Any) -> Any:
 
 # region batches
 
+_GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 MAX_BATCH_SIZE = 20  # requests; Graph sends them to a mailbox 4 at a time
 
 
@@ -351,6 +366,11 @@ _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 def prefer_header(prefer: str = '') -> dict[str, str]:
     """Return the headers of a request. `prefer` is added to the header ``Prefer``."""
     return {'Prefer': f'{_IMMUTABLE_IDS}, {prefer}' if prefer else _IMMUTABLE_IDS}
+
+
+def body_type_preference(body_type: str) -> str:
+    """Return what to prefer so that Graph shows bodies as ``text`` or ``html``; empty for its default, HTML."""
+    return f'outlook.body-content-type="{body_type}"' if body_type else ''
 
 
 class BatchRequest(NamedTuple):
@@ -426,7 +446,7 @@ class BatchResult:
     def __init__(self, request: BatchRequest, value: Any = None, error: GraphError | None = None, content_type: str = ''):
         self.request = request
         self.error = error
-        self.body = well_formed(value) if isinstance(value, dict) else {}
+        self.body = without_malformed_values(value) if isinstance(value, dict) else {}
         self.content: bytes | None = None
         # OData JSON 4.01 shows text/* as it is, and a text file may look like base64. The MIME of a message has colons.
         is_unclear = content_type.lower().startswith('text/') and '/attachments/' in request.path
@@ -439,7 +459,9 @@ class BatchResult:
     def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
         """Return the result of a request that was sent, and failed with `error`."""
         if error.is_outcome_unclear and not request.is_idempotent:
-            error = UnknownOutcomeError('this was done', 'Check the folders before you run the command again.', error)
+            error = UnknownOutcomeError(
+                'the request was carried out', 'Check the folders before you run the command again.', error
+            )
         return cls(request, error=error)
 
 
@@ -486,7 +508,8 @@ class _Batch:
         except GraphError as error:
             self._error = error
         values = body.get('responses')
-        responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
+        objects = [value for value in (values if isinstance(values, list) else ()) if isinstance(value, dict)]
+        responses = {str(value.get('id')): value for value in objects}
         results = {number: self._result(items[name], responses.get(name, {})) for name, number in pending.items()}
         self._results |= results
         for result in results.values():
@@ -532,7 +555,6 @@ class _Batch:
 
 # region client
 
-_GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 # Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
 CONFLICT_RETRIES = {409: 3, 412: 3}
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
@@ -590,11 +612,11 @@ class GraphClient(MicrosoftClient):
         """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
 
         Raises:
-            GraphError: also if the response does not have an ID, so that it is unclear whether this was done.
+            GraphError: also if the response does not have an ID, so that it is unclear whether the object was.
         """
         response = self._send(method, path, **kwargs)
         body = json_or_none(response)
-        found = well_formed(body) if isinstance(body, dict) else {}
+        found = without_malformed_values(body) if isinstance(body, dict) else {}
         if response.status_code not in (200, 201) or not found.get('id'):
             raise _not_confirmed(response, 'created' if method == 'POST' else 'changed')
         return found
@@ -728,8 +750,9 @@ class GraphClient(MicrosoftClient):
         return _Batch(self, items, retry_policy or self.retry_policy).results()
 
 
-def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
-    """Run a step that downloads a file into something new. If the transfer breaks off, run it again."""
+def retry_broken_transfer(download: Callable[[], _StepResult]) -> _StepResult:
+    """Run a step that downloads into something new, and once more if the transfer breaks off. Its requests retry by themselves,
+    so this is not a step of `run_with_retries`."""
     try:
         return download()
     except BrokenTransferError:

@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from CommonServerPython import DemistoException
-from MicrosoftGraphClientApiModule import ODD, graph_id, odata_query, well_formed, without_annotations
+from MicrosoftGraphClientApiModule import (
+    MALFORMED_PROPERTIES,
+    graph_id,
+    odata_query,
+    without_malformed_values,
+    without_annotations,
+)
 
 
 @pytest.mark.parametrize(
@@ -109,24 +115,27 @@ TEXTS = (
     ],
 )
 def test_a_value_of_another_type_is_left_out_and_named(name: str, value: Any, other: Any) -> None:
-    assert well_formed({name: value}) == {name: value}
-    assert well_formed({name: None, 'x': other}) == {name: None, 'x': other}
-    assert well_formed({name: other}) == {name: None, ODD: [name]}
+    assert without_malformed_values({name: value}) == {name: value}
+    assert without_malformed_values({name: None, 'x': other}) == {name: None, 'x': other}
+    assert without_malformed_values({name: other}) == {name: None, MALFORMED_PROPERTIES: [name]}
 
 
 @pytest.mark.parametrize(
     'value, expected',
     [
-        ({'categories': ['a', 5, None]}, {'categories': ['a'], ODD: ['categories']}),
-        ({'toRecipients': [{'x': 1}, 'x', None]}, {'toRecipients': [{'x': 1}], ODD: ['toRecipients']}),
-        ({'body': {'content': 5, 'x': 5}}, {'body': {'content': None, 'x': 5}, ODD: ['body']}),
-        ({'toRecipients': [{'emailAddress': 'x'}]}, {'toRecipients': [{'emailAddress': None}], ODD: ['toRecipients']}),
-        ({'id': 'a\nb'}, {'id': None, ODD: ['id']}),
+        ({'categories': ['a', 5, None]}, {'categories': ['a'], MALFORMED_PROPERTIES: ['categories']}),
+        ({'toRecipients': [{'x': 1}, 'x', None]}, {'toRecipients': [{'x': 1}], MALFORMED_PROPERTIES: ['toRecipients']}),
+        ({'body': {'content': 5, 'x': 5}}, {'body': {'content': None, 'x': 5}, MALFORMED_PROPERTIES: ['body']}),
+        (
+            {'toRecipients': [{'emailAddress': 'x'}]},
+            {'toRecipients': [{'emailAddress': None}], MALFORMED_PROPERTIES: ['toRecipients']},
+        ),
+        ({'id': 'a\nb'}, {'id': None, MALFORMED_PROPERTIES: ['id']}),
         ({'anything': ['x', 5, None, {}]}, {'anything': ['x', 5, None, {}]}),
     ],
 )
 def test_what_is_within_a_value_is_checked_as_well(value: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert well_formed(value) == expected
+    assert without_malformed_values(value) == expected
 
 
 def test_annotations_are_left_out_at_each_depth() -> None:

@@ -2,12 +2,12 @@
 
 import copy
 import re
-from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, argToList, arg_to_datetime, pascalToSpace, tableToMarkdown
+    from CommonServerPython import CommandResults, DemistoException, argToList, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import (
         JsonObject,
         clean_value,
@@ -24,6 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         id_list,
         int_argument,
         json_argument,
+        parse_datetime,
         required_argument,
         text_of,
     )
@@ -49,8 +50,6 @@ Entry = CommandResults | JsonObject  # a file is a dict
 MailCommandResult = CommandResults | JsonObject | list[Entry]
 # A command gets the mailbox that its argument user_id names.
 MailCommand = Callable[[Mailbox, Arguments], MailCommandResult]
-MAX_PAGES = 1000
-MAX_LISTED = 100_000
 MAX_NESTED_DEPTH = 10
 
 
@@ -80,12 +79,12 @@ def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
         given = f'[{given}]'
     is_text = isinstance(given, str) and not given.lstrip().startswith('[')
     found: list[EmailAddress] = []
-    for one in [given] if is_text else argToList(given):
-        if isinstance(one, dict):
-            person = {str(key).lower(): str(text or '') for key, text in (one.get('emailAddress') or one).items()}
-            found += [each._replace(name=person.get('name', '')) for each in _addresses(person.get('address', ''), name)]
+    for recipient in [given] if is_text else argToList(given):
+        if isinstance(recipient, dict):
+            parts = {str(key).lower(): str(text or '') for key, text in (recipient.get('emailAddress') or recipient).items()}
+            found += [each._replace(name=parts.get('name', '')) for each in _addresses(parts.get('address', ''), name)]
         else:
-            found += _addresses(str(one), name)
+            found += _addresses(str(recipient), name)
     return tuple(found)
 
 
@@ -140,11 +139,11 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') 
 def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
     """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
     text = required_argument(args, name)
-    found = mailbox.find_messages([text], folder_id)[text]
-    if isinstance(found, GraphError):
-        delay = _delay_after(mailbox, found, is_idempotent=True)
-        raise found if delay is None else GraphThrottled(found, delay)
-    return found
+    [found] = mailbox.find_messages([text], folder_id)
+    if error := found.error:
+        delay = _delay_after(mailbox, error, is_idempotent=True)
+        raise error if delay is None else GraphThrottled(error, delay)
+    return found.message_id
 
 
 def _delay_after(mailbox: Mailbox, error: GraphError, is_idempotent: bool) -> float | None:
@@ -174,8 +173,8 @@ def text_as_html(text: str) -> str:
 
 def id_advice(args: Arguments) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
-    named = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
-    return f'Check that {_listed(named)} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
+    given = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
+    return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.' if given else CHECK_ID
 
 
 def _listed(names: list[str]) -> str:
@@ -191,13 +190,8 @@ def past_time(args: Arguments, name: str) -> datetime | None:
     text = clean_value(args.get(name))
     if not text:
         return None
-    try:
-        # a short number would be seconds since 1970
-        moment = None if text.isdecimal() and len(text) < 10 else arg_to_datetime(text)
-        if moment:
-            moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        moment = None
+    # a short number would be seconds since 1970
+    moment = None if text.isdecimal() and len(text) < 10 else parse_datetime(text)
     if not moment or not 1900 <= moment.year < 9999:
         raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment
@@ -221,8 +215,9 @@ def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:
     return 0 if is_empty else int_argument(args, name, 1, MAX_NESTED_DEPTH)
 
 
-# What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
-ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
+# Returns the value of the argument with a name. Raises DemistoException, which names it, if it is not valid.
+ArgumentReader = Callable[[Arguments, str], Any]
+ARGUMENT_READERS: dict[str, ArgumentReader] = {
     **dict.fromkeys(
         ('all_results', 'clear', 'include_hash', 'is_enabled', 'is_read_only', 'permanent', 'send_response'), bool_argument
     ),
@@ -234,34 +229,62 @@ ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
     'due_date': due_date,
     'nested_depth': nested_depth,
 }
-# Name, *, [] and choices of an argument that a command declares.
-_DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
-
-
 # Texts, for which objects and lists of the context become JSON.
 _TEXT_ARGUMENTS = ('body', 'htmlBody', 'comment', 'internal_message', 'external_message')
 
 
-def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
+class DeclaredArgument(NamedTuple):
+    """An argument that a command has.
+
+    Args:
+        choices: the values that it may have; any if empty.
+        maximum: of a whole number from 1 on; 0 if it is not a number.
+    """
+
+    name: str
+    is_required: bool
+    is_list: bool
+    choices: Sequence[str]
+    maximum: int
+
+
+def parse_declarations(text: str) -> list[DeclaredArgument]:
+    """Return the arguments that a text declares, separated by spaces.
+
+    Each is ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of several, ``name=9`` if
+    it is a number from 1 to 9.
+    """
+    declared = []
+    for name, star, brackets, values in re.findall(r'(\w+)(\*?)((?:\[])?)=?(\S*)', text):
+        maximum = int(values) if values.isdecimal() else 0
+        choices = values.split('|') if values and not maximum else ()
+        declared.append(DeclaredArgument(name, bool(star), bool(brackets), choices, maximum))
+    return declared
+
+
+def _check_arguments(args: Arguments, declared: list[DeclaredArgument], readers: Mapping[str, ArgumentReader]) -> None:
     """Check arguments, and write them as they are declared.
 
+    Args:
+        readers: of arguments without choices and maximum, by their names.
     Raises:
         DemistoException: arguments are not valid; it tells what is wrong with each. An empty list alone is left to the command,
             which says what to enter.
     """
-    told, missing = [], {}
-    for name, star, brackets, choices in declared:
+    problems, missing = [], []
+    for argument in declared:
         try:
-            if _check_argument(args, name, star, brackets, choices):
-                missing[name] = brackets
+            if _check_argument(args, argument, readers):
+                missing.append(argument)
         except DemistoException as error:
-            told.append(str(error))
+            problems.append(str(error))
+    names = _listed([argument.name for argument in missing])
     if len(missing) > 1:
-        told.insert(0, f'The arguments {_listed([*missing])} are empty. Enter a value for each.')
-    elif missing and (told or not any(missing.values())):
-        told.insert(0, f'The argument {_listed([*missing])} is empty. Enter a value for it.')
-    if told:
-        raise DemistoException(' '.join(told))
+        problems.insert(0, f'The arguments {names} are empty. Enter a value for each.')
+    elif missing and (problems or not missing[0].is_list):
+        problems.insert(0, f'The argument {names} is empty. Enter a value for it.')
+    if problems:
+        raise DemistoException(' '.join(problems))
 
 
 def _one_value(value: Any, name: str) -> Any:
@@ -275,21 +298,26 @@ def _one_value(value: Any, name: str) -> Any:
     return value
 
 
-def _check_argument(args: Arguments, name: str, star: str, brackets: str, choices: str) -> bool:
-    """Check an argument, and write it as it is declared. Return whether it is missing."""
-    if name in args and not brackets:
+def _check_argument(args: Arguments, argument: DeclaredArgument, readers: Mapping[str, ArgumentReader]) -> bool:
+    """Check an argument, and write a number or a choice as it is declared. Return whether it is missing.
+
+    What is of another type stays as it was given: if the command is rescheduled, it gets its arguments back as texts.
+    """
+    name = argument.name
+    if name in args and not argument.is_list:
         args[name] = _one_value(args[name], name)
     value = args.get(name)
-    if choices.isdecimal():
+    if argument.maximum:
         if value not in (None, ''):
-            args[name] = int_argument(args, name, 1, int(choices))
-    elif choices:
-        if star or value:
-            args[name] = choice_argument(args, name, choices.split('|') if star else ['', *choices.split('|')])
-    elif star and clean_value(value) in ('', '[]'):
+            args[name] = int_argument(args, name, 1, argument.maximum)
+    elif argument.choices:
+        if argument.is_required or value:
+            choices = argument.choices if argument.is_required else ['', *argument.choices]
+            args[name] = choice_argument(args, name, choices)
+    elif argument.is_required and clean_value(value) in ('', '[]'):
         return True
-    elif clean_value(value) and name in ARGUMENT_CHECKS:
-        ARGUMENT_CHECKS[name](args, name)
+    elif clean_value(value) and name in readers:
+        readers[name](args, name)
     return False
 
 
@@ -309,24 +337,26 @@ def _name_advice(name: str, known: list[str]) -> str:
     return f'Use one of {others}.' if others else 'Remove it.'
 
 
-def checked_command(function: CommandFunction, names: str) -> CommandFunction:
+def checked_command(
+    function: CommandFunction, declarations: str, readers: Mapping[str, ArgumentReader] = ARGUMENT_READERS
+) -> CommandFunction:
     """Return a command that checks its arguments, and refuses those that it does not have. If an ID is wrong, its error names it.
 
     Args:
-        names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
-            several, ``name=9`` if it is a number from 1 to 9.
+        declarations: of its arguments, as `parse_declarations` reads them.
+        readers: of arguments without choices and maximum, by their names.
     """
 
     def run(client: GraphMailClient, args: Arguments) -> Any:
-        declared = re.findall(_DECLARED_ARGUMENT, names)
-        _refuse_unknown(args, [name for name, *_ in declared])
+        declared = parse_declarations(declarations)
+        _refuse_unknown(args, [argument.name for argument in declared])
         args = copy.copy(args)
-        _check_arguments(args, declared)
+        _check_arguments(args, declared, readers)
         try:
             return function(client, args)
         except GraphError as error:
-            if error.advice == CHECK_ID:
-                error.advice = id_advice(args)
+            if error.is_unknown_id:
+                raise error.with_advice(id_advice(args)) from error
             raise
 
     return run
@@ -335,44 +365,6 @@ def checked_command(function: CommandFunction, names: str) -> CommandFunction:
 # endregion
 
 # region outputs
-
-# Context keys of a message, and the properties in Graph that they show.
-EMAIL_PROPERTIES = {
-    'ID': 'id',
-    'Created': 'createdDateTime',
-    'LastModifiedTime': 'lastModifiedDateTime',
-    'ReceivedTime': 'receivedDateTime',
-    'SendTime': 'sentDateTime',
-    'Categories': 'categories',
-    'HasAttachments': 'hasAttachments',
-    'Subject': 'subject',
-    'IsDraft': 'isDraft',
-    'Body': 'body',
-    'Sender': 'sender',
-    'From': 'from',
-    'Recipients': 'toRecipients',
-    'CCRecipients': 'ccRecipients',
-    'BCCRecipients': 'bccRecipients',
-    'ReplyTo': 'replyTo',
-    'ConversationID': 'conversationId',
-    'InternetMessageID': 'internetMessageId',
-    'IsRead': 'isRead',
-    'FolderID': 'parentFolderId',
-}
-SINGLE_EMAIL_PROPERTIES = {
-    **EMAIL_PROPERTIES,
-    'Importance': 'importance',
-    'WebLink': 'webLink',
-    'Headers': 'internetMessageHeaders',
-}
-FOLDER_PROPERTIES = {
-    'ID': 'id',
-    'DisplayName': 'displayName',
-    'ParentFolderID': 'parentFolderId',
-    'ChildFolderCount': 'childFolderCount',
-    'TotalItemCount': 'totalItemCount',
-    'UnreadItemCount': 'unreadItemCount',
-}
 
 
 def object_outputs(value: JsonObject, properties: dict[str, str]) -> JsonObject:
@@ -399,8 +391,8 @@ def property_outputs(value: Any) -> Any:
 def addresses_text(recipients: Any, with_names: bool = False) -> str:
     """Return the addresses in the context of a recipient, or of a list of them, as one line."""
     texts = []
-    for one in recipients if isinstance(recipients, list) else [recipients or {}]:
-        name, address = one.get('Name'), one.get('Address')
+    for recipient in recipients if isinstance(recipients, list) else [recipients or {}]:
+        name, address = recipient.get('Name'), recipient.get('Address')
         is_named = with_names and name and address and name != address
         texts.append(f'{name} <{address}>' if is_named else address or name)
     return ', '.join(filter(None, texts))
@@ -420,19 +412,22 @@ _PAGE = r'https://[\w./:?&=%+~-]+'
 _ACTIVE_IN_LINES = r'(?m)^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])'
 
 
-def inert(value: Any, is_cell: bool = True) -> Any:
-    """Return what others wrote, and all texts in it, without what Markdown would show as an image, a link or another element.
+def escape_markdown(value: Any, is_cell: bool = True) -> Any:
+    """Return what others wrote, and all texts in it, so that Markdown shows them as they are: no image, link or other element.
 
+    Backslashes show nothing in a table. Errors are also shown as plain text: `outside_text` puts spaces into what they repeat.
     Addresses of web pages are written as in ``https[:]//contoso.example``, which no viewer makes a link of.
 
     Args:
         is_cell: of a table, in which the platform escapes ``|`` and backticks.
     """
     if isinstance(value, list):
-        return [inert(one, is_cell) for one in value]
+        return [escape_markdown(one, is_cell) for one in value]
     if isinstance(value, dict):
         links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
-        return {name: one if name in links and re.fullmatch(_PAGE, str(one)) else _inert_cell(one) for name, one in value.items()}
+        return {
+            name: cell if name in links and re.fullmatch(_PAGE, str(cell)) else _escape_cell(cell) for name, cell in value.items()
+        }
     if not isinstance(value, str):
         return value
 
@@ -446,11 +441,11 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     return re.sub(_ACTIVE_IN_LINES, r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
 
 
-def _inert_cell(value: Any) -> Any:
+def _escape_cell(value: Any) -> Any:
     """Return the value of a cell. The platform shows objects within it as Python does, which would double each backslash."""
     if isinstance(value, dict):
-        return {name: inert(one_line(one)) for name, one in value.items()}
-    return inert([one_line(one) for one in value] if isinstance(value, list) else value)
+        return {name: escape_markdown(one_line(one)) for name, one in value.items()}
+    return escape_markdown([one_line(one) for one in value] if isinstance(value, list) else value)
 
 
 def one_line(value: Any) -> Any:
@@ -469,6 +464,7 @@ def object_results(
     outputs: Any,
     raw: Any,
     headers: list[str] | None = None,
+    *,
     key: str | None = 'ID',
     rows: Any = None,
     note: str = '',
@@ -481,7 +477,7 @@ def object_results(
     """
     if empty and not raw:
         return CommandResults(readable_output=f'{empty}{note}', raw_response=raw)
-    readable = tableToMarkdown(title, inert(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
+    readable = tableToMarkdown(title, escape_markdown(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
     return CommandResults(
         outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=f'{readable}{note}'
     )
@@ -489,7 +485,7 @@ def object_results(
 
 def notes_text(texts: Iterable[str]) -> str:
     """Return texts, which may contain what others wrote, as lines of Markdown below a table."""
-    return ''.join(f'\n{inert(text, is_cell=False)}' for text in texts)
+    return ''.join(f'\n{escape_markdown(text, is_cell=False)}' for text in texts)
 
 
 def property_rows(value: JsonObject, names: Iterable[str] = ()) -> list[JsonObject]:
@@ -514,11 +510,11 @@ def _send_for_each(
 ) -> list[BatchResult]:
     """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
     results, requests = [], {}
-    for name, message_id in mailbox.find_messages(names, folder_id).items():
-        if isinstance(message_id, GraphError):
-            results.append(BatchResult(BatchRequest(name, 'GET', ''), error=message_id))
+    for found in mailbox.find_messages(names, folder_id):
+        if found.error:
+            results.append(BatchResult(BatchRequest(found.name, 'GET', ''), error=found.error))
         else:
-            requests[message_id] = request_for(message_id)
+            requests[found.message_id] = request_for(found.message_id)
     return results + send(list(requests.values()))
 
 
@@ -528,6 +524,7 @@ def run_in_batches(
     title: str,
     request_for: Callable[[str], BatchRequest],
     outputs_of: Callable[[BatchResult], JsonObject],
+    *,
     prefix: str = 'MSGraphMail',
     ids_name: str = 'message_id',
     folder_id: str = '',
@@ -553,7 +550,7 @@ def run_in_batches(
         message_id, error, reason = result.request.message_id, result.error, ''
         done = {'ID': message_id}
         if error:
-            error.advice = id_advice(args) if error.advice == CHECK_ID else error.advice
+            error = error.with_advice(id_advice(args)) if error.is_unknown_id else error
             delay = _delay_after(mailbox, error, result.request.is_idempotent)
             if delay is not None and mailbox.client.can_reschedule():
                 delays[message_id] = delay
@@ -570,7 +567,7 @@ def run_in_batches(
         if len(rows) == 1:
             raise DemistoException(rows[0]['Reason'])
         reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
-        raise DemistoException('\n'.join(['None of the emails is known to be done.', *reasons]))
+        raise DemistoException('\n'.join(['The command succeeded for none of the emails.', *reasons]))
     entries: list[Entry] = []
     if rows:
         title = f'{title} ({len(outputs)} of {len(rows)})'

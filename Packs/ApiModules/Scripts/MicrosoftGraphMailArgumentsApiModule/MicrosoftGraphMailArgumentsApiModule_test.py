@@ -5,21 +5,24 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+import requests
 
 from CommonServerPython import DemistoException
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import EmailAddress, GraphMailClient
 from MicrosoftGraphMailArgumentsApiModule import (
+    DeclaredArgument,
     addresses_argument,
     addresses_text,
     checked_command,
+    escape_markdown,
     folder_argument,
     graph_time_text,
     id_advice,
-    inert,
     mailbox_argument,
     nested_depth,
     one_line,
+    parse_declarations,
     past_time,
     property_outputs,
     text_as_html,
@@ -107,7 +110,7 @@ def test_a_text_becomes_html_that_can_be_read(text: str, html: str) -> None:
     ],
 )
 def test_what_others_wrote_is_shown_without_effect(text: str, cell: str, line: str) -> None:
-    assert (inert(text), inert(text, is_cell=False)) == (cell, line)
+    assert (escape_markdown(text), escape_markdown(text, is_cell=False)) == (cell, line)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +234,26 @@ def checked(names: str, args: dict[str, Any]) -> Any:
     return checked_command(echo, names)(GraphMailClient(ADA), args)
 
 
+def test_arguments_are_declared_in_one_text() -> None:
+    assert parse_declarations('a b* c[] d*[] e=One|Two f*=1|2 g=1000') == [
+        DeclaredArgument('a', is_required=False, is_list=False, choices=(), maximum=0),
+        DeclaredArgument('b', is_required=True, is_list=False, choices=(), maximum=0),
+        DeclaredArgument('c', is_required=False, is_list=True, choices=(), maximum=0),
+        DeclaredArgument('d', is_required=True, is_list=True, choices=(), maximum=0),
+        DeclaredArgument('e', is_required=False, is_list=False, choices=['One', 'Two'], maximum=0),
+        DeclaredArgument('f', is_required=True, is_list=False, choices=['1', '2'], maximum=0),
+        DeclaredArgument('g', is_required=False, is_list=False, choices=(), maximum=1000),
+    ]
+
+
+def test_an_argument_is_read_by_the_reader_of_the_command() -> None:
+    def refuse(_args: dict[str, Any], name: str) -> None:
+        raise DemistoException(f'{name} is refused.')
+
+    command = checked_command(echo, 'permanent', {'permanent': refuse})
+    assert error_of(lambda: command(GraphMailClient(ADA), {'permanent': 'true'})) == 'permanent is refused.'
+
+
 @pytest.mark.parametrize(
     'names, args, result',
     [
@@ -280,15 +303,26 @@ def test_arguments_that_are_not_valid_are_refused(names: str, args: dict[str, An
 
 
 @pytest.mark.parametrize(
-    'advice, told',
-    [('Check that the ID belongs to this mailbox.', 'Check that rule_id belongs to this mailbox.'), ('Wait.', 'Wait.')],
+    'status, advice',
+    [
+        (404, 'Check that rule_id belongs to this mailbox.'),
+        (409, 'The object was changed at the same time. Run the command again.'),
+    ],
 )
-def test_a_wrong_id_is_named_by_the_error_of_a_command(advice: str, told: str) -> None:
+def test_an_unknown_id_is_named_by_the_error_of_a_command(status: int, advice: str) -> None:
+    response = requests.Response()
+    response.status_code = status
+    response._content = b'{"error": {"code": "ErrorItemNotFound", "message": "Not found"}}'
+    response.headers['request-id'] = '7'
+    failure = GraphError.from_response(response, 0)
+
     def fail(_client: GraphMailClient, _args: dict[str, Any]) -> Any:
-        raise GraphError('It failed.', advice)
+        raise failure
 
     command = checked_command(fail, 'rule_id')
-    assert error_of(lambda: command(GraphMailClient(ADA), {'rule_id': 'x'})) == f'It failed. {told}'
+    told = f'Microsoft Graph refused the request: ErrorItemNotFound: Not found. {advice} Request ID: 7'
+    assert error_of(lambda: command(GraphMailClient(ADA), {'rule_id': 'x'})) == told
+    assert 'rule_id' not in str(failure)
 
 
 # endregion

@@ -15,11 +15,8 @@ import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, fileResult
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        NO_RETRIES,
-        RetryPolicy,
-    )
+    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy
     from MicrosoftMailMimeApiModule import (
         file_name,
         unescaped,
@@ -31,20 +28,22 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CHECK_PROXY,
         GraphClient,
         GraphError,
+        MALFORMED_PROPERTIES,
         MAX_DOWNLOAD,
-        ODD,
         ODataQuery,
         UnknownOutcomeError,
-        again_if_broken,
+        body_type_preference,
         deletion,
         graph_id,
         is_folder_id,
         odata_text,
         path_segment,
         prefer_header,
-        well_formed,
+        require_path_segment,
+        retry_broken_transfer,
         well_known_folder,
         without_annotations,
+        without_malformed_values,
     )
 
 # region values
@@ -72,22 +71,22 @@ class Attachment(NamedTuple):
     Args:
         attachment_id: empty if Graph gives none.
         name: valid as a file name; made up if the attachment has none.
-        kind: ``file``, ``item`` (an Outlook item), or ``reference`` (a link to a file elsewhere).
+        attachment_type: ``file``, ``item`` (an Outlook item), or ``reference`` (a link to a file elsewhere).
         content_type: empty if Graph gives none.
         size: in bytes.
     """
 
     attachment_id: str
     name: str
-    kind: str
+    attachment_type: str
     content_type: str
     size: int
     content_id: str
     is_inline: bool
 
     @classmethod
-    def from_json(cls, value: JsonObject, number: int, named: Container[str] = ()) -> 'Attachment':
-        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up, `named` are IDs of inline content."""
+    def from_json(cls, value: JsonObject, number: int, inline_ids: Container[str] = ()) -> 'Attachment':
+        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up, `inline_ids` are content IDs."""
         name = file_name(str(value.get('name') or ''))
         content_type, content_id = value.get('contentType') or '', value.get('contentId') or ''
         if name in ('', '.', '..'):
@@ -99,14 +98,15 @@ class Attachment(NamedTuple):
             content_type,
             value.get('size') or 0,
             content_id,
-            bool(value.get('isInline')) or bare_content_id(content_id).casefold() in named,
+            bool(value.get('isInline')) or bare_content_id(content_id).casefold() in inline_ids,
         )
 
     @classmethod
     def list_from_json(cls, values: Sequence[JsonObject], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
-        named = {bare_content_id(unquote(unescaped(one))).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
-        return [cls.from_json(value, number, named) for number, value in enumerate(values, 1) if isinstance(value, dict)]
+        links = re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)
+        inline_ids = {bare_content_id(unquote(unescaped(link))).casefold() for link in links}
+        return [cls.from_json(value, number, inline_ids) for number, value in enumerate(values, 1) if isinstance(value, dict)]
 
 
 def bare_content_id(text: str) -> str:
@@ -133,7 +133,37 @@ REFUSED_STATUSES = (403, 404)
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 # Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
-# Names in the context and in incidents of the properties of a message in Graph.
+# Context keys of an email in a list, and the properties in Graph that they show.
+EMAIL_PROPERTIES = {
+    'ID': 'id',
+    'Created': 'createdDateTime',
+    'LastModifiedTime': 'lastModifiedDateTime',
+    'ReceivedTime': 'receivedDateTime',
+    'SendTime': 'sentDateTime',
+    'Categories': 'categories',
+    'HasAttachments': 'hasAttachments',
+    'Subject': 'subject',
+    'IsDraft': 'isDraft',
+    'Body': 'body',
+    'Sender': 'sender',
+    'From': 'from',
+    'Recipients': 'toRecipients',
+    'CCRecipients': 'ccRecipients',
+    'BCCRecipients': 'bccRecipients',
+    'ReplyTo': 'replyTo',
+    'ConversationID': 'conversationId',
+    'InternetMessageID': 'internetMessageId',
+    'IsRead': 'isRead',
+    'FolderID': 'parentFolderId',
+}
+# The same of an email that is shown alone.
+SINGLE_EMAIL_PROPERTIES = {
+    **EMAIL_PROPERTIES,
+    'Importance': 'importance',
+    'WebLink': 'webLink',
+    'Headers': 'internetMessageHeaders',
+}
+# The same of a draft, and keys of an email in an incident.
 MESSAGE_PROPERTIES = {
     'ID': 'id',
     'CreatedTime': 'createdDateTime',
@@ -157,10 +187,7 @@ _MAIL_TIPS = (
 # The reason, in a message of a list of which only a part could be read.
 UNREADABLE = '@unreadable'
 _UNREADABLE_CODE = '(?i)corrupt|conversion|mimecontent'
-_WITHOUT_BODY = (
-    'id,createdDateTime,lastModifiedDateTime,receivedDateTime,sentDateTime,categories,hasAttachments,subject,isDraft,isRead,'
-    'sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,conversationId,internetMessageId,parentFolderId'
-)
+_WITHOUT_BODY = ','.join(name for name in EMAIL_PROPERTIES.values() if name != 'body')
 
 
 def _with_select(link: str, select: str) -> str:
@@ -168,6 +195,35 @@ def _with_select(link: str, select: str) -> str:
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
     return f'{url}?{urlencode({name: value for name, value in options.items() if value})}' if link else ''
+
+
+class MessageLookup(NamedTuple):
+    """The message that a name means.
+
+    Args:
+        name: an ID or a ``Message-ID``.
+        message_id: its ID; empty if `error` says why the name means no message.
+    """
+
+    name: str
+    message_id: str = ''
+    error: GraphError | None = None
+
+    @classmethod
+    def from_search(cls, name: str, internet_id: str, result: BatchResult) -> 'MessageLookup':
+        """Return what a search for a ``Message-ID`` found, which must be one message."""
+        if result.error:
+            return cls(name, error=result.error)
+        try:
+            ids = [str(row['id']) for row in page_rows(result.body)]
+        except GraphError as error:
+            return cls(name, error=error)
+        if len(ids) == 1:
+            return cls(name, ids[0])
+        what, advice = f'No email has the Message-ID {internet_id}.', 'Check it, and the mailbox.'
+        if ids:
+            what, advice = f'{len(ids)} emails have the Message-ID {internet_id}.', f'Use the ID of one: {", ".join(ids)}'
+        return cls(name, error=GraphError(what, advice))
 
 
 class DeltaPage(NamedTuple):
@@ -185,22 +241,36 @@ class DeltaPage(NamedTuple):
     removed: Sequence[str] = ()
 
 
-def page_rows(page: JsonObject, has_ids: bool = True) -> list[Any]:
-    """Return the objects of a page of a list.
+def page_rows(page: JsonObject) -> list[JsonObject]:
+    """Return the objects with an ID of a page of a list. What has none cannot be used, and is left out.
 
-    Args:
-        has_ids: what has no ID cannot be used, and is left out. Otherwise everything is returned.
     Raises:
-        GraphError: there is no list, or it has no object to use, which must not pass for an empty list.
+        GraphError: there is no list, or it has no object with an ID, which must not pass for an empty list.
+    """
+    values = page_values(page)
+    rows = [value for value in values if isinstance(value, dict) and value.get('id')]
+    if values and not rows:
+        raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+    return rows
+
+
+def page_values(page: JsonObject) -> list[Any]:
+    """Return all values of a page of a list, also those that are not objects.
+
+    Raises:
+        GraphError: there is no list, or it has no object, which must not pass for an empty list.
     """
     values = page.get('value')
     if not isinstance(values, list):
         raise GraphError('Microsoft Graph sent a response without a list.', CHECK_PROXY)
-    found = [well_formed(one) if isinstance(one, dict) else one for one in values]
-    rows = [one for one in found if isinstance(one, dict) and (one.get('id') or not has_ids)]
-    if values and not rows:
+    if values and not any(isinstance(value, dict) for value in values):
         raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
-    return rows if has_ids else found
+    return [without_malformed_values(value) if isinstance(value, dict) else value for value in values]
+
+
+def message_kind(message: JsonObject) -> str:
+    """Return ``message``, or for one about a meeting ``eventMessageRequest`` and the like."""
+    return str(message.get('@odata.type') or '').rpartition('.')[2] or 'message'
 
 
 def _link_of(page: JsonObject, kind: str = 'nextLink') -> str:
@@ -230,7 +300,7 @@ class Mailbox:
 
     def _object(self, method: str, path: str, **kwargs: Any) -> JsonObject:
         """Send a request, and return the object of the response. Raise GraphError if it has no ID, as an empty response."""
-        found = well_formed(self.request(method, path, **kwargs))
+        found = without_malformed_values(self.request(method, path, **kwargs))
         if not found.get('id'):
             raise GraphError('Microsoft Graph sent a response without the object.', CHECK_PROXY)
         return found
@@ -290,26 +360,33 @@ class Mailbox:
             if not link:
                 return
 
-    def _list(self, path: str, limit: int, query: ODataQuery | None = None, has_ids: bool = True) -> list[Any]:
-        """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
-        found: list[Any] = []
+    def _list(
+        self,
+        path: str,
+        limit: int,
+        query: ODataQuery | None = None,
+        read: Callable[[JsonObject], list[JsonObject]] = page_rows,
+    ) -> list[JsonObject]:
+        """Return the first `limit` objects of a list, from as many pages as necessary. `read` returns those of a page."""
+        found: list[JsonObject] = []
         for page in self._pages(partial(self._page, path=path, query=query)):
-            found += page_rows(page, has_ids)
+            found += read(page)
             if len(found) >= limit:
                 break
         return found[:limit]
 
     # endregion
 
-    def _look_up(self, error: GraphError, find: Callable[[], Any], what: str) -> Any:
-        """Return what a step has done that must not be done twice, and whose response was an error.
+    def _confirm_outcome(self, error: GraphError, find: Callable[[], Any], what: str) -> Any:
+        """Return what `find` finds after an unclear response to a step that must not be done twice.
 
         Args:
-            find: returns what was done, something false if the step was not done.
-            what: was done, for the error if this cannot be looked up.
+            error: the response.
+            find: returns what the step has done, something false if it was not done.
+            what: the step has done, as a clause for an error.
         Raises:
-            UnknownOutcomeError: this cannot be looked up.
-            GraphError: the same error, if the step was not done.
+            UnknownOutcomeError: `find` failed.
+            GraphError: the same error, if it is clear that the step was not done.
         """
         if not error.is_outcome_unclear:
             raise error
@@ -325,19 +402,19 @@ class Mailbox:
         """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
 
         def find() -> JsonObject | None:
-            return next((one for one in self._list(path, MAX_PAGE_SIZE, query) if _contains(one, body)), None)
+            return next((value for value in self._list(path, MAX_PAGE_SIZE, query) if _has_properties(value, body)), None)
 
         try:
             return self.create(path, json_data=body)
         except GraphError as error:
-            return self._look_up(error, find, what)
+            return self._confirm_outcome(error, find, what)
 
     def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
         """Delete an object. If the response is unclear, look whether it `is_deleted`."""
         try:
             self.run_action(*deletion(path, permanent), is_idempotent=False)
         except GraphError as error:
-            self._look_up(error, is_deleted, what)
+            self._confirm_outcome(error, is_deleted, what)
 
     # region paths
 
@@ -421,7 +498,8 @@ class Mailbox:
         [select] = parse_qs(urlsplit(link).query).get('$select', [''])
         option = f'?$select={quote(select)}' if select else ''
         messages = []
-        for result in self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows]):
+        requests = [BatchRequest(row_id, 'GET', f'{self.message_path(row_id)}{option}', has_id=True) for row_id in rows]
+        for result in self.batch(requests):
             row = rows[result.request.message_id]
             messages.append({**row, UNREADABLE: result.error.what} if result.error else result.body)
         return {'value': messages, '@odata.nextLink': _with_select(_link_of(page), select)}
@@ -458,28 +536,37 @@ class Mailbox:
             query: ``$select`` and ``$expand``.
             body_type: ``text`` or ``html``; empty for Graph's default, HTML.
         """
-        headers = prefer_header(f'outlook.body-content-type="{body_type}"' if body_type else '')
+        headers = prefer_header(body_type_preference(body_type))
         return self._object('GET', self.message_path(message_id, folder_id), params=query, headers=headers)
 
-    def find_messages(self, names: Sequence[str], folder_id: str = '') -> dict[str, str | GraphError]:
-        """Return the ID of the message that each name means, or why it means none.
+    def messages_page(self, folder_id: str, query: ODataQuery, body_type: str) -> JsonObject:
+        """Return the first page of a list of messages with its bodies as `body_type`."""
+        headers = prefer_header(body_type_preference(body_type))
+        return self.request('GET', self.messages_path(folder_id), params=query, headers=headers)
+
+    def message_request(self, message_id: str, query: ODataQuery, body_type: str = '') -> BatchRequest:
+        """Return a request for a message. Arguments as `get_message`."""
+        path = f'{self.message_path(message_id)}?{urlencode(query)}'
+        return BatchRequest(message_id, 'GET', path, prefer=body_type_preference(body_type))
+
+    def find_messages(self, names: Sequence[str], folder_id: str = '') -> list['MessageLookup']:
+        """Return the ID of the message that each different name means, or why it means none.
 
         Args:
             names: IDs, in any form that `graph_id` reads, or values of ``Message-ID``.
             folder_id: where messages are looked for by ``Message-ID``; empty for the whole mailbox.
         """
-        ids = {name: graph_id(name) for name in names}
-        found: dict[str, str | GraphError] = {**ids}
+        lookups = {name: MessageLookup(name, graph_id(name)) for name in names}
         path = f'{self.messages_path(folder_id)}?$select=id&$filter=internetMessageId%20eq%20'
-        sought = [
-            BatchRequest(name, 'GET', f'{path}{quote(odata_text(message_id))}')
-            for name, message_id in ids.items()
-            if message_id.startswith('<')
+        searches = [
+            BatchRequest(name, 'GET', f'{path}{quote(odata_text(lookup.message_id))}')
+            for name, lookup in lookups.items()
+            if lookup.message_id.startswith('<')
         ]
-        for result in self.batch(sought):
+        for result in self.batch(searches):
             name = result.request.message_id
-            found[name] = result.error or _only_message(result.body, ids[name])
-        return found
+            lookups[name] = MessageLookup.from_search(name, lookups[name].message_id, result)
+        return list(lookups.values())
 
     def search(
         self, conditions: Sequence[str], matches: Callable[[JsonObject], bool], limit: int, folder_id: str = ''
@@ -501,7 +588,7 @@ class Mailbox:
             has_more = bool(_link_of(page))
             if len(found) >= limit:
                 break
-        found.sort(key=lambda one: str(one.get('receivedDateTime')), reverse=True)
+        found.sort(key=lambda message: str(message.get('receivedDateTime')), reverse=True)
         return found[:limit], has_more or len(found) > limit
 
     def conversation(self, conversation_id: str, select: str) -> tuple[list[JsonObject], bool]:
@@ -542,22 +629,22 @@ class Mailbox:
         """
         results: dict[str, BatchResult] = {}
         pending = reads
-        for _ in range(2):
+        for _ in range(2):  # a new version has to be read before it can be changed: sending the update again would not help
             updates = []
-            for read in self.batch(pending):
-                message_id, present = read.request.message_id, read.body.get('categories') or []
-                version = read.body.get('@odata.etag')
-                results[message_id] = read
-                if read.error:
+            for result in self.batch(pending):
+                message_id, present = result.request.message_id, result.body.get('categories') or []
+                version = result.body.get('@odata.etag')
+                results[message_id] = result
+                if result.error:
                     continue
-                if ODD in read.body or not version:
-                    read.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
+                if MALFORMED_PROPERTIES in result.body or not version:
+                    result.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
                 elif (categories := changed(present)) != present:
                     update = self.update_request(message_id, {'categories': categories}, folder_id)
                     updates.append(update._replace(if_match=str(version)))
-            results |= {one.request.message_id: one for one in self.batch(updates)}
-            pending = [one for one in reads if (error := results[one.message_id].error) and error.status == 412]
-        return [results[one.message_id] for one in reads]
+            results |= {update.request.message_id: update for update in self.batch(updates)}
+            pending = [read for read in reads if (error := results[read.message_id].error) and error.status == 412]
+        return [results[read.message_id] for read in reads]
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
         """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""
@@ -616,7 +703,7 @@ class Mailbox:
     def list_attachments(self, message_id: str, folder_id: str = '') -> list[JsonObject]:
         """Return the attachments of a message without their bytes; at most 1,000."""
         query = {'$select': ATTACHMENT_PROPERTIES, '$top': 100}
-        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, False)
+        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, page_values)
 
     def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> JsonObject:
         """Return an attachment without its bytes."""
@@ -629,8 +716,11 @@ class Mailbox:
         return self.client.download(path, write, self._retry_policy, max_size)
 
     def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter) -> None:
-        """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
-        limit = 2 * attachment.size + 1_000_000 if attachment.kind == 'file' else MAX_DOWNLOAD
+        """Download an attachment. Raise GraphError if a file is far larger than listed, or empty.
+
+        The size of an item in the list is not that of its MIME.
+        """
+        limit = 2 * attachment.size + 1_000_000 if attachment.attachment_type == 'file' else MAX_DOWNLOAD
         size = self.download_attachment(message_id, attachment.attachment_id, write, limit)
         if attachment.size > MAX_EMPTY and not size:
             raise GraphError(f'The file is empty, though it should have {attachment.size} bytes.', 'Try again.')
@@ -653,9 +743,12 @@ class Mailbox:
 
     def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
         """Return the display names of folders. Those that cannot be read are missing."""
-        requests_ = [BatchRequest(one, 'GET', f'{self.folder_path(one)}?$select=displayName') for one in folder_ids]
-        found = self.client.batch(requests_, NO_RETRIES)  # names are not worth a wait
-        return {one.request.message_id: str(one.body['displayName']) for one in found if one.body.get('displayName')}
+        lookups = [
+            BatchRequest(folder_id, 'GET', f'{self.folder_path(folder_id)}?$select=displayName') for folder_id in folder_ids
+        ]
+        results = self.client.batch(lookups, NO_RETRIES)  # names are not worth a wait
+        names = {result.request.message_id: result.body.get('displayName') for result in results}
+        return {folder_id: str(name) for folder_id, name in names.items() if name}
 
     def find_folder(self, name: str) -> str:
         """Return the ID of a folder.
@@ -683,16 +776,16 @@ class Mailbox:
 
         Display names come first, unless it is written as Graph writes it: a user may have a folder ``Scheduled``.
         """
-        self.folder_path(name)  # rejects what cannot be in a path before anything is sent
-        folder_id = self._known_folder(name) if is_folder_id(name) else ''
+        require_path_segment(name, 'folder ID')  # before anything is sent
+        folder_id = self._property_if_found(name) if is_folder_id(name) else None
         known_name = well_known_folder(name) or name
         try:
             folder_id = folder_id or self._child_folder(name)
         except GraphError as error:
-            folder_id = self._known_folder(known_name) if error.status in REFUSED_STATUSES else ''
+            folder_id = self._property_if_found(known_name) if error.status in REFUSED_STATUSES else None
             if not folder_id:
                 raise
-        return folder_id or self._known_folder(known_name)
+        return folder_id or self._property_if_found(known_name) or ''
 
     def _child_folder(self, name: str, parent_id: str = '') -> str:
         """Return the ID of a child folder with a display name, empty if there is none."""
@@ -701,13 +794,18 @@ class Mailbox:
                 return str(folder['id'])
         return ''
 
-    def _known_folder(self, folder_id: str, name: str = 'id') -> str:
-        """Return a property of the folder with that ID or well-known name, empty if there is no such folder."""
+    def folder_property(self, folder_id: str, name: str = 'id') -> str:
+        """Return a property of the folder with that ID or well-known name, empty if it has none."""
+        query = {'$select': ','.join(dict.fromkeys(('id', name)))}
+        return str(self._object('GET', self.folder_path(folder_id), params=query).get(name) or '')
+
+    def _property_if_found(self, folder_id: str, name: str = 'id') -> str | None:
+        """Return a property of a folder as `folder_property`, None if there is no such folder."""
         try:
-            return str(self._object('GET', self.folder_path(folder_id), params={'$select': name}).get(name))
+            return self.folder_property(folder_id, name)
         except GraphError as error:
             if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
-                return ''
+                return None
             raise
 
     def create_folder(self, name: str, parent_id: str = '') -> JsonObject:
@@ -722,8 +820,8 @@ class Mailbox:
         """Move a folder with its contents to Deleted Items, or delete it permanently."""
 
         def is_deleted() -> bool:
-            deleted_items = '' if permanent else self._known_folder('deleteditems')
-            return self._known_folder(folder_id, 'parentFolderId') in ('', deleted_items)
+            deleted_items = None if permanent else self._property_if_found('deleteditems')
+            return self._property_if_found(folder_id, 'parentFolderId') in (None, deleted_items)
 
         self._delete_once(self.folder_path(folder_id), permanent, is_deleted, 'the folder was deleted')
 
@@ -747,7 +845,7 @@ class Mailbox:
 
     def delete_rule(self, rule_id: str) -> None:
         def is_deleted() -> bool:
-            return all(one['id'] != rule_id for one in self.list_rules(MAX_PAGE_SIZE))
+            return all(rule['id'] != rule_id for rule in self.list_rules(MAX_PAGE_SIZE))
 
         self._delete_once(self._rule_path(rule_id), False, is_deleted, 'the rule was deleted')
 
@@ -769,7 +867,7 @@ class Mailbox:
         changed = found.get('automaticRepliesSetting')
         if not isinstance(changed, dict):
             raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
-        return well_formed(changed)
+        return without_malformed_values(changed)
 
     def list_categories(self) -> list[JsonObject]:
         """Return the master list of categories as ``outlookCategory`` of Graph."""
@@ -779,31 +877,41 @@ class Mailbox:
         """Return the ``mailTips`` of Graph for each address."""
         body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
         found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
-        tips = [one for one in page_rows(found, has_ids=False) if isinstance(one, dict)]
+        tips = [tip for tip in page_values(found) if isinstance(tip, dict)]
         if not tips:
             raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
         return tips
 
     # endregion
+    # region drafts
+
+    def find_draft(self, condition: str, headers: dict[str, str]) -> JsonObject | None:
+        """Return the draft that meets a condition of OData, None if there is none. `headers` are those of the request."""
+        found = self.request('GET', self.messages_path('drafts'), headers=headers, params={'$filter': condition})
+        return next(iter(page_rows(found)), None)
+
+    def open_upload_session(self, message_id: str, item: JsonObject) -> str:
+        """Return the URL of an upload session, which is a secret; empty if Graph sends none. `item` is an ``attachmentItem``."""
+        path = f'{self.message_path(message_id)}/attachments/createUploadSession'
+        return str(self.request('POST', path, json_data={'AttachmentItem': item}).get('uploadUrl') or '')
+
+    def remove_attachment(self, message_id: str, attachment_id: str) -> None:
+        self.run_action('DELETE', self.attachment_path(message_id, attachment_id), is_idempotent=False)
+
+    def send_draft(self, message_id: str) -> None:
+        self.run_action('POST', f'{self.message_path(message_id)}/send')
+
+    def send_mail(self, message: JsonObject) -> None:
+        """Send a ``message`` of Graph in one request, without a copy in Sent Items."""
+        self.run_action('POST', f'{self.path}/sendMail', json_data={'message': message, 'saveToSentItems': False})
+
+    # endregion
 
 
-def _only_message(page: JsonObject, message_id: str) -> str | GraphError:
-    """Return the ID of the only message of a page, or an error that names the ``Message-ID``."""
-    try:
-        ids = [str(one['id']) for one in page_rows(page)]
-    except GraphError as error:
-        return error
-    if len(ids) == 1:
-        return ids[0]
-    if ids:
-        return GraphError(f'{len(ids)} emails have the Message-ID {message_id}.', f'Use the ID of one: {", ".join(ids)}')
-    return GraphError(f'No email has the Message-ID {message_id}.', 'Check it, and the mailbox.')
-
-
-def _contains(value: Any, part: Any) -> bool:
+def _has_properties(value: Any, part: Any) -> bool:
     """Return whether an object has all properties of another one, with their values."""
     if isinstance(value, dict) and isinstance(part, dict):
-        return all(name in value and _contains(value[name], one) for name, one in part.items())
+        return all(name in value and _has_properties(value[name], expected) for name, expected in part.items())
     return bool(value == part)
 
 
@@ -867,14 +975,14 @@ def save_file(
     name: str,
     download: Callable[[ByteWriter], Any],
     is_item: bool = False,
-    named: Callable[[bytes], str] | None = None,
+    name_from: Callable[[bytes], str] | None = None,
 ) -> SavedFile:
     """Save a file chunk by chunk. If that fails, nothing of it remains.
 
     Args:
         download: writes the file with the function that it gets.
         is_item: it is an Outlook item, which gets the extension of its format.
-        named: returns another name for the first 64,000 bytes.
+        name_from: returns another name, from the first 64,000 bytes.
     """
     entry: JsonObject = fileResult(name, b'')
 
@@ -891,14 +999,14 @@ def save_file(
         return digest.hexdigest(), bytes(start)
 
     try:
-        digest, start = again_if_broken(save)
+        digest, start = retry_broken_transfer(save)
     except BaseException:
         os.remove(_file_path(entry))
         raise
-    if named:
-        entry['File'] = named(start)
+    if name_from:
+        entry['File'] = name_from(start)
     if is_item:
-        extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
+        extension = next((found for mark, found in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
         entry['File'] = name if name.lower().endswith(extension) else file_name(name + extension)
     return SavedFile(entry, digest)
 

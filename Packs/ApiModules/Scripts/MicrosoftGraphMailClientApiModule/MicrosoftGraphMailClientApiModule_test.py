@@ -267,7 +267,7 @@ def test_a_redirect_is_not_followed(call: Any, status: int) -> None:
 )
 def test_a_creation_without_an_id_in_the_response_is_an_error(what: str, call: Any, response: Any) -> None:
     assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
-        f'Whether {what} is not known. Microsoft Graph did not confirm that the object was created. '
+        f'It is not known whether {what}. Microsoft Graph did not confirm that the object was created. '
         'Look at the mailbox before you run the command again.'
     )
 
@@ -644,6 +644,24 @@ def test_one_setting_has_the_shape_of_all_settings(name: str, value: Any, expect
 # region batches
 
 
+@pytest.mark.parametrize(
+    'folder, is_deleted',
+    [
+        (answer({'id': 'f', 'parentFolderId': 'd'}), True),
+        (answer({'id': 'f', 'parentFolderId': 'p'}), False),
+        (answer({'id': 'f'}), False),
+        (answer({'error': {'code': 'ErrorItemNotFound'}}, 404), True),
+    ],
+)
+def test_a_folder_whose_deletion_is_unclear_is_looked_up(folder: Any, is_deleted: bool) -> None:
+    client = ScriptedClient((504, {}, ''), answer({'id': 'd'}), folder)
+    if is_deleted:
+        client.mailbox.delete_folder('f')
+    else:
+        assert error_of(lambda: client.mailbox.delete_folder('f')).startswith('Microsoft Graph answered with HTTP status 504.')
+    assert len(client.script.requests) == 3
+
+
 def batch_answer(*responses: dict[str, Any]) -> tuple[int, dict[str, str], str]:
     return answer({'responses': list(responses)})
 
@@ -692,7 +710,7 @@ def test_a_copy_without_an_id_has_an_unknown_outcome(body: Any) -> None:
     client = ScriptedClient(batch_answer({'id': '0', 'status': 204 if body is None else 201, 'body': body}))
     [result] = client.batch([client.mailbox.copy_request('m', 'archive')])
     assert str(result.error) == (
-        'Whether this was done is not known. Microsoft Graph did not confirm that the object was created. '
+        'It is not known whether the request was carried out. Microsoft Graph did not confirm that the object was created. '
         'Check the folders before you run the command again.'
     )
 
@@ -770,7 +788,7 @@ def test_what_graph_does_not_confirm_is_an_error(make: Any, status: int, body: A
         assert str(result.error) == f'{what} {advice}'
     else:
         assert str(result.error) == (
-            f'Whether this was done is not known. {what} Check the folders before you run the command again.'
+            f'It is not known whether the request was carried out. {what} Check the folders before you run the command again.'
         )
 
 
@@ -784,7 +802,7 @@ def test_a_throttled_batch_is_sent_again_as_a_whole() -> None:
 def test_a_batch_that_may_have_been_carried_out_is_not_sent_again(error: Any) -> None:
     client = ScriptedClient(error)
     [result] = client.batch([client.mailbox.delete_request('m', permanent=True)])
-    assert str(result.error).startswith('Whether this was done is not known. Microsoft Graph ')
+    assert str(result.error).startswith('It is not known whether the request was carried out. Microsoft Graph ')
     assert len(client.script.requests) == 1
 
 

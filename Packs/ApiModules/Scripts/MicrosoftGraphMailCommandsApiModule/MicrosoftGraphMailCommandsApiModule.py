@@ -25,6 +25,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         EMAIL_TYPES,
         MAX_PARTS,
         MimePart,
+        body_text,
         calendar_in_mime,
         eml_name,
         html_to_text,
@@ -34,45 +35,43 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchRequest,
         BatchResult,
         GraphError,
-        ODD,
+        MALFORMED_PROPERTIES,
         UNREADABLE_CODES,
         WELL_KNOWN_FOLDER,
-        again_if_broken,
         graph_id,
         is_folder_id,
         odata_query,
         odata_text,
+        retry_broken_transfer,
         without_annotations,
     )
     from MicrosoftGraphMailClientApiModule import (
         Attachment,
+        EMAIL_PROPERTIES,
         EmailAddress,
         GraphMailClient,
         MAX_PAGE_SIZE,
         MAX_SEARCHED,
         Mailbox,
+        SINGLE_EMAIL_PROPERTIES,
         SavedFile,
         UNREADABLE,
+        message_kind,
         save_file,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
-        ARGUMENT_CHECKS,
-        EMAIL_PROPERTIES,
+        ARGUMENT_READERS,
         Entry,
-        FOLDER_PROPERTIES,
-        MAX_LISTED,
-        MAX_PAGES,
         MailCommand,
         MailCommandResult,
-        SINGLE_EMAIL_PROPERTIES,
         addresses_argument,
         addresses_text,
         checked_command,
         command_result,
         due_date,
+        escape_markdown,
         folder_argument,
         graph_time_text,
-        inert,
         mailbox_argument,
         message_argument,
         message_in_folder,
@@ -93,8 +92,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 
 def _email_outputs(message: JsonObject, properties: dict[str, str], mailbox: Mailbox) -> JsonObject:
-    kind = str(message.get('@odata.type') or '').rpartition('.')[2] or 'message'
-    return {**object_outputs(message, properties), 'Kind': kind, 'UserID': mailbox.address}
+    return {**object_outputs(message, properties), 'Kind': message_kind(message), 'UserID': mailbox.address}
 
 
 def _meeting_outputs(message: JsonObject) -> JsonObject:
@@ -109,10 +107,11 @@ def _meeting_outputs(message: JsonObject) -> JsonObject:
 
 
 def _email_row(outputs: JsonObject, with_names: bool = False) -> JsonObject:
-    people = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
-    return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in people}}
+    names = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
+    return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in names}}
 
 
+_MAX_PAGES_TO_LIMIT = 1000  # of a list with a limit
 _EMAILS = 'MSGraphMail(val.ID && val.ID == obj.ID)'
 _NEXT_PAGE = "MSGraphMail(val.NextPage.indexOf('')>=0)"  # whatever has a link, even if it is empty
 
@@ -129,13 +128,13 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     page_size, pages = args.get('page_size') or 20, args.get('pages_to_pull') or 1
     limit = args.get('limit') or (MAX_PAGE_SIZE if bool_argument(args, 'all_results') else None)
     if limit:
-        page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
+        page_size, pages = min(limit, max(page_size, 100)), _MAX_PAGES_TO_LIMIT
     folder_id = folder_argument(mailbox, args)
     messages, link = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
     empty = 'No emails were found on this page, but there are more pages.' if link else 'No emails were found.'
     title = f'Emails ({len(messages)}{", more on the next page" if link else ""})'
-    listed = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
-    folder = clean_value(args.get('folder_id')) or (listed[1] if listed else '')
+    in_link = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
+    folder = clean_value(args.get('folder_id')) or (in_link[1] if in_link else '')
     results = _email_results(mailbox, messages, title, folder, _next_command(args, link), empty)
     if link or next_page:  # one link, the newest; it is empty after the last page, so that a loop ends
         emails = {_EMAILS: results.outputs} if messages else {}
@@ -149,7 +148,7 @@ def _email_results(
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
-    if folder:  # who names it knows it: its ID is not looked up
+    if folder:  # the user wrote its name, which costs no request then
         is_id = is_folder_id(graph_id(folder)) and not re.fullmatch(WELL_KNOWN_FOLDER, folder)
         names = dict.fromkeys(folder_ids, '' if is_id else folder)
     else:
@@ -172,8 +171,9 @@ def _unreadable(messages: list[JsonObject]) -> str:
     """Return which messages of a list could not be read completely."""
     texts = []
     for message in messages:
-        if UNREADABLE in message or ODD in message:
-            reason = message.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(message[ODD])} in an unknown form.'
+        if UNREADABLE in message or MALFORMED_PROPERTIES in message:
+            malformed = ', '.join(message.get(MALFORMED_PROPERTIES, ()))
+            reason = message.get(UNREADABLE) or f'Microsoft Graph sent {malformed} in an unknown form.'
             texts.append(f'Only a part of this email could be read: {message.get("subject") or message["id"]}. {reason}')
     return notes_text(texts)
 
@@ -203,11 +203,11 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     if not (conditions or subject or sender or recipient or message_id):
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
     if message_id:
-        named = graph_id(message_id)
-        if not re.fullmatch('<[^<>\r\n]+>', named):
+        internet_id = graph_id(message_id)
+        if not re.fullmatch('<[^<>\r\n]+>', internet_id):
             advice = 'Write one in brackets, or use msgraph-mail-get-email with the ID of an email.'
             raise DemistoException(f"'{message_id[:100]}' is not a Message-ID. {advice}")
-        conditions.append(f'internetMessageId eq {odata_text(named)}')
+        conditions.append(f'internetMessageId eq {odata_text(internet_id)}')
     else:
         conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
     if sender:
@@ -227,6 +227,11 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 
 
 MAX_TEXT = 20_000  # characters of an email below its table
+_SHOWN_OF_EMAIL = (
+    'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'ReceivedTime', 'SendTime', 'IsRead',
+    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'MeetingType', 'MeetingLocation',
+    'MeetingOrganizer', 'MeetingStart', 'MeetingEnd', 'InternetMessageID', 'ConversationID', 'FolderID', 'ID',
+)  # fmt: skip
 
 
 def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -241,11 +246,9 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
     if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
         outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
-    body = message.get('body') or {}
-    content = body.get('content') or ''
-    text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
+    text = body_text(message.get('body') or {}, MAX_TEXT)
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
-    note = _unreadable([message]) + (f'\n{inert(text, is_cell=False)}{rest}' if text else '')
+    note = _unreadable([message]) + (f'\n{escape_markdown(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
     row = {**_email_row(outputs, with_names=True), **meeting}
     if row['Sender'] == row['From']:
@@ -254,21 +257,14 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
 
 
-_SHOWN_OF_EMAIL = (
-    'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'ReceivedTime', 'SendTime', 'IsRead',
-    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'MeetingType', 'MeetingLocation',
-    'MeetingOrganizer', 'MeetingStart', 'MeetingEnd', 'InternetMessageID', 'ConversationID', 'FolderID', 'ID',
-)  # fmt: skip
-
-
 def get_email_as_eml_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return a message as a file with exactly the bytes that are in the mailbox."""
     message_id = message_argument(mailbox, args)
 
-    def named(head: bytes) -> str:
+    def name_from(head: bytes) -> str:
         return eml_name(MimePart.read(head).text('Subject'), message_id)
 
-    return save_file(f'{message_id}.eml', lambda write: mailbox.download_mime(message_id, write), named=named).entry
+    return save_file(f'{message_id}.eml', lambda write: mailbox.download_mime(message_id, write), name_from=name_from).entry
 
 
 def _change_emails(
@@ -342,7 +338,7 @@ def _transfer_emails(
         f'Emails {done}',
         lambda message_id: request_for(message_id, folder_id),
         outputs,
-        f'MSGraphMail.{done.title()}Emails',
+        prefix=f'MSGraphMail.{done.title()}Emails',
         shown={'Folder': args['destination_folder_id']},
     )
 
@@ -356,7 +352,7 @@ def delete_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult
         'Emails deleted permanently' if permanent else 'Emails moved to Deleted Items',
         lambda message_id: mailbox.delete_request(message_id, folder_id, permanent),
         lambda _: {'Permanent': permanent},
-        'MSGraphMail.DeletedEmails',
+        prefix='MSGraphMail.DeletedEmails',
         folder_id=folder_id,
     )
 
@@ -451,19 +447,19 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     message_id, folder_id = message_in_folder(mailbox, args)
     found = mailbox.list_attachments(message_id, folder_id)
     # Outlook marks images of some programs as not inline, though the body shows them
-    is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
-    message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
+    may_be_inline = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
+    message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if may_be_inline else {}
     attachments = Attachment.list_from_json(found, (message.get('body') or {}).get('content') or '')
     web_link = _web_link(mailbox, attachments, message_id)
     rows, notes = [], []
     for attachment in attachments:
-        is_link = attachment.kind == 'reference'
+        is_link = attachment.attachment_type == 'reference'
         row = {
             'ID': attachment.attachment_id,
             'Name': attachment.name,
             'Type': attachment.content_type,
             'Size': attachment.size,
-            'Kind': f'{attachment.kind}Attachment',
+            'Kind': f'{attachment.attachment_type}Attachment',
             'IsInline': attachment.is_inline,
             'ContentID': attachment.content_id,
             'WebLink': web_link if is_link else '',
@@ -471,7 +467,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
         if with_hash and not is_link:
             download = partial(mailbox.download_file, message_id, attachment)
             try:
-                row['SHA256'] = again_if_broken(partial(_sha256, download))
+                row['SHA256'] = retry_broken_transfer(partial(_sha256, download))
             except GraphError as error:
                 if error.code not in UNREADABLE_CODES:
                     raise
@@ -513,19 +509,19 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
     missing, errors = [], []
     for attachment in attachments:
         reason = ''
-        if attachment.kind == 'reference':
+        if attachment.attachment_type == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
         else:
             download = partial(mailbox.download_file, message_id, attachment)
             try:
-                saved = save_file(attachment.name, download, attachment.kind == 'item')
+                saved = save_file(attachment.name, download, attachment.attachment_type == 'item')
                 entries.append(saved.entry)
                 nested.open(saved, attachment.content_type)
             except GraphError as error:
                 errors.append(error)
-                reason = inert(str(error))
+                reason = escape_markdown(str(error))
         if reason:
-            missing.append({'Name': inert(attachment.name), 'Reason': reason})
+            missing.append({'Name': escape_markdown(attachment.name), 'Reason': reason})
     if len(errors) == len(attachments):
         raise errors[0]
     if missing:
@@ -536,7 +532,7 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
     """Return the address of the message in Outlook if it has a link, of which Graph shows nothing else; otherwise empty."""
-    if not any(attachment.kind == 'reference' for attachment in attachments):
+    if not any(attachment.attachment_type == 'reference' for attachment in attachments):
         return ''
     return mailbox.get_message(message_id, query={'$select': 'webLink'}).get('webLink') or ''
 
@@ -545,6 +541,14 @@ def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) 
 
 # region commands for folders
 
+FOLDER_PROPERTIES = {
+    'ID': 'id',
+    'DisplayName': 'displayName',
+    'ParentFolderID': 'parentFolderId',
+    'ChildFolderCount': 'childFolderCount',
+    'TotalItemCount': 'totalItemCount',
+    'UnreadItemCount': 'unreadItemCount',
+}
 _FOLDER_HEADERS = ['DisplayName', 'TotalItemCount', 'UnreadItemCount', 'ChildFolderCount', 'ParentFolderID', 'ID']
 
 
@@ -616,7 +620,7 @@ def _rule_results(title: str, rules: JsonObject | list[JsonObject]) -> CommandRe
     outputs = without_annotations(rules)
     rows = [_rule_row(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
     empty = 'The inbox has no rules.'
-    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, 'id', rows, empty=empty)
+    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, key='id', rows=rows, empty=empty)
 
 
 def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
@@ -642,7 +646,7 @@ def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
     changes: JsonObject = {}
     for name, key in _RULE_PROPERTIES.items():
         if args.get(name) is not None and str(args[name]).strip():
-            read = ARGUMENT_CHECKS.get(name)
+            read = ARGUMENT_READERS.get(name)
             changes[key] = read(args, name) if read else args[name]
     for name in ('moveToFolder', 'copyToFolder'):
         folder = changes.get('actions', {}).get(name)
@@ -665,7 +669,8 @@ def get_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def create_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a rule of the inbox."""
     changes = _rule_changes(mailbox, args)
-    required_argument(changes, 'actions')
+    if not changes.get('actions'):
+        raise DemistoException('The argument actions is empty. Enter a value for it.')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
 
@@ -683,7 +688,7 @@ def delete_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     rule_id = required_argument(args, 'rule_id')
     mailbox.delete_rule(rule_id)
     outputs = {'id': rule_id, 'deleted': True}
-    return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], 'id', {'ID': rule_id})
+    return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], key='id', rows={'ID': rule_id})
 
 
 # The newest of a mailbox replaces the former. UserID is empty for that of the user who signed in.
@@ -696,7 +701,7 @@ def get_settings_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     outputs = {**without_annotations(settings), 'UserID': mailbox.address}
     rows = property_rows(outputs)
     prefix = f'MSGraphMail.MailboxSettings{_OF_MAILBOX}'
-    return object_results(prefix, 'Mailbox settings', outputs, settings, None, None, rows)
+    return object_results(prefix, 'Mailbox settings', outputs, settings, key=None, rows=rows)
 
 
 def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -713,7 +718,7 @@ def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
             row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
         rows.append(row)
     headers = list(dict.fromkeys(['emailAddress', *(name for row in rows for name in row)]))
-    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, 'emailAddress.address', rows)
+    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, key='emailAddress.address', rows=rows)
 
 
 # endregion
@@ -793,7 +798,7 @@ def _invitation_source(mailbox: Mailbox, message_id: str) -> bytes:
 def get_invitation_as_ics_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return the iCalendar file in an invitation, or in another message about a meeting."""
     message_id = message_argument(mailbox, args)
-    calendar = calendar_in_mime(again_if_broken(partial(_invitation_source, mailbox, message_id)))
+    calendar = calendar_in_mime(retry_broken_transfer(partial(_invitation_source, mailbox, message_id)))
     if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
     return _save_bytes(f'{message_id}.ics', calendar).entry
@@ -804,6 +809,7 @@ def get_invitation_as_ics_command(mailbox: Mailbox, args: Arguments) -> JsonObje
 # region blocked senders
 
 _BLOCK_RULE = 'Blocked sender: '
+_MAX_RULES = 100_000  # in which an earlier one is looked for
 
 
 def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -819,20 +825,20 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         'actions': {**target, 'stopProcessingRules': True},
     }
     name = rule['displayName'].lower()
-    earlier = next((one for one in mailbox.list_rules(MAX_LISTED) if str(one.get('displayName')).lower() == name), None)
-    is_blocked = earlier is not None and _blocks(earlier, sender, rule['actions'])
+    earlier = next((one for one in mailbox.list_rules(_MAX_RULES) if str(one.get('displayName')).lower() == name), None)
+    is_blocked = earlier is not None and _is_blocked_by(sender, earlier, rule['actions'])
     present = earlier if earlier and is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
         if present['id'] == earlier['id']:  # found after an unclear response
-            raise DemistoException('Whether the rule was created is not known. Run the command again.')
+            raise DemistoException('It is not known whether the rule was created. Run the command again.')
         mailbox.delete_rule(earlier['id'])
     outputs = {'Address': sender, 'RuleID': present['id'], 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
     title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
-    return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
+    return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), key='RuleID')
 
 
-def _blocks(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
-    """Return whether a rule is active for the emails of a sender and does the same with them."""
+def _is_blocked_by(sender: str, rule: JsonObject, actions: JsonObject) -> bool:
+    """Return whether a rule takes these actions on all emails of a sender."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
     addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
     is_limited = conditions or rule.get('hasError') or any((rule.get('exceptions') or {}).values())
@@ -919,8 +925,8 @@ def _change_categories(
     mailbox: Mailbox, args: Arguments, title: str, changed: Callable[[list[str], list[str]], list[str]]
 ) -> MailCommandResult:
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
-    named = text_list(args, 'categories')
-    if not named:
+    given = text_list(args, 'categories')
+    if not given:
         raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
 
     folder_id = folder_argument(mailbox, args)
@@ -932,23 +938,24 @@ def _change_categories(
         lambda result: {'Categories': result.body.get('categories') or []},
         ids_name='message_ids',
         folder_id=folder_id,
-        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named), folder_id),
+        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, given), folder_id),
     )
 
 
-def _without(names: list[str], others: list[str]) -> list[str]:
+def _excluding(names: list[str], others: list[str]) -> list[str]:
+    """Return the names that are not among others, whose case may differ."""
     excluded = {name.casefold() for name in others}
     return [name for name in names if name.casefold() not in excluded]
 
 
 def add_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Add categories to messages. Those that they have stay."""
-    return _change_categories(mailbox, args, 'Categories added', lambda present, named: [*present, *_without(named, present)])
+    return _change_categories(mailbox, args, 'Categories added', lambda present, given: [*present, *_excluding(given, present)])
 
 
 def remove_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Remove categories from messages. Their other categories stay."""
-    return _change_categories(mailbox, args, 'Categories removed', _without)
+    return _change_categories(mailbox, args, 'Categories removed', _excluding)
 
 
 def list_categories_command(mailbox: Mailbox, _args: Arguments) -> CommandResults:

@@ -403,7 +403,10 @@ def test_each_email_of_a_batch_has_its_result() -> None:
 
 @pytest.mark.parametrize(
     'ids, statuses, start',
-    [('a', (404,), 'Microsoft Graph answered with HTTP status 404.'), ('a,b', (404, 404), 'None of the emails is known to be')],
+    [
+        ('a', (404,), 'Microsoft Graph answered with HTTP status 404.'),
+        ('a,b', (404, 404), 'The command succeeded for none of the emails'),
+    ],
 )
 def test_it_is_an_error_if_nothing_was_done(ids: str, statuses: Any, start: str) -> None:
     with pytest.raises(DemistoException, match=f'^{start}'):

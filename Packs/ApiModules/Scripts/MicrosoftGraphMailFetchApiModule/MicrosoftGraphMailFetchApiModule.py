@@ -6,10 +6,10 @@ import mimetypes
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from enum import Enum
 from functools import partial
 from itertools import accumulate, groupby
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 import demistomock as demisto
 
@@ -20,19 +20,19 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MicrosoftSignInError,
     )
     from MicrosoftMailMimeApiModule import (
+        body_text,
         calendar_in_mime,
         end_of_headers,
         event_details,
         file_name,
-        html_to_text,
         parse_headers,
     )
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
         BatchResult,
         GraphError,
+        MALFORMED_PROPERTIES,
         MAX_BATCH_SIZE,
-        ODD,
         UNREADABLE_CODES,
         odata_text,
     )
@@ -44,6 +44,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MAX_EMPTY,
         MESSAGE_PROPERTIES,
         SavedFile,
+        message_kind,
         page_rows,
         save_file,
     )
@@ -82,7 +83,7 @@ _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
 _RUN_BYTES = 20_000_000  # of the bodies of one run
 _RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
 _LISTED_BYTES = 6_000_000  # of the mails of one run that are read by lists
-_MIN_LISTED, _MAX_LISTED = 5, 100  # mails of one list
+_MIN_LIST_SIZE, _MAX_LIST_SIZE = 5, 100  # mails
 _MAX_COPIES = 50  # of one mail, that are looked through
 _FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
@@ -91,42 +92,65 @@ _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
 _SMALL_MIME = 100_000  # bytes of a mail of which only the headers are needed, so that a batch reads all of it
 _Download = Callable[[Callable[[bytes], Any]], None]  # writes bytes with the function that it gets
 _Step = Callable[[], None]
-_DoWithout = Callable[[Exception], None]  # what to do if a step cannot succeed, with its error
+_OnFailure = Callable[[Exception], None]  # what to do if a step cannot succeed, with its error
 
 
-class MailFile:
-    """A file of a mail: an attachment, or the mail itself as EML.
+class MailPart:
+    """A part of a mail whose bytes Graph sends by themselves.
 
     Args:
         path: of its bytes in Graph.
-        name: shown in the incident.
         size: approximate number of bytes.
-        details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
         missing: what the incident says if it cannot be read.
-        fits_batch: a batch can contain its bytes. JSON would become a part of the JSON of the batch, text may stay text in it.
-        saved: None before it was read.
+        fits_batch: a batch can contain its bytes.
         is_done: it was read, or cannot be.
     """
 
-    def __init__(self, mail: 'FetchedMail', path: str, name: str, size: int, details: JsonObject):
+    missing = ''
+    fits_batch = is_done = False
+
+    def __init__(self, mail: 'FetchedMail', path: str, size: int):
         self.mail = mail
         self.path = path
-        self.name = name
         self.size = size
+
+    def read(self, download: _Download) -> None:
+        """Read what `download` writes."""
+        raise NotImplementedError
+
+    def read_bytes(self, content: bytes) -> None:
+        """Read bytes that came with others."""
+        self.read(lambda write: write(content))
+
+    def mark_missing(self, error: Exception) -> None:
+        """Say in the incident that it is missing."""
+        self.is_done = True
+        self.mail.missing.append(f'{self.missing} {reason_of(error)}')
+
+
+class MailFile(MailPart):
+    """A file to attach to the incident: an attachment, or the mail itself as EML.
+
+    Args:
+        name: shown in the incident.
+        details: what the incident says about it. Its digest is added, or why it is missing.
+    Attributes:
+        saved: None before it was read.
+    """
+
+    def __init__(self, mail: 'FetchedMail', path: str, name: str, size: int, details: JsonObject):
+        super().__init__(mail, path, size)
+        self.name = name
         self.details = details
         self.missing = f"The file '{name}' is missing."
+        # JSON would become a part of the JSON of the batch, text may stay text in it.
         self.fits_batch = size <= _BATCH_BYTES // 3 and not re.search('(?i)json|^text/', self.media_type)
         self.saved: SavedFile | None = None
-        self.is_done = False
 
     @property
     def media_type(self) -> str:
         return str(self.details.get('ContentType') or _EML)
-
-    def take(self, content: bytes) -> None:
-        """Save bytes that came with others."""
-        self.read(lambda write: write(content))
 
     def read(self, download: _Download) -> None:
         """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
@@ -141,11 +165,18 @@ class MailFile:
             self.name = self.details['Name'] = saved.name
             self.details['ContentType'] = mimetypes.guess_type(self.name)[0] or _EML
 
-    def do_without(self, error: Exception) -> None:
-        """Say in the incident that it is missing."""
-        self.is_done = True
+    def mark_missing(self, error: Exception) -> None:
+        super().mark_missing(error)
         self.details['Missing'] = reason_of(error)
-        self.mail.missing.append(f'{self.missing} {reason_of(error)}')
+
+
+class MailState(Enum):
+    """What becomes of a mail in this run: an incident, or nothing yet, or nothing at all."""
+
+    ACTIVE = 'becomes an incident'
+    POSTPONED = 'a later run continues'
+    DELETED = 'does not exist any more'
+    UNWANTED = 'is not found by the search of the instance'
 
 
 class FetchedMail:
@@ -162,9 +193,6 @@ class FetchedMail:
         incident: made of all that was read; empty before.
         selected_id: its ID when it was selected.
         is_listed: Graph lists it, although it does not find it.
-        is_deleted: the mail does not exist any more.
-        is_unwanted: the search of the instance does not find it.
-        is_postponed: a later run continues.
     """
 
     def __init__(self, pending: PendingMail):
@@ -178,7 +206,8 @@ class FetchedMail:
         self.body_length = 0
         self.event: JsonObject = {}
         self.incident: JsonObject = {}
-        self.is_listed = self.is_deleted = self.is_unwanted = self.is_postponed = False
+        self.state = MailState.ACTIVE
+        self.is_listed = False
 
     @property
     def message_id(self) -> str:
@@ -187,11 +216,11 @@ class FetchedMail:
     @property
     def kind(self) -> str:
         """``message``, or for a meeting ``eventMessageRequest`` and the like."""
-        return str(self.message.get('@odata.type') or '').rpartition('.')[2] or 'message'
+        return message_kind(self.message)
 
     @property
     def needs_mime(self) -> bool:
-        """Whether its MIME tells what its JSON does not: the headers of mails of colleagues, and the invitation to a meeting."""
+        """Whether its MIME has what its JSON does not: the headers of mails of colleagues, and the invitation to a meeting."""
         has_headers = self.message.get('internetMessageHeaders') or self.message.get('isDraft')
         return bool(self.message.get('id')) and (self.is_event or not has_headers)
 
@@ -207,7 +236,7 @@ class FetchedMail:
     @property
     def is_active(self) -> bool:
         """Whether this run makes an incident of the mail."""
-        return not (self.is_deleted or self.is_unwanted or self.is_postponed)
+        return self.state is MailState.ACTIVE
 
     def is_last_try(self, error: Exception, now: float) -> bool:
         is_absent = status_of(error) == 404 and now - (self.pending.since or now) < MAX_ABSENCE
@@ -222,7 +251,7 @@ class FetchedMail:
         if 'subject' not in message:
             raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
         self.message = message
-        for name in sorted(message.pop(ODD, ())):
+        for name in sorted(message.pop(MALFORMED_PROPERTIES, ())):
             if name == 'attachments':
                 del message[name]
             else:
@@ -248,12 +277,13 @@ class FetchedMail:
         return {**self.message, **known}
 
     def postpone(self, own_fault_at: float = 0) -> None:
-        """Leave the mail to a later run, and delete the files that were saved.
+        """Leave the mail to a later run unless it is deleted, and delete the files that were saved.
 
         Args:
             own_fault_at: when it could not be read although the mailbox can be, in seconds since the epoch; 0 if it could.
         """
-        self.is_postponed = True
+        if self.state is not MailState.DELETED:
+            self.state = MailState.POSTPONED
         if own_fault_at:
             self.pending = self.pending._replace(tries=self.pending.tries + 1, since=self.pending.since or int(own_fault_at))
         self.drop_files()
@@ -265,8 +295,8 @@ class FetchedMail:
                     file.saved.remove()
         self.files = []
 
-    def take_mime(self, head: bytes) -> None:
-        """Take what only the MIME of the mail tells. `head` is its beginning."""
+    def add_mime(self, head: bytes) -> None:
+        """Add what only the MIME of the mail has. `head` is its beginning."""
         if not self.message.get('internetMessageHeaders'):
             self.message['internetMessageHeaders'] = parse_headers(head)
         if not self.is_event:
@@ -279,7 +309,7 @@ class FetchedMail:
         name, media_type = 'invitation.ics', 'text/calendar'
         details = {'ID': None, 'Name': name, 'Kind': 'invitation', 'ContentType': media_type, 'Size': len(calendar)}
         file = MailFile(self, '', name, len(calendar), details)
-        file.take(calendar)
+        file.read_bytes(calendar)
         self.files.append(file)
         self.attachments.append(details)
 
@@ -288,13 +318,13 @@ class FetchedMail:
         return Outcome(
             self.selected_id,
             self.pending,
-            is_postponed=self.is_postponed and not self.is_deleted,
-            is_done=self.is_active or (self.is_unwanted and not options.depends_on_state),
+            is_postponed=self.state is MailState.POSTPONED,
+            is_done=self.is_active or (self.state is MailState.UNWANTED and not options.depends_on_state),
             is_to_mark=self.is_active and options.mark_read and not self.message.get('isRead'),
         )
 
-    def give_up(self, error: Exception) -> None:
-        """Leave only what the list showed of the mail."""
+    def mark_unreadable(self, error: Exception) -> None:
+        """Keep only what the list showed of the mail, and say why in the incident."""
         self.drop_files()
         self.message, self.attachments, self.eml = {}, [], {}
         self.missing = [f'This email could not be read. {reason_of(error)}']
@@ -305,25 +335,25 @@ def is_final(error: Exception) -> bool:
     return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in UNREADABLE_CODES)
 
 
-class _EnoughError(Exception):
+class _StopDownload(Exception):
     """Enough of a mail was read."""
 
 
-class MimeHead(MailFile):
-    """The beginning of the MIME of a mail: its headers, or the invitation to a meeting. It is not attached."""
+class MimeHead(MailPart):
+    """The beginning of the MIME of a mail: its headers, or the invitation to a meeting."""
 
     def __init__(self, mail: FetchedMail, path: str):
-        super().__init__(mail, path, '', mail.mime_size, {})
+        super().__init__(mail, path, mail.mime_size)
         self.missing = f'The {"invitation" if mail.is_event else "headers"} of this email cannot be read.'
         self.fits_batch = self.size <= _SMALL_MIME and not mail.is_event
 
-    def take_eml(self) -> None:
-        """Read the mail as a file, if there is one. The beginning of a large one is requested again."""
+    def read_eml(self) -> None:
+        """Read it from the mail as a file, if there is one. The beginning of a large one is requested again."""
         for file in self.mail.files:
             if file.saved and file.details is self.mail.eml:
                 content = file.saved.read(_MAX_MIME)
                 if content:
-                    self.take(content)
+                    self.read_bytes(content)
 
     def read(self, download: _Download) -> None:
         head, is_event = bytearray(), self.mail.is_event
@@ -332,12 +362,12 @@ class MimeHead(MailFile):
         def write(chunk: bytes) -> None:
             head.extend(chunk[: limit - len(head)])
             if len(head) >= limit or (not is_event and end_of_headers(head)):
-                raise _EnoughError
+                raise _StopDownload
 
-        with suppress(_EnoughError):
+        with suppress(_StopDownload):
             download(write)
         self.is_done = True
-        self.mail.take_mime(bytes(head))
+        self.mail.add_mime(bytes(head))
 
 
 class MailReader:
@@ -364,16 +394,16 @@ class MailReader:
         self._read_lists()
         self._read_messages([mail for mail in self._active if not mail.message])
         for mail in self._active:
-            self._run_step(mail, partial(self._plan_files, mail), mail.give_up)
+            self._run_step(mail, partial(self._plan_files, mail), mail.mark_unreadable)
         self._read_files([file for mail in self._active for file in mail.files])
         heads = [MimeHead(mail, self._mime_path(mail)) for mail in self._active if mail.needs_mime]
         for head in heads:
-            self._run_step(head.mail, head.take_eml, head.do_without)
+            self._run_step(head.mail, head.read_eml, head.mark_missing)
         self._read_files(heads)
         for mail in self._active:
-            self._run_step(mail, partial(self._make_incident, mail), mail.give_up)
+            self._run_step(mail, partial(self._make_incident, mail), mail.mark_unreadable)
         for mail in self._active:
-            if not mail.incident:  # it was given up
+            if not mail.incident:  # it is unreadable
                 self._make_incident(mail)
         return [mail.incident for mail in self._active]
 
@@ -407,16 +437,16 @@ class MailReader:
             self._end(error)
         return self._is_over
 
-    def _attempt(self, mail: FetchedMail, read: _Step, do_without: _DoWithout, error: Exception | None = None) -> None:
+    def _attempt(self, mail: FetchedMail, read: _Step, on_failure: _OnFailure, error: Exception | None = None) -> None:
         """Request a part of a mail alone. `error` is that of a batch."""
         # one mail of a run is read, however long it takes
         if self._ends_with(error) or (self._run.is_over_time and mail is not self._mails[0]):
             mail.postpone()
         else:
-            self._run_step(mail, read, do_without)
+            self._run_step(mail, read, on_failure)
 
-    def _run_step(self, mail: FetchedMail, step: _Step, do_without: _DoWithout) -> None:
-        """Do something with a mail. If it fails, postpone the mail, or do without this part of it."""
+    def _run_step(self, mail: FetchedMail, step: _Step, on_failure: _OnFailure) -> None:
+        """Do something with a mail. If it fails, postpone the mail; if it would fail again, call `on_failure`."""
         try:
             step()
         except Exception as error:  # whatever is wrong with one mail, the others are read
@@ -424,7 +454,7 @@ class MailReader:
             if self._ends_with(error) or not self._is_fault_of_mail(error):
                 mail.postpone()
             elif is_final(error) or mail.is_last_try(error, self._run.now()):
-                do_without(error)
+                on_failure(error)
             else:
                 mail.postpone(self._run.now())
 
@@ -448,7 +478,7 @@ class MailReader:
         total = 0
         for name, folder in self._cursor.folders.items():
             group = {mail.message_id: mail for mail in new if mail.pending.folder == name}
-            if len(group) < _MIN_LISTED or self._run.is_over_time:
+            if len(group) < _MIN_LIST_SIZE or self._run.is_over_time:
                 continue
             try:
                 for rows in small_ranges(self._sizes(folder.folder_id, group), {*group}):
@@ -462,10 +492,8 @@ class MailReader:
 
     def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> JsonObject:
         """Return the page of `count` messages from a time on, oldest first."""
-        mailbox = self._run.hasty_mailbox
         query = {**query, '$filter': f'{RECEIVED} ge {start}Z', '$orderby': f'{RECEIVED} asc', '$top': str(count)}
-        headers = {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{self._body_type}"'}
-        return mailbox.request('GET', mailbox.messages_path(folder_id), params=query, headers=headers)
+        return self._run.mailbox_without_retries.messages_page(folder_id, query, self._body_type)
 
     def _sizes(self, folder_id: str, group: dict[str, FetchedMail]) -> list[MessageRow]:
         """Return rows with the sizes of the mails of a group, and of those that were received between them."""
@@ -499,9 +527,8 @@ class MailReader:
 
     def _read_chunk(self, mails: Sequence[FetchedMail]) -> None:
         expand = f'attachments($select={ATTACHMENT_PROPERTIES}){self._expand}'
-        query = urlencode({'$select': self._properties, '$expand': expand})
-        path, prefer = self._run.mailbox.message_path, f'outlook.body-content-type="{self._body_type}"'
-        items = [BatchRequest(one.message_id, 'GET', f'{path(one.message_id)}?{query}', prefer=prefer) for one in mails]
+        query = {'$select': self._properties, '$expand': expand}
+        items = [self._run.mailbox.message_request(mail.message_id, query, self._body_type) for mail in mails]
         for mail, result in zip(mails, self._batch(items), strict=True):
             if result.body.get('id') and 'subject' in result.body:
                 self._accept(mail, result.body)
@@ -509,7 +536,7 @@ class MailReader:
                 self._attempt(mail, partial(self._read_message, mail), partial(self._read_minimum, mail), result.error)
 
     def _accept(self, mail: FetchedMail, message: JsonObject) -> None:
-        self._run_step(mail, partial(mail.accept, message), mail.give_up)
+        self._run_step(mail, partial(mail.accept, message), mail.mark_unreadable)
         # there are more than the message contains, or it contains none that can be read
         if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
             self._list_attachments(mail)
@@ -551,35 +578,38 @@ class MailReader:
         new = [one for one in found if one not in selected and not self._cursor.is_known(one)]
         if new:
             mail.pending = mail.pending._replace(message_id=new[0])
-        mail.is_deleted = not new  # it becomes another incident of this run, or is one already
+        else:  # it becomes another incident of this run, or is one already
+            mail.state = MailState.DELETED
         return bool(new)
 
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
             values = self._run.mailbox.list_attachments(mail.message_id)
-            mail.message['attachments'] = kept = [one for one in values if isinstance(one, dict) and ODD not in one]
-            if kept != values:
+            usable = [value for value in values if isinstance(value, dict) and MALFORMED_PROPERTIES not in value]
+            mail.message['attachments'] = usable
+            if usable != values:
                 mail.missing.append('Some attachments of this email are missing: Microsoft Graph sent them in an unknown form.')
 
-        def do_without(error: Exception) -> None:
+        def mark_missing(error: Exception) -> None:
             mail.missing.append(f'The attachments of this email are missing. {reason_of(error)}')
 
-        self._attempt(mail, read, do_without)
+        self._attempt(mail, read, mark_missing)
 
     def _read_minimum(self, mail: FetchedMail, error: Exception) -> None:
         """Read a few properties of a mail that cannot be read otherwise."""
         if status_of(error) == 404 and not mail.is_listed:
-            mail.is_deleted = True
+            mail.state = MailState.DELETED
             return
         mail.missing.append(f'The body, the headers and the attachments of this email are missing. {reason_of(error)}')
 
         def read() -> None:
             mail.accept(self._run.mailbox.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES}))
 
-        def do_without(own_error: Exception) -> None:
-            mail.is_deleted = status_of(own_error) == 404 and not mail.is_listed
+        def mark_deleted(own_error: Exception) -> None:
+            if status_of(own_error) == 404 and not mail.is_listed:
+                mail.state = MailState.DELETED
 
-        self._attempt(mail, read, do_without)
+        self._attempt(mail, read, mark_deleted)
 
     # endregion
     # region files
@@ -587,7 +617,7 @@ class MailReader:
     def _plan_files(self, mail: FetchedMail) -> None:
         """Decide whether a mail is wanted, and which of its files are attached to the incident."""
         if self._options.search_properties and not self._options.is_found(mail.searched):
-            mail.is_unwanted = True
+            mail.state = MailState.UNWANTED
             return
         body, raw = mail.message.get('body') or {}, mail.message.get('attachments') or []
         contents = {one.get('id'): one.pop('contentBytes', None) for one in raw}
@@ -615,7 +645,7 @@ class MailReader:
         # Graph may show a text as it is (microsoft-graph-docs#20794), which is not longer than the file; base64 mostly is.
         if content and len(content) > attachment.size:
             with suppress(Exception):  # it is requested
-                file.take(base64.b64decode(content, validate=True))
+                file.read_bytes(base64.b64decode(content, validate=True))
 
     def _mime_path(self, mail: FetchedMail) -> str:
         return f'{self._run.mailbox.message_path(mail.message_id)}/$value'
@@ -624,20 +654,20 @@ class MailReader:
         max_size = self._options.max_attachment_size
         if not attachment.attachment_id:
             return 'Microsoft Graph gives no ID of it.'
-        if attachment.kind == 'reference':
+        if attachment.attachment_type == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink") or "in Outlook"}'
         if attachment.size > max_size:
             return f'It has {attachment.size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
         return ''
 
-    def _read_files(self, files: Sequence[MailFile]) -> None:
+    def _read_files(self, files: Sequence[MailPart]) -> None:
         """Read small files in batches, then the others one by one."""
         self._read_in_batches([file for file in files if file.fits_batch and not file.is_done])
         for file in files:
             if file.mail.is_active and not file.is_done:
                 self._read_file(file)
 
-    def _read_in_batches(self, files: list[MailFile]) -> None:
+    def _read_in_batches(self, files: list[MailPart]) -> None:
         while files and not (self._is_over or self._run.is_over_time):
             sizes = accumulate(file.size for file in files[:MAX_BATCH_SIZE])
             count = sum(size <= _BATCH_BYTES for size in sizes)  # at least one, since each of them fits
@@ -647,16 +677,16 @@ class MailReader:
                 if file.mail.is_active and result.content is None:
                     self._read_file(file, result.error)
                 elif file.mail.is_active:
-                    self._run_step(file.mail, partial(file.take, result.content), file.do_without)
+                    self._run_step(file.mail, partial(file.read_bytes, result.content), file.mark_missing)
 
-    def _read_file(self, file: MailFile, error: Exception | None = None) -> None:
-        self._attempt(file.mail, partial(file.read, partial(self._run.mailbox.download, file.path)), file.do_without, error)
+    def _read_file(self, file: MailPart, error: Exception | None = None) -> None:
+        self._attempt(file.mail, partial(file.read, partial(self._run.mailbox.download, file.path)), file.mark_missing, error)
 
     # endregion
 
 
 def _size_of(message: MessageRow) -> int:
-    """Return the bytes of a mail with its attachments, 0 if Graph does not tell."""
+    """Return the bytes of a mail with its attachments, 0 if Graph does not report it."""
     for one in message.get('singleValueExtendedProperties') or ():
         if isinstance(one, dict) and str(one.get('value')).isdecimal():
             return int(one['value'])
@@ -665,7 +695,7 @@ def _size_of(message: MessageRow) -> int:
 
 def _fits_list(rows: Sequence[MessageRow]) -> bool:
     sizes = [_size_of(row) for row in rows]
-    return len(rows) <= _MAX_LISTED and all(sizes) and sum(sizes) <= _BATCH_BYTES
+    return len(rows) <= _MAX_LIST_SIZE and all(sizes) and sum(sizes) <= _BATCH_BYTES
 
 
 def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[MessageRow]]:
@@ -683,7 +713,7 @@ def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[Mess
             ranges.append([])
         if _fits_list(second):
             ranges[-1] += second
-    return [one for one in ranges if sum(row['id'] in wanted for row in one) >= max(_MIN_LISTED, len(one) / 2)]
+    return [one for one in ranges if sum(row['id'] in wanted for row in one) >= max(_MIN_LIST_SIZE, len(one) / 2)]
 
 
 def _as_file_name(text: Any) -> str:
@@ -701,17 +731,12 @@ def attachment_details(attachment: Attachment) -> JsonObject:
     return {
         'ID': attachment.attachment_id,
         'Name': attachment.name,
-        'Kind': attachment.kind,
+        'Kind': attachment.attachment_type,
         'ContentType': attachment.content_type or mimetypes.guess_type(attachment.name)[0] or 'application/octet-stream',
         'Size': attachment.size,
         'ContentID': attachment.content_id or None,
         'IsInline': attachment.is_inline,
     }
-
-
-def _text_of(body: JsonObject) -> str:
-    content = body.get('content') or ''
-    return html_to_text(content) if (body.get('contentType') or '').lower() == 'html' else content
 
 
 def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
@@ -720,15 +745,16 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
     sender = EmailAddress(pending.sender).as_json()
     listed = {'subject': pending.subject, 'from': sender, 'internetMessageId': pending.internet_id}
     message: JsonObject = {**listed, **mail.message}
-    people: JsonObject = {}
+    addresses: JsonObject = {}
     for name, source in {'Sender': 'sender', 'From': 'from'}.items():
-        people[name], people[f'{name}Name'] = EmailAddress.from_json(message.get(source))
+        addresses[name], addresses[f'{name}Name'] = EmailAddress.from_json(message.get(source))
     for name, source in {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}.items():
-        addresses = [EmailAddress.from_json(one) for one in message.get(source) or []]
-        people[name] = [one.address for one in addresses]
-        people[f'{name}Names'] = [one.name for one in addresses]
+        recipients = [EmailAddress.from_json(one) for one in message.get(source) or []]
+        addresses[name] = [recipient.address for recipient in recipients]
+        addresses[f'{name}Names'] = [recipient.name for recipient in recipients]
     body = message.get('body') or {}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
+    headers = message.get('internetMessageHeaders') or []
     properties = {**MESSAGE_PROPERTIES, 'ParentFolderID': 'parentFolderId', 'WebLink': 'webLink'}
     email = {
         **{name: message.get(source) for name, source in properties.items()},
@@ -736,10 +762,12 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         'Kind': mail.kind,
         'ReceivedTime': message.get('receivedDateTime') or pending.received,
         'Categories': message.get('categories') or [],
-        'Headers': message.get('internetMessageHeaders') or [],
-        **people,
+        'Headers': headers,
+        # The rows of the grid fields Email Headers and Phishing Reporter Email Headers, whose columns have these names.
+        'HeaderRows': [{'headername': header.get('name'), 'headervalue': header.get('value')} for header in headers],
+        **addresses,
         'Body': content,
-        'Text': _text_of(body),
+        'Text': body_text(body),
         'HTML': content if body_type.lower() == 'html' else '',
         'BodyType': body_type,
         'BodyPreview': message.get('bodyPreview') or '',
@@ -753,7 +781,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         'Flag': (message.get('flag') or {}).get('flagStatus'),
     }
     optional = {
-        'Unique': _text_of(message.get('uniqueBody') or {}),
+        'Unique': body_text(message.get('uniqueBody') or {}),
         'EML': mail.eml,
         'Event': mail.event,
         'Missing': mail.missing,
@@ -777,7 +805,7 @@ def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> JsonOb
 
 
 # Too long, or not a text. Bodies are in the fields.
-_NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Unique', 'Event')
+_NO_LABELS = ('Headers', 'HeaderRows', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Unique', 'Event')
 
 
 def _labels(email: JsonObject) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ from MicrosoftGraphMailFetchApiModule import (
     MAX_BODY,
     FetchedMail,
     FetchResult,
+    MailState,
     MimeHead,
     fetch_incidents,
     mail_to_incident,
@@ -42,10 +43,9 @@ def fetched_mail(message_id: str, message: Any = None, **changes: Any) -> Fetche
     [
         ({}, {'is_done', 'is_to_mark'}),
         ({'message': {'isRead': True}}, {'is_done'}),
-        ({'is_deleted': True}, set()),
-        ({'is_postponed': True}, {'is_postponed'}),
-        ({'is_postponed': True, 'is_deleted': True}, set()),
-        ({'is_unwanted': True}, {'is_done'}),
+        ({'state': MailState.DELETED}, set()),
+        ({'state': MailState.POSTPONED}, {'is_postponed'}),
+        ({'state': MailState.UNWANTED}, {'is_done'}),
     ],
 )
 def test_a_mail_is_done_or_postponed_or_gone(changes: dict[str, Any], expected: set[str]) -> None:
@@ -55,7 +55,14 @@ def test_a_mail_is_done_or_postponed_or_gone(changes: dict[str, Any], expected: 
 
 
 def test_a_mail_that_may_be_wanted_later_is_not_done() -> None:
-    assert not fetched_mail('AAMk', is_unwanted=True).outcome(FetchOptions(('Inbox',), unread_only=True)).is_done
+    assert not fetched_mail('AAMk', state=MailState.UNWANTED).outcome(FetchOptions(('Inbox',), unread_only=True)).is_done
+
+
+@pytest.mark.parametrize('state, after', [(MailState.ACTIVE, MailState.POSTPONED), (MailState.DELETED, MailState.DELETED)])
+def test_a_deleted_mail_is_not_postponed(state: MailState, after: MailState) -> None:
+    mail = fetched_mail('AAMk', state=state)
+    mail.postpone(own_fault_at=7)
+    assert (mail.state, mail.pending.tries, mail.pending.since) == (after, 1, 7)
 
 
 def test_a_text_that_is_too_long_is_shortened_and_said_to_be() -> None:

@@ -1,15 +1,10 @@
-"""What a fetch is to fetch: the options of an instance, and the filters that decide for a mail."""
+"""What a fetch is to fetch: the options of an instance."""
 
 import json
-import math
-import operator
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache, partial
-from itertools import chain
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import partial
 from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -18,14 +13,10 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         JsonObject,
         SystemClock,
         clean_value,
-        float_or_none,
     )
     from MicrosoftInstanceApiModule import (
         bool_argument,
         int_argument,
-    )
-    from MicrosoftMailMimeApiModule import (
-        html_to_text,
     )
     from MicrosoftGraphClientApiModule import (
         GraphError,
@@ -36,6 +27,20 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         Mailbox,
         folder_names,
     )
+    from MicrosoftGraphMailSearchApiModule import (
+        Expression,
+        FetchLabel,
+        MATCH_ALL,
+        MESSAGE_ONLY,
+        clean_search,
+        comparable,
+        date_seconds,
+        is_sent_by,
+        mail_search,
+        normal_address,
+        parse_senders,
+        row_filter,
+    )
 
 # region options
 
@@ -45,35 +50,12 @@ DEFAULT_FIRST_FETCH = '15 minutes'
 RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
 ROW_PROPERTIES = 'id,receivedDateTime,internetMessageId,from,sender,subject,isDraft'
 MessageRow = JsonObject  # the properties of a message that decide whether it is fetched
-
-
-class FetchLabel:
-    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
-
-    FOLDERS = 'Folders to fetch from'
-    FIRST_FETCH = 'First fetch time'
-    MAX_MAILS = 'Maximum number of incidents per fetch'
-    SENDERS = 'Senders'
-    EXCLUDED_SENDERS = 'Excluded senders'
-    SUBJECT = 'Subject contains'
-    FILTER = 'Filter'
-    SEARCH = 'Search'
-    MAX_ATTACHMENT = 'Maximum attachment size'
+_STATE_PROPERTIES = {'isRead', 'isDraft', 'flag', 'categories', 'importance', 'inferenceClassification'}
 
 
 def graph_seconds(moment: float) -> str:
     """Return a time (seconds since the epoch) as Graph writes it, in whole seconds, UTC and without time zone."""
     return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
-
-
-def comparable(text: Any) -> str:
-    """Return a text in the form in which it equals others that look the same: without case, invisible characters, line ends."""
-    folded = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', str(text or '')).casefold())
-    return ' '.join(_visible(folded).split())
-
-
-def _visible(text: str) -> str:
-    return ''.join(one for one in text if unicodedata.category(one) != 'Cf')
 
 
 class FetchOptions(NamedTuple):
@@ -87,7 +69,7 @@ class FetchOptions(NamedTuple):
         senders: addresses and domains as `parse_senders` returns them; empty for all.
         excluded_senders: likewise; mails from them are not fetched.
         subject: text in the subject, as `comparable` returns it.
-        expression, search: what mails have to match besides, in OData and in KQL; empty for all.
+        expression, search: what mails have to match besides, in OData and in KQL.
         unread_only, with_attachments_only: only such mails are fetched.
         drafts: drafts are fetched too.
         max_attachment_size: bytes; larger attachments are named only.
@@ -105,8 +87,8 @@ class FetchOptions(NamedTuple):
     senders: tuple[str, ...] = ()
     excluded_senders: tuple[str, ...] = ()
     subject: str = ''
-    expression: str = ''
-    search: str = ''
+    expression: Expression = MATCH_ALL
+    search: Expression = MATCH_ALL
     unread_only: bool = False
     with_attachments_only: bool = False
     drafts: bool = False
@@ -121,7 +103,7 @@ class FetchOptions(NamedTuple):
     @property
     def properties(self) -> tuple[str, ...]:
         """The properties that filters use besides those that all rows have."""
-        names = row_filter(self.expression).properties | mail_search(self.search).properties
+        names = self.expression.properties | self.search.properties
         if self.unread_only:
             names |= {'isRead'}
         if self.with_attachments_only:
@@ -131,7 +113,7 @@ class FetchOptions(NamedTuple):
     @property
     def search_properties(self) -> frozenset[str]:
         """What a search needs of a mail that its row does not have: MESSAGE_ONLY properties."""
-        return mail_search(self.search).properties & MESSAGE_ONLY
+        return self.search.properties & MESSAGE_ONLY
 
     @property
     def depends_on_state(self) -> bool:
@@ -142,31 +124,30 @@ class FetchOptions(NamedTuple):
     def filters(self) -> str:
         """What distinguishes one choice of mails from another."""
         values: list[Any] = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
-        added = (self.excluded_senders, self.expression, self.drafts)  # only if set: stored values of older versions stay valid
-        if any(added) or self.search:
+        added = (self.excluded_senders, self.expression.text, self.drafts)  # only if set: what older versions saved stays valid
+        if any(added) or self.search.text:
             values += added
-        if self.search:
-            values.append(self.search)
+        if self.search.text:
+            values.append(self.search.text)
         return json.dumps(values)
 
     def matches(self, row: MessageRow) -> bool:
-        """Return whether a message is to be fetched, as far as its row tells: `is_found` decides when it was read."""
+        """Return whether a message is to be fetched, as far as its row shows: `is_found` decides when it was read."""
         senders = {normal_address(EmailAddress.from_json(row.get(name)).address) for name in ('from', 'sender')}
-        expression = row_filter(self.expression)
         return (
-            (not self.senders or _is_sent_by(senders, self.senders))
-            and not _is_sent_by(senders, self.excluded_senders)
+            (not self.senders or is_sent_by(senders, self.senders))
+            and not is_sent_by(senders, self.excluded_senders)
             and self.subject in comparable(row.get('subject'))
             and not (self.unread_only and row.get('isRead'))
             and not (self.with_attachments_only and not row.get('hasAttachments'))
-            and (self.drafts or 'isDraft' in expression.properties or not row.get('isDraft'))
-            and bool(expression.matches(row))
+            and (self.drafts or 'isDraft' in self.expression.properties or not row.get('isDraft'))
+            and bool(self.expression.matches(row))
             and self.is_found(row)
         )
 
     def is_found(self, message: MessageRow) -> bool:
         """Return whether the search finds a message, or could if it had properties that are not there."""
-        return mail_search(self.search).matches(message) is not False
+        return self.search.matches(message) is not False
 
 
 def fetch_options(params: JsonObject) -> FetchOptions:
@@ -183,15 +164,12 @@ def fetch_options(params: JsonObject) -> FetchOptions:
     senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
     excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
     for sender in senders:
-        if _is_sent_by({sender}, excluded):
+        if is_sent_by({sender}, excluded):
             what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
             raise DemistoException(f'{what} Remove it from one of them.')
     subject = comparable(clean_value(params.get('fetch_subject')))
     if not subject and str(params.get('fetch_subject') or '').strip():
         raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
-    expression = clean_value(params.get('fetch_filter'))
-    search = clean_search(params.get('fetch_search'))
-    row_filter(expression), mail_search(search)  # rejects what is neither
     options = FetchOptions(
         folders=folders,
         first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
@@ -199,8 +177,8 @@ def fetch_options(params: JsonObject) -> FetchOptions:
         senders=senders,
         excluded_senders=excluded,
         subject=subject,
-        expression=expression,
-        search=search,
+        expression=row_filter(clean_value(params.get('fetch_filter'))),
+        search=mail_search(clean_search(params.get('fetch_search'))),
         unread_only=selected('fetch_unread_only'),
         with_attachments_only=selected('fetch_with_attachments_only'),
         drafts=selected('fetch_drafts'),
@@ -217,13 +195,17 @@ def fetch_options(params: JsonObject) -> FetchOptions:
 
 
 def fetch_folders(value: Any) -> list[str]:
-    """Split a list of folders at commas, semicolons and line ends. A backslash before none of these, and before neither a slash
-    nor a backslash, separates the names of a path, as in a path that Outlook copies with the address of the mailbox before it."""
+    """Split a list of folders at commas, semicolons and line ends.
 
-    def plain(found: re.Match[str]) -> str:
-        return found[0] if found[1] else {'\\': '/'}.get(found[0], ',')
+    Outlook's backslash paths become slash paths, without the address of the mailbox that Outlook copies before them.
+    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes.
+    """
 
-    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', plain, str(value or '')))
+    def normalized(separator: re.Match[str]) -> str:
+        is_escape = bool(separator[1])
+        return separator[0] if is_escape else {'\\': '/'}.get(separator[0], ',')
+
+    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', normalized, str(value or '')))
     return [path for name in names if (path := re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', name))]
 
 
@@ -239,72 +221,12 @@ def find_fetch_folder(mailbox: Mailbox, name: str) -> str:
 
 # endregion
 
-# region senders
-
-
-def normal_domain(domain: str) -> str:
-    """Return a domain in lower case, as DNS writes it."""
-    text = domain.lower().rstrip('.')
-    with suppress(UnicodeError):
-        text = text.encode('idna').decode()
-    return text
-
-
-def normal_address(address: str) -> str:
-    """Return an address in the form in which it is compared."""
-    user, at, domain = address.strip().rpartition('@')
-    return f'{comparable(user)}{at}{normal_domain(domain)}'
-
-
-def parse_senders(value: Any, label: str) -> tuple[str, ...]:
-    """Return the addresses, the domains, and the domains with ``*.`` for all below them that a list has.
-
-    Args:
-        value: separated as people do it, each as ``a@example.com``, ``Name <a@example.com>``, ``example.com``, ``@example.com``.
-    Raises:
-        DemistoException: something is neither; it names the field by `label`.
-    """
-    text = ','.join(map(str, value)) if isinstance(value, list) else str(value or '')
-    text = re.sub(r'"[^"<>]*"\s*(?=<)', '', _visible(text))  # the names of addresses
-    senders = []
-    for part in re.split('[,;|\n\r\uff0c\uff1b\u3001]', text):
-        pieces = re.split('<([^<>]*)>', part)  # names, addresses, and what follows the last one
-        for one in (*pieces[1::2], *pieces[-1].split()):
-            sender = re.sub('^mailto:', '', one.strip().strip('"\'<>[]()'), flags=re.IGNORECASE)
-            if sender:
-                senders.append(_sender(sender, label))
-    return tuple(dict.fromkeys(senders))
-
-
-def _sender(text: str, label: str) -> str:
-    user, _, domain = text.rpartition('@')
-    user = '' if user == '*' else user
-    prefix = '*.' if domain.startswith('*.') and not user else ''
-    domain = normal_domain(domain.removeprefix(prefix))
-    is_domain = re.fullmatch(r'(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)+[a-z0-9-]{2,63}', domain)
-    if not is_domain or not re.fullmatch(r'[^\s@<>,;:()\[\]\\"*]*', user):
-        what = f"'{text[:100]}' in '{label}' is neither an email address nor a domain."
-        raise DemistoException(f'{what} Write it as alerts@example.com or example.com.')
-    return f'{comparable(user)}@{domain}' if user else prefix + domain
-
-
-def _is_sent_by(senders: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Return whether one of the addresses is one of those that are wanted, or of a domain that is wanted."""
-    return any(
-        sender == one or (one.startswith('*.') and sender.endswith(one[1:])) or sender.endswith(f'@{one.lstrip("@")}')
-        for sender in senders
-        for one in wanted
-    )
-
-
-# endregion
 # region first fetch time
 
 _UNITS = {'second': 1, 'sec': 1, 'minute': 60, 'min': 60, 'm': 60, 'hour': 3600, 'hr': 3600, 'h': 3600, 'day': 86400, 'd': 86400}
 _UNITS |= {'week': 7 * 86400, 'w': 7 * 86400, 'month': 31 * 86400, 'year': 366 * 86400, 'y': 366 * 86400}
 _UNIT = '|'.join(sorted(_UNITS, key=len, reverse=True))
 _DURATION = rf'(\d{{1,9}}(?:\.\d{{1,3}})?|an?|one)\s*({_UNIT})s?\b[\s,]*(?:and\s)?\s*'
-_DATE_FORMATS = ('%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y')
 _CLOCK_DIFFERENCE = 300.0  # seconds by which the clock of the engine may be late
 
 
@@ -322,7 +244,7 @@ def first_fetch_time(text: str) -> str:
     now = SystemClock().now()
     words = ' '.join(text.lower().split()) if len(text) <= 100 else ''
     seconds = _duration({'now': '0 days', 'today': '0 days', 'yesterday': '1 day'}.get(words, words))
-    moment = _moment(words) if seconds is None else now - seconds
+    moment = date_seconds(words) if seconds is None else now - seconds
     if re.fullmatch(r'[\d.]+', words):
         raise error('has no unit')
     if moment is None:
@@ -342,546 +264,6 @@ def _duration(words: str) -> float | None:
         number = 1.0 if found[1][0] in 'ao' else float(found[1])
         seconds, rest = seconds + number * _UNITS[found[2]], rest[found.end() :]
     return seconds if words else None
-
-
-def _moment(words: str) -> float | None:
-    """Return a date, or a date and a time, in seconds since the epoch; None if it is something else."""
-    zone = r'(?:z|utc|gmt|([+-]\d\d):?(\d\d))'
-    iso = re.fullmatch(rf'(\d{{4}}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d)?)(?:\.\d{{1,9}})? ?{zone}?)?', words)
-    if iso:
-        with suppress(ValueError, OverflowError):
-            offset = f'{iso[3]}:{iso[4]}' if iso[3] else '+00:00'
-            return datetime.fromisoformat(f'{iso[1]}T{iso[2] or "00:00"}{offset}').timestamp()
-    for form in _DATE_FORMATS:
-        with suppress(ValueError, OverflowError):
-            return datetime.strptime(words.replace(',', ''), form).replace(tzinfo=timezone.utc).timestamp()
-    return None
-
-
-# endregion
-# region expressions
-
-Finding = Callable[[Any], bool | None]  # None: what is there of a mail does not tell
-_MAX_EXPRESSION_LENGTH = 2000  # characters
-_MAX_EXPRESSION_DEPTH = 20
-
-
-class Expression(NamedTuple):
-    """A filter or a search.
-
-    Args:
-        matches: returns whether a message is found, None if what is there of it does not tell.
-        properties: names of the properties that it needs: those of Graph, and ``kind`` and ``size``.
-    """
-
-    matches: Finding
-    properties: frozenset[str]
-
-
-_EVERYTHING = Expression(lambda _mail: True, frozenset())
-
-
-def _combined(parts: Sequence[Finding], decisive: bool) -> Finding:
-    """Return what several conditions say together: `decisive` if one says so, None if one does not know."""
-
-    def matches(mail: Any) -> bool | None:
-        is_known = True
-        for part in parts:
-            found = part(mail)
-            if found is decisive:
-                return decisive
-            is_known = is_known and found is not None
-        return not decisive if is_known else None
-
-    return matches
-
-
-def _denied(finding: Finding) -> Finding:
-    def matches(mail: Any) -> bool | None:
-        found = finding(mail)
-        return None if found is None else not found
-
-    return matches
-
-
-class _ExpressionParser:
-    """The grammar of filters and searches. Subclasses read a condition, and errors name their field.
-
-    Args:
-        text: the expression.
-        part: matches a part, with its text as group 1.
-    """
-
-    _or, _and = 'or', 'and'
-    _signs: tuple[str, ...] = ('not',)
-    _label = _example = ''
-
-    def __init__(self, text: str, part: re.Pattern[str]):
-        self._tokens: list[str] = []
-        self._properties: set[str] = set()
-        self._depth = end = 0
-        if len(text) > _MAX_EXPRESSION_LENGTH:
-            raise self._error(f'has {len(text):,} characters, but the maximum is {_MAX_EXPRESSION_LENGTH:,}')
-        while end < len(text):
-            token = part.match(text, end)
-            if not token:
-                raise self._error(f"cannot be read from '{text[end : end + 30].strip()}' on")
-            self._tokens.append(token[1])
-            end = token.end()
-        self._tokens.reverse()  # the next one is the last
-
-    def parse(self) -> Expression:
-        matches = self._any_of()
-        if self._tokens:
-            raise self._unexpected()
-        return Expression(matches, frozenset(self._properties))
-
-    def _any_of(self) -> Finding:
-        self._depth += 1
-        if self._depth > _MAX_EXPRESSION_DEPTH:
-            raise self._error(f'has more than {_MAX_EXPRESSION_DEPTH} levels')
-        finding = self._joined(self._or, self._all_of, True)
-        self._depth -= 1
-        return finding
-
-    def _all_of(self) -> Finding:
-        return self._joined(self._and, self._operand, False)
-
-    def _joined(self, word: str, read: Callable[[], Finding], decisive: bool) -> Finding:
-        parts = [read()]
-        while self._next == word:
-            self._take()
-            parts.append(read())
-        return _combined(parts, decisive)
-
-    def _operand(self) -> Finding:
-        is_denied = False
-        while self._next in self._signs:
-            if self._take() != '+':
-                is_denied = not is_denied
-        finding = self._group() if self._next == '(' else self._condition()
-        return _denied(finding) if is_denied else finding
-
-    def _group(self) -> Finding:
-        self._take('(')
-        finding = self._any_of()
-        self._take(')')
-        return finding
-
-    def _condition(self) -> Finding:
-        raise NotImplementedError
-
-    @property
-    def _next(self) -> str:
-        return self._tokens[-1] if self._tokens else ''
-
-    def _take(self, *expected: str) -> str:
-        """Return the next token. Raise DemistoException if it is not one of those that are expected."""
-        if not self._tokens or (expected and self._next not in expected):
-            raise self._unexpected()
-        return self._tokens.pop()
-
-    def _unexpected(self) -> DemistoException:
-        return self._error(f"does not support '{self._tokens[-1][:50]}' there" if self._tokens else 'is not complete')
-
-    def _error(self, what: str) -> DemistoException:
-        return DemistoException(f"'{self._label}' {what}. Write it as {self._example}.")
-
-
-# endregion
-# region filter expressions
-
-# What a filter may name, by the type of the values.
-_FILTER_PATHS: dict[type, tuple[str, ...]] = {
-    str: (
-        *('subject', 'importance', 'inferenceClassification', 'internetMessageId', 'conversationId', 'parentFolderId'),
-        *('from/emailAddress/address', 'from/emailAddress/name', 'sender/emailAddress/address', 'sender/emailAddress/name'),
-        'flag/flagStatus',
-    ),
-    bool: ('isRead', 'isDraft', 'hasAttachments'),
-    float: (RECEIVED, 'sentDateTime', 'createdDateTime'),
-}
-_Fields = Mapping[str, tuple[str, type]]  # paths, and the types of their values, by what names them in an expression
-_FILTER_FIELDS: _Fields = {path.lower(): (path, kind) for kind, paths in _FILTER_PATHS.items() for path in paths}
-_STATE_PROPERTIES = {'isRead', 'isDraft', 'flag', 'categories', 'importance', 'inferenceClassification'}
-# Collections, with what ``any`` may compare of their members.
-_MEMBER_PARTS = ('/emailAddress/address', '/emailAddress/name')
-_FILTER_COLLECTIONS = {
-    'categories/any': ('categories', ('',)),
-    'torecipients/any': ('toRecipients', _MEMBER_PARTS),
-    'ccrecipients/any': ('ccRecipients', _MEMBER_PARTS),
-    'bccrecipients/any': ('bccRecipients', _MEMBER_PARTS),
-}
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    'eq': operator.eq,
-    'ne': operator.ne,
-    'gt': operator.gt,
-    'ge': operator.ge,
-    'lt': operator.lt,
-    'le': operator.le,
-    'contains': operator.contains,
-    'startswith': str.startswith,
-    'endswith': str.endswith,
-}
-_FILTER_PART = r"('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])\s*"
-
-
-def _text_literal(token: str) -> str | None:
-    return comparable(token[1:-1].replace("''", "'")) if token.startswith("'") else None
-
-
-def _time_value(value: Any) -> float | None:
-    return _moment(str(value).lower())
-
-
-# How a literal and a value of a message are read, by their type; None for what is not of it.
-_FILTER_TYPES: dict[type, tuple[Callable[[str], Any], Callable[[Any], Any]]] = {
-    str: (_text_literal, comparable),
-    bool: ({'true': True, 'false': False}.get, bool),
-    float: (_time_value, _time_value),
-}
-
-
-@lru_cache(8)
-def row_filter(text: str) -> Expression:
-    """Read a part of OData's ``$filter``: comparisons with literals, ``contains``, ``startswith``, ``endswith``, ``any``,
-    ``and``, ``or``, ``not`` and parentheses.
-
-    Raises:
-        DemistoException: it is something else; it names the field.
-    """
-    if not text:
-        return _EVERYTHING
-    return _FilterParser(re.sub(r'^\$?filter\s*=', '', text).strip(), re.compile(_FILTER_PART)).parse()
-
-
-class _FilterParser(_ExpressionParser):
-    _label, _example = FetchLabel.FILTER, "contains(subject, 'invoice') and not (importance eq 'low')"
-
-    @property
-    def _next(self) -> str:
-        return super()._next.lower()
-
-    def _condition(self) -> Finding:
-        if self._next not in _FILTER_COLLECTIONS:
-            return self._comparison(_FILTER_FIELDS)
-        collection, parts = _FILTER_COLLECTIONS[self._take().lower()]
-        self._take('(')
-        variable = self._take().lower()
-        self._take(':')
-        matches = self._comparison({f'{variable}{part}'.lower(): (f'{collection}{part}', str) for part in parts})
-        self._take(')')
-
-        def has_match(row: MessageRow) -> bool:
-            members = row.get(collection)
-            return isinstance(members, list) and any(matches({collection: member}) for member in members)
-
-        return has_match
-
-    def _comparison(self, fields: _Fields) -> Finding:
-        if self._next in ('contains', 'startswith', 'endswith'):
-            compare = _COMPARISONS[self._take().lower()]
-            self._take('(')
-            path, kind = self._field({name: field for name, field in fields.items() if field[1] is str})
-            self._take(',')
-            literal = self._literal(str)
-            self._take(')')
-        else:
-            path, kind = self._field(fields)
-            operators = ('eq', 'ne') if kind is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
-            compare = _COMPARISONS[self._take(*operators).lower()]
-            literal = self._literal(kind)
-        read = _FILTER_TYPES[kind][1]
-
-        def matches(row: MessageRow) -> bool:
-            value: Any = row
-            for name in path.split('/'):
-                value = value.get(name) if isinstance(value, dict) else None
-            value = read(value)
-            return value is not None and compare(value, literal)
-
-        return matches
-
-    def _field(self, fields: _Fields) -> tuple[str, type]:
-        if self._next not in fields:
-            raise self._unexpected()
-        path, kind = fields[self._take().lower()]
-        self._properties.add(path.split('/')[0])
-        return path, kind
-
-    def _literal(self, kind: type) -> Any:
-        value = _FILTER_TYPES[kind][0](self._next)
-        if value is None:
-            raise self._unexpected()
-        self._take()
-        return value
-
-
-# endregion
-
-# region searches
-
-# KQL by https://learn.microsoft.com/sharepoint/dev/general-development/keyword-query-language-kql-syntax-reference and [MS-KQL],
-# with the properties of https://learn.microsoft.com/graph/search-query-parameter and those that Exchange has besides.
-MESSAGE_ONLY = frozenset({'body', 'attachments', 'kind', 'size'})
-_SEARCH_PART = r'((?<=[:=<>])[^\s()"]+|[A-Za-z]+(?:<>|[<>]=?|[:=])|"[^"]*"\*?|[()]|[+-](?=[\w"(])|[^\s()"]+)\s*'
-_CJK = '\u3040-\u30ff\u3400-\u9fff'  # written without spaces: each character counts as a word
-_WORD = f'[{_CJK}]|[^\\W{_CJK}]+'
-_UNITS_OF_SIZE = {'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
-_ValueTest = Callable[[Any], bool]
-_Interval = tuple[float, float]  # where a value starts, and where the next one does
-
-
-def clean_search(value: Any) -> str:
-    """Return a search as it was typed, without ``$search=`` and the quotes that belong to that."""
-    text = str(value or '').strip()
-    found = re.match(r'\$?search\s*=\s*', text, re.IGNORECASE)
-    if found:
-        return clean_value(text[found.end() :]).replace('\\"', '"')
-    return re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
-
-
-def _has_value(properties: Iterable[str], read: Callable[[Any], Any], test: _ValueTest, message: MessageRow) -> bool | None:
-    """Return whether one of the values of properties passes a test, None if a message has none of these properties."""
-    found = [message[name] for name in properties if name in message]
-    values = chain.from_iterable(value if isinstance(value, list) else [value] for value in found)
-    return any(test(read(value)) for value in values) if found else None
-
-
-def _words(text: Any) -> str:
-    """Return the words of a text with spaces around, empty if it has none."""
-    words = re.findall(_WORD, comparable(text))
-    return f' {" ".join(words)} ' if words else ''
-
-
-@lru_cache(2)  # each word of a search reads the same body
-def _words_of_content(content: str, is_html: bool) -> str:
-    return _words(html_to_text(content) if is_html else content)
-
-
-def _words_of_body(body: Any) -> str:
-    body = body if isinstance(body, dict) else {}
-    return _words_of_content(str(body.get('content') or ''), str(body.get('contentType')).lower() == 'html')
-
-
-def _words_of_name(attachment: Any) -> str:
-    return _words(attachment.get('name') if isinstance(attachment, dict) else '')
-
-
-def _is_flagged(flag: Any) -> bool:
-    return isinstance(flag, dict) and flag.get('flagStatus') == 'flagged'
-
-
-def _text_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
-    words = _words(value)
-    if not words:
-        return None
-    words = words[:-1] if is_prefix else words  # with the space, the last one would have to be a whole word
-    if symbol == ':':
-        return lambda text: words in text
-    return lambda text: text.startswith(words) if is_prefix else text == words
-
-
-def _person(recipient: Any) -> EmailAddress:
-    address, name = EmailAddress.from_json(recipient)
-    return EmailAddress(normal_address(address), comparable(name))
-
-
-def _people_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
-    """Return whether a value means a person: an address, a domain, a part of either, or words of a name."""
-    words = _words(value)
-    if not words:
-        return None
-    words = words[:-1] if is_prefix else words
-    bracketed = re.search('<([^<>]*)>', value)
-    value = bracketed[1] if bracketed else value
-    if '@' in value:
-        value = normal_address(value) if is_prefix else _sender(value, FetchLabel.SEARCH)
-
-    def is_equal(person: EmailAddress) -> bool:
-        return any(text.startswith(value) if is_prefix else text == value for text in person)
-
-    def has_words(person: EmailAddress) -> bool:
-        user, _, domain = person.address.rpartition('@')
-        is_whole = '.' in value and not is_prefix
-        is_domain = _words(domain).endswith(words) if is_whole else words in _words(domain)
-        return is_domain or words in _words(person.name) or words in _words(user)
-
-    return is_equal if '@' in value or symbol == '=' else has_words
-
-
-def _range_test(interval: Callable[[str], _Interval | None], symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
-    first, dots, last = value.partition('..')
-    lower, upper = interval(first), interval(last if dots else first)
-    if not lower or not upper or (dots and symbol not in ':='):
-        return None
-    start, end = lower[0], upper[1]
-    symbols = {'<': (-math.inf, start), '<=': (-math.inf, end), '>': (end, math.inf), '>=': (start, math.inf)}
-    start, end = symbols.get(symbol, (start, end))
-    return lambda number: number is not None and start <= number < end
-
-
-def _size_interval(text: str) -> _Interval | None:
-    found = re.fullmatch(r'(\d{1,12})\s?(b|kb|mb|gb)?', text)
-    if not found:
-        return None
-    number = int(found[1]) * _UNITS_OF_SIZE[found[2] or 'b']
-    return number, number + 1
-
-
-def _time_interval(text: str) -> _Interval | None:
-    """Return when a day, a time in whole seconds, or ``last week`` starts and ends, in seconds since the epoch, UTC."""
-    today = datetime.fromtimestamp(SystemClock().now() // 86400 * 86400, timezone.utc)
-    day, month, year = timedelta(days=1), today.replace(day=1), today.replace(month=1, day=1)
-    week = today - today.weekday() * day
-    periods = {
-        'today': (today, today + day),
-        'yesterday': (today - day, today),
-        'this week': (week, week + 7 * day),
-        'last week': (week - 7 * day, week),
-        'this month': (month, (month + 31 * day).replace(day=1)),
-        'last month': ((month - day).replace(day=1), month),
-        'this year': (year, year.replace(year=year.year + 1)),
-        'last year': (year.replace(year=year.year - 1), year),
-    }
-    if text in periods:
-        start, end = periods[text]
-        return start.timestamp(), end.timestamp()
-    usual = re.sub(r'^(\d{1,2})/(\d{1,2})/(\d{4})$', lambda one: f'{one[3]}-{one[1]:0>2}-{one[2]:0>2}', text)
-    moment = _moment(usual)
-    return None if moment is None else (moment, moment + (1 if ':' in usual else 86400))
-
-
-class _ValueKind(NamedTuple):
-    """The kind of the values of a property.
-
-    Args:
-        description: what a value in a search is, as errors say it.
-        read: reads a value of a message.
-        test: returns what decides for a value that was read, from the operator, the value in the search without quotes, and
-            whether that is a prefix; None if it is not a value.
-        has_order: values can be compared by ``<``.
-    """
-
-    description: str
-    read: Callable[[Any], Any]
-    test: Callable[[str, str, bool], _ValueTest | None]
-    has_order: bool = False
-
-
-def _choice(choices: dict[str, str], read: Callable[[Any], Any] = bool) -> _ValueKind:
-    def test(_symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
-        wanted = choices.get(value)
-        return (lambda found: str(found).lower() == wanted) if wanted else None
-
-    return _ValueKind(' or '.join(dict.fromkeys(choices.values())), read, test)
-
-
-_TEXT_VALUE = _ValueKind('one or more words, with * only at the end', _words, _text_test)
-_PEOPLE_VALUE = _TEXT_VALUE._replace(read=_person, test=_people_test)
-_A_TIME = 'a time such as 2025-01-31, 2025-01-01..2025-01-31, today or "last week"'
-_TIME_VALUE = _ValueKind(_A_TIME, _time_value, partial(_range_test, _time_interval), True)
-_A_SIZE = 'a number of bytes such as 500000, 500KB or 1MB..5MB, without a space'
-_BOOLEANS = {'true': 'true', 'yes': 'true', '1': 'true', 'false': 'false', 'no': 'false', '0': 'false'}
-_SENDERS = ('from', 'sender')
-_TO_CC_BCC = ('toRecipients', 'ccRecipients', 'bccRecipients')
-# Names in KQL: the kind of their values, and the properties in Graph.
-_SEARCH_PROPERTIES: dict[str, tuple[_ValueKind, tuple[str, ...]]] = {
-    'from': (_PEOPLE_VALUE, _SENDERS),
-    'to': (_PEOPLE_VALUE, ('toRecipients',)),
-    'cc': (_PEOPLE_VALUE, ('ccRecipients',)),
-    'bcc': (_PEOPLE_VALUE, ('bccRecipients',)),
-    'recipients': (_PEOPLE_VALUE, _TO_CC_BCC),
-    'participants': (_PEOPLE_VALUE, (*_SENDERS, *_TO_CC_BCC)),
-    'subject': (_TEXT_VALUE, ('subject',)),
-    'body': (_TEXT_VALUE._replace(read=_words_of_body), ('body',)),
-    'attachment': (_TEXT_VALUE._replace(read=_words_of_name), ('attachments',)),
-    'category': (_TEXT_VALUE, ('categories',)),
-    'hasattachment': (_choice(_BOOLEANS), ('hasAttachments',)),
-    'isread': (_choice(_BOOLEANS), ('isRead',)),
-    'isflagged': (_choice(_BOOLEANS, _is_flagged), ('flag',)),
-    'importance': (_choice({'low': 'low', 'normal': 'normal', 'medium': 'normal', 'high': 'high'}, str), ('importance',)),
-    'kind': (_choice({'email': 'email', 'meetings': 'meetings'}, str), ('kind',)),
-    'received': (_TIME_VALUE, (RECEIVED,)),
-    'sent': (_TIME_VALUE, ('sentDateTime',)),
-    'size': (_ValueKind(_A_SIZE, float_or_none, partial(_range_test, _size_interval), True), ('size',)),
-}
-_SEARCH_ALIASES = {'hasattachments': 'hasattachment', 'attachmentnames': 'attachment', 'filename': 'attachment'}
-_SEARCH_ALIASES |= {'categories': 'category', 'participant': 'participants', 'recipient': 'recipients'}
-_UNSUPPORTED_OPERATORS = ('ONEAR', 'NEAR', 'XRANK', 'WORDS', 'ALL', 'ANY', 'NONE')
-
-
-@lru_cache(8)
-def mail_search(text: str) -> Expression:
-    """Read a search in KQL: words, phrases, prefixes with ``*``, properties, ``AND``, ``OR``, ``NOT``, and parentheses.
-
-    Raises:
-        DemistoException: it is something else; it names the field.
-    """
-    return _SearchParser(text.strip(), re.compile(_SEARCH_PART)).parse() if text else _EVERYTHING
-
-
-class _SearchParser(_ExpressionParser):
-    _or, _and = 'OR', 'AND'
-    _signs = ('NOT', '-', '+')
-    _label, _example = FetchLabel.SEARCH, 'from:example.com AND (subject:invoice* OR hasattachment:true)'
-    _scope: tuple[str, str] | None = None  # the property before a parenthesis, and its operator
-
-    def _operand(self) -> Finding:
-        """Read what is joined by nothing. All of it is wanted, but only one of the values of a property."""
-        found: dict[str, list[Finding]] = {}
-        while not found or self._next not in ('', 'AND', 'OR', ')'):
-            named = re.fullmatch('([a-z]+)[:=]', self._next.lower())
-            found.setdefault(named[1] if named else str(len(found)), []).append(super()._operand())
-        return _combined([_combined(parts, True) for parts in found.values()], False)
-
-    def _condition(self) -> Finding:
-        if self._next in ('AND', 'OR', ')'):
-            raise self._unexpected()
-        token = self._take()
-        named = re.fullmatch(r'([A-Za-z]+)(<>|[<>]=?|[:=])', token)
-        if not named:
-            return self._text(token)
-        name, symbol = named.groups()
-        if self._next == '(':
-            outer, self._scope = self._scope, (name, symbol)
-            finding = self._group()
-            self._scope = outer
-            return finding
-        if self._next in ('', 'AND', 'OR', 'NOT', ')'):
-            raise self._error(f"has no value after '{token}'")
-        return self._restriction(name, symbol, self._take())
-
-    def _text(self, token: str) -> Finding:
-        if token in _UNSUPPORTED_OPERATORS:
-            raise self._error(f"does not support the operator '{token}', only AND, OR and NOT")
-        if token.lower() in ('and', 'or', 'not'):
-            raise self._error(f"has '{token}' as a word to find: operators are in capitals. Put quotes around it if it is meant")
-        if self._scope:
-            return self._restriction(*self._scope, token)
-        if token.startswith('!') or not _words(token):
-            raise self._error(f"has '{token[:50]}' where a word is expected: operators are AND, OR and NOT")
-        if '*' in token.rstrip('*"'):
-            raise self._error(f"has '{token[:50]}' as a word to find: * can only be at its end")
-        return _combined([self._restriction(name, ':', token) for name in ('from', 'subject', 'body')], True)
-
-    def _restriction(self, written: str, symbol: str, token: str) -> Finding:
-        name = _SEARCH_ALIASES.get(written.lower(), written.lower())
-        if name not in _SEARCH_PROPERTIES:
-            known = ', '.join(_SEARCH_PROPERTIES)
-            raise self._error(f"cannot search by '{written[:30]}', only by {known}; put quotes around a text with a colon")
-        kind, properties = _SEARCH_PROPERTIES[name]
-        if symbol in ('<', '<=', '>', '>=') and not kind.has_order:
-            raise self._error(f"does not support '{symbol}' after '{written}'")
-        is_split = name == 'size' and self._next.lower() in _UNITS_OF_SIZE  # such as 1 MB
-        is_wrong = is_split or '*' in token.rstrip('*"')
-        value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
-        test = None if is_wrong else kind.test(symbol.replace('<>', '='), value, is_prefix)
-        if not test:
-            raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
-        self._properties |= {*properties}
-        finding: Finding = partial(_has_value, properties, kind.read, test)
-        return _denied(finding) if symbol == '<>' else finding
 
 
 # endregion

@@ -9,21 +9,16 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
-
+from urllib.parse import urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        MicrosoftSignInError,
-        NO_RETRIES,
-    )
+    from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
+    from MicrosoftHttpApiModule import NO_RETRIES
     from MicrosoftApiModule import (
         API_RETRIES,
     )
     from MicrosoftGraphClientApiModule import (
-        BatchRequest,
         BatchResult,
         GraphError,
     )
@@ -36,9 +31,11 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         NOT_FOUND_CODES,
         REFUSED_STATUSES,
     )
+    from MicrosoftGraphMailSearchApiModule import (
+        FetchLabel,
+    )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
-        FetchLabel,
         FetchOptions,
         MAX_MAILS_PER_RUN,
         MessageRow,
@@ -62,26 +59,31 @@ class FetchRun:
     """What the steps of one run share.
 
     Attributes:
-        mailbox: that of the client, with the retry policy of the fetch.
-        hasty_mailbox: the same one without retries.
+        mailbox_without_retries: the mailbox of the client.
         problems: why not everything was fetched.
         notes: what the administrator should know besides.
     """
 
     def __init__(self, client: GraphMailClient):
         self.client = client
-        self.mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
-        self.hasty_mailbox = Mailbox(client, client.mailbox.address, NO_RETRIES)
+        self.mailbox_without_retries = Mailbox(client, client.mailbox.address, NO_RETRIES)
+        self._mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
+        self._has_service_failed = False
         self.problems: list[Exception] = []
         self.notes: list[str] = []
-        self._end = self.now() + _MAX_READING_SECONDS
+        self._end = client.clock.elapsed() + _MAX_READING_SECONDS
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The mailbox of the client, with the retry policy of the fetch until the service fails."""
+        return self.mailbox_without_retries if self._has_service_failed else self._mailbox
 
     def now(self) -> float:
         return self.client.clock.now()
 
     @property
     def is_over_time(self) -> bool:
-        return self.now() > self._end
+        return self.client.clock.elapsed() > self._end
 
     def is_mailbox_available(self, cursor: 'FetchCursor') -> bool:
         """Return whether Graph can read the mailbox or a fetched folder, so that a failure is that of what was requested."""
@@ -92,9 +94,9 @@ class FetchRun:
         return True
 
     def stop_waiting_after(self, error: Exception) -> None:
-        """Send no request again any more if the service failed."""
+        """Retry no request any more if the service failed."""
         if status_of(error) in TRANSIENT_STATUSES:
-            self.mailbox = self.hasty_mailbox
+            self._has_service_failed = True
 
 
 def status_of(error: Exception | None) -> int:
@@ -117,12 +119,8 @@ def reason_of(error: Exception) -> str:
 SortKey = tuple[str, str]  # a time in whole seconds and a digest: the position of a message in a list by that time
 MAX_SEEN = 4000  # mails
 MAX_TRIES_PER_MAIL = 5
-
-
 _MIN_SEEN = 1000
 _CURSOR_VERSION = 1
-
-
 _CURSOR_LENGTH = 63_000  # characters of JSON
 _DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mail collides with one of 4,000 is 1 in 70 billion
 _END_OF_SECOND = '~'  # sorts after all digests
@@ -130,8 +128,8 @@ _END_OF_SECOND = '~'  # sorts after all digests
 _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
-_ERA_LENGTH = 500  # mails
-_NEVER = '9999'  # later than all times
+_RANGE_LENGTH = 500  # mails
+_END_OF_TIME = '9999'  # later than all times
 # A mail that Graph does not find may only not be there yet: it waits for that many seconds, and for all its tries.
 MAX_ABSENCE = 600.0
 _MAX_TEXT = 120  # characters of what the cursor remembers of a mail besides its ID
@@ -152,17 +150,19 @@ class SeenMails:
 
     Args:
         text: as `as_json` returns it.
-        eras: times, and how many were added from each on.
+        time_ranges: times, and how many were added from each on.
         complete_from: all that were added from this time on are known; empty if none was forgotten.
     """
 
-    def __init__(self, text: str = '', eras: Iterable[Sequence[Any]] = (), complete_from: str = ''):
+    def __init__(self, text: str = '', time_ranges: Iterable[Sequence[Any]] = (), complete_from: str = ''):
         self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
-        self._starts = [str(start) for start, count in eras for _ in range(min(count, MAX_SEEN))]  # of the era of each digest
+        self._starts = [
+            str(start) for start, count in time_ranges for _ in range(min(count, MAX_SEEN))
+        ]  # of the range of each digest
         self.complete_from = complete_from
         if len(self._starts) != len(self._digests):  # saved by an earlier version
             self._starts = [''] * len(self._digests)
-            self.complete_from = '' if len(self._digests) < _MIN_SEEN else _NEVER
+            self.complete_from = '' if len(self._digests) < _MIN_SEEN else _END_OF_TIME
 
     def __contains__(self, message_id: str) -> bool:
         return message_digest(message_id) in self._digests
@@ -171,8 +171,8 @@ class SeenMails:
         """Add a mail that became an incident at a time, in seconds since the epoch."""
         if message_id not in self:
             last = self._starts[-1:]
-            is_era_full = self._starts[-_ERA_LENGTH:] == last * _ERA_LENGTH  # or there is none
-            self._starts += [graph_seconds(now)] if is_era_full else last
+            is_range_full = self._starts[-_RANGE_LENGTH:] == last * _RANGE_LENGTH  # or there is none
+            self._starts += [graph_seconds(now)] if is_range_full else last
             self._digests[message_digest(message_id)] = None
 
     def as_json(self, max_length: int) -> JsonObject:
@@ -180,9 +180,9 @@ class SeenMails:
         count = max(max_length // _DIGEST_LENGTH, 1)
         dropped, starts, complete_from = self._starts[:-count], self._starts[-count:], self.complete_from
         if dropped:
-            complete_from = next((start for start in starts if start != dropped[-1]), _NEVER)
-        eras = [[start, len(list(era))] for start, era in groupby(starts)]
-        return {'remembered': ''.join(list(self._digests)[-count:]), 'eras': eras, 'complete_from': complete_from}
+            complete_from = next((start for start in starts if start != dropped[-1]), _END_OF_TIME)
+        time_ranges = [[start, len(list(same))] for start, same in groupby(starts)]
+        return {'remembered': ''.join(list(self._digests)[-count:]), 'eras': time_ranges, 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -272,6 +272,7 @@ class FolderCursor:
         first: received time of the oldest message to fetch.
         since: everything that entered the folder before was selected.
         backlog: position in the list by received time, None if it is finished.
+    Attributes:
         changed: position in the list by changed time, None before the first sync.
         link: where the delta sync continues; empty to start it.
         is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
@@ -282,53 +283,37 @@ class FolderCursor:
         reason: why it has none.
     """
 
-    def __init__(
-        self,
-        name: str,
-        folder_id: str,
-        first: str,
-        since: str,
-        backlog: SortKey | None,
-        changed: SortKey | None = None,
-        link: str = '',
-        is_first_sync: bool = True,
-        checked: str = '',
-        is_deleted: bool = False,
-        is_strict: bool = False,
-        no_delta_until: str = '',
-        reason: str = '',
-    ):
+    def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: SortKey | None):
         self.name = name
         self.folder_id = folder_id
         self.first = first
         self.since = since
         self.backlog = backlog
-        self.changed = changed
-        self.link = link
-        self.is_first_sync = is_first_sync
-        self.checked = checked or since
-        self.is_deleted = is_deleted
-        self.is_strict = is_strict
-        self.no_delta_until = no_delta_until
-        self.reason = reason
+        self.changed: SortKey | None = None
+        self.link = ''
+        self.is_first_sync = True
+        self.checked = since
+        self.is_deleted = False
+        self.is_strict = False
+        self.no_delta_until = ''
+        self.reason = ''
 
     @classmethod
     def from_json(cls, name: str, value: JsonObject) -> 'FolderCursor':
         """Return a saved cursor. Raise ValueError, TypeError or KeyError if it has a wrong form."""
-        value, fields = {**_LATER_KEYS, **value}, {}
-        for key, field, pattern in _FOLDER_KEYS:
+        value, folder = {**_LATER_KEYS, **value}, cls(name, '', '', '', None)
+        for key, attribute, pattern in _FOLDER_KEYS:
             saved = value[key]
             if not re.fullmatch(pattern, json.dumps(saved)):
                 raise ValueError
-            fields[field] = tuple(saved) if isinstance(saved, list) else saved
-        urlsplit(fields['link'])  # raises ValueError
-        folder = cls(name, **fields)
+            setattr(folder, attribute, tuple(saved) if isinstance(saved, list) else saved)
+        urlsplit(folder.link)  # raises ValueError
         if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
             folder.changed, folder.is_strict = (folder.since, ''), True
         return folder
 
     def as_json(self) -> JsonObject:
-        return {key: getattr(self, field) for key, field, _ in _FOLDER_KEYS}
+        return {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
         """Return whether the list by received time will reach a message."""
@@ -349,7 +334,7 @@ class FolderCursor:
         self.link, self.is_first_sync = '', True
 
     def record_no_delta(self, now: float, reason: str) -> None:
-        """Record that Graph has no delta sync for the folder: only lists tell what enters it."""
+        """Record that Graph has no delta sync for the folder: only lists show what enters it."""
         self.restart_sync()
         self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
         missed = (self.since, '')
@@ -416,24 +401,24 @@ class FetchCursor:
         cursor = cls(mailbox, filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cursor
-        with cursor._dropping('the folders'):
+        with cursor._skip_malformed('the folders'):
             for name, value in last_run['folders'].items() if last_run.get('wanted') == filters else ():
-                with cursor._dropping(f"the folder '{name}'"):
+                with cursor._skip_malformed(f"the folder '{name}'"):
                     cursor.folders[name] = FolderCursor.from_json(name, value)
-        with cursor._dropping('the emails that were to be read again'):
+        with cursor._skip_malformed('the emails that were to be read again'):
             for value in last_run['waiting']:
-                with cursor._dropping('an email that was to be read again'):
+                with cursor._skip_malformed('an email that was to be read again'):
                     cursor.pending.append(PendingMail.from_json(value, last_run['names']))
-        with cursor._dropping('the emails to be marked as read'):
+        with cursor._skip_malformed('the emails to be marked as read'):
             cursor.to_mark = {message_id: int(tries) for message_id, tries in last_run['to_mark'].items()}
-        with cursor._dropping('the emails that were fetched'):
-            eras, complete_from = last_run.get('eras') or (), str(last_run.get('complete_from') or '')
-            cursor.seen = SeenMails(last_run['remembered'], eras, complete_from)
+        with cursor._skip_malformed('the emails that were fetched'):
+            time_ranges, complete_from = last_run.get('eras') or (), str(last_run.get('complete_from') or '')
+            cursor.seen = SeenMails(last_run['remembered'], time_ranges, complete_from)
         return cursor
 
     @contextmanager
-    def _dropping(self, what: str) -> Iterator[None]:
-        """Drop a part of the last run that has a wrong form."""
+    def _skip_malformed(self, what: str) -> Iterator[None]:
+        """Leave out a part of the last run that has a wrong form, and record it as damaged."""
         try:
             yield
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
@@ -441,14 +426,14 @@ class FetchCursor:
 
     def as_last_run(self) -> JsonObject:
         """Return what to save."""
-        for last_run in self._shorter_and_shorter():
+        for last_run in self._shrinking_versions():
             room = _CURSOR_LENGTH - len(json.dumps({**last_run, **self.seen.as_json(0)}))
             if room >= _MIN_SEEN * _DIGEST_LENGTH:
                 break
         return {**last_run, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
 
-    def _shorter_and_shorter(self) -> Iterator[JsonObject]:
-        """Return what to save besides the mails that were seen. Each time, more of what it would be good to have is dropped."""
+    def _shrinking_versions(self) -> Iterator[JsonObject]:
+        """Yield what to save besides the seen mails, in ever shorter versions: optional data is dropped first."""
         names = sorted({mail.folder for mail in self.pending})
         last_run: JsonObject = {
             'version': _CURSOR_VERSION,
@@ -553,7 +538,7 @@ class MailSelector:
         self._run = run
         self._cursor = cursor
         self._options = options
-        self._silent: set[str] = set()  # folders without a response, although the mailbox has one, and those that do not exist
+        self._unavailable_folders: set[str] = set()  # no response, although the mailbox has one, or not found
         # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
@@ -575,7 +560,11 @@ class MailSelector:
         for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
             for name in names:
                 folder = self._cursor.folders.get(name)
-                if folder and name not in self._silent and not (self._room and self._try(name, partial(step, folder))):
+                if (
+                    folder
+                    and name not in self._unavailable_folders
+                    and not (self._room and self._try(name, partial(step, folder)))
+                ):
                     return
 
     def _try(self, name: str, step: Callable[[], None]) -> bool:
@@ -589,7 +578,7 @@ class MailSelector:
             if problem:
                 self._run.problems.append(problem)
                 if error.status in (0, 404):
-                    self._silent.add(name)
+                    self._unavailable_folders.add(name)
             return error.status != 429 and bool(error.status or self._run.is_mailbox_available(self._cursor))
         except Exception as error:
             is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
@@ -659,7 +648,7 @@ class MailSelector:
         folder.record_check(self._run.now(), is_deleted=False)  # the path leads to Deleted Items on purpose
 
     def _is_deleted(self, folder: FolderCursor) -> bool:
-        """Return whether a folder is in Deleted Items, False if the folders that tell it are not shared with the user."""
+        """Return whether a folder is in Deleted Items, False if the folders that show it are not shared with the user."""
         folder_id, parent_id = '', self._folder(folder.folder_id, 'parentFolderId')  # 404: that folder does not exist any more
         try:
             deleted_id = self._folder('deleteditems')
@@ -675,8 +664,7 @@ class MailSelector:
 
     def _folder(self, folder_id: str, name: str = 'id') -> str:
         """Return a property of a folder, empty if it has none."""
-        mailbox = self._run.mailbox
-        return str(mailbox.request('GET', mailbox.folder_path(folder_id), params={'$select': f'id,{name}'}).get(name) or '')
+        return self._run.mailbox.folder_property(folder_id, name)
 
     # endregion
     # region messages
@@ -692,7 +680,7 @@ class MailSelector:
 
     @property
     def _properties(self) -> str:
-        """The properties of rows. Graph tells each change of one of them, as if something had entered."""
+        """The properties of rows. Graph reports each change of one of them as if something had entered."""
         return ','.join((ROW_PROPERTIES, *self._options.properties))
 
     def _select_created(self, folder: FolderCursor) -> None:
@@ -707,7 +695,7 @@ class MailSelector:
             if page is None:
                 return
             for row in [] if folder.is_first_sync else [*page.messages, *self._returned(folder, page.removed)]:
-                # A row without a received time tells a change of a message that has been there.
+                # A row without a received time reports a change of a message that has been there.
                 if row.get(RECEIVED) and not folder.is_in_backlog(row) and self._is_new(row):
                     if not self._room:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
@@ -716,49 +704,58 @@ class MailSelector:
             if page.is_last or not self._room:
                 return
 
-    def _delta_page(self, folder: FolderCursor, is_second_try: bool = False) -> DeltaPage | None:
-        """Return the next page of the delta sync, of a new one if Graph has lost the old one. None if Graph has none."""
+    def _delta_page(self, folder: FolderCursor) -> DeltaPage | None:
+        """Return the next page of the delta sync, None if Graph has no delta sync for the folder."""
+        for is_last_try in (False, True):  # it may be an error of one moment
+            try:
+                return self._request_delta_page(folder)
+            except GraphError as error:
+                # Graph keeps the states of syncs in the mailbox, where they may find no room.
+                has_no_room = error.status == 507 or ('QuotaExceeded' in error.code and error.status != 429)
+                if error.status not in (400, 404, 405, 501) and not has_no_room:
+                    raise
+                if is_last_try:
+                    self._record_no_delta(folder, error)
+        return None
+
+    def _request_delta_page(self, folder: FolderCursor) -> DeltaPage:
+        """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
         if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
             folder.restart_sync()
-        page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
-        try:
+
+        def request() -> DeltaPage:
+            page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
             return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, page_size)
+
+        try:
+            return request()
         except GraphError as error:
             # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
-            if folder.link and (error.is_sync_state_lost or error.status == 400):
-                folder.restart_sync()
-                return self._delta_page(folder, is_second_try)
-            # Graph keeps the states of syncs in the mailbox, where they may find no room.
-            has_no_room = error.status == 507 or ('QuotaExceeded' in error.code and error.status != 429)
-            if error.status not in (400, 404, 405, 501) and not has_no_room:
+            if not folder.link or not (error.is_sync_state_lost or error.status == 400):
                 raise
-            if not is_second_try:  # it may be an error of one moment
-                return self._delta_page(folder, True)
-            self._record_no_delta(folder, error)
-            return None
+        folder.restart_sync()
+        return request()
 
     def _record_no_delta(self, folder: FolderCursor, error: GraphError) -> None:
-        """Record that Graph has no delta sync for a folder, and note the reason. Lists then tell what enters it."""
+        """Record that Graph has no delta sync for a folder, and note the reason. Lists then show what enters it."""
         if error.status == 404:
             try:
                 self._folder(folder.folder_id)
             except GraphError as own_error:  # 404: the folder is what Graph does not find
                 if own_error.status != 404:
-                    self._silent.add(folder.name)
+                    self._unavailable_folders.add(folder.name)
                 raise
         reason = (
-            f"Microsoft Graph has no change tracking for the folder '{folder.name}', so emails are found by lists. It is tried "
-            f'again in 24 hours. Reason: {error.what}'
+            f"Delta queries do not work for the folder '{folder.name}', so the folder is listed instead. "
+            f'They are tried again in 24 hours. Reason: {error.what}'
         )
         folder.record_no_delta(self._run.now(), reason[:500])
         self._run.notes.append(folder.reason)
 
     def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
-        """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
-        mailbox, query = self._run.mailbox, urlencode({'$select': f'{self._properties},parentFolderId'})
-        results = mailbox.batch(
-            [BatchRequest(one, 'GET', f'{mailbox.message_path(one)}?{query}') for one in removed if not self._is_known(one)]
-        )
+        """Return the messages that left the folder and came back, of which Graph reports only that they were removed."""
+        mailbox, query = self._run.mailbox, {'$select': f'{self._properties},parentFolderId'}
+        results = mailbox.batch([mailbox.message_request(one, query) for one in removed if not self._is_known(one)])
         for result in results:
             if result.error and status_of(result.error) in TRANSIENT_STATUSES:
                 raise result.error

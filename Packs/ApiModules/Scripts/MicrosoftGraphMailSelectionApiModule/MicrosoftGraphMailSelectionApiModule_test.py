@@ -60,14 +60,14 @@ def test_the_newest_seen_mails_are_saved(max_length: int, kept: int) -> None:
 
 
 @pytest.mark.parametrize(
-    'kept, complete_from, eras', [(1200, '', 3), (1100, TEN, 3), (700, TEN, 2), (600, ELEVEN, 2), (100, '9999', 1)]
+    'kept, complete_from, time_ranges', [(1200, '', 3), (1100, TEN, 3), (700, TEN, 2), (600, ELEVEN, 2), (100, '9999', 1)]
 )
-def test_the_time_from_which_all_seen_mails_are_known_is_saved(kept: int, complete_from: str, eras: int) -> None:
+def test_the_time_from_which_all_seen_mails_are_known_is_saved(kept: int, complete_from: str, time_ranges: int) -> None:
     seen = SeenMails()
     for number in range(1200):
         seen.add(f'mail {number}', REQUESTED - 3600 * (2 - number // 500))
     saved = seen.as_json(8 * kept)
-    assert (saved['complete_from'], len(saved['eras'])) == (complete_from, eras)
+    assert (saved['complete_from'], len(saved['eras'])) == (complete_from, time_ranges)
     assert sum(count for _, count in saved['eras']) == kept
 
 
@@ -81,7 +81,11 @@ def test_what_an_earlier_version_has_seen_is_complete_if_it_is_little(number: in
 
 
 def folder_cursor(backlog: SortKey | None = None, **more: Any) -> FolderCursor:
-    return FolderCursor(**{'name': 'Inbox', 'folder_id': 'f1', 'first': NINE, 'since': TEN, 'backlog': backlog, **more})
+    folder = FolderCursor('Inbox', 'f1', NINE, TEN, backlog)
+    for name, value in more.items():
+        assert hasattr(folder, name)
+        setattr(folder, name, value)
+    return folder
 
 
 @pytest.mark.parametrize('position', [None, (NINE, ''), (TEN, 'digest')])

@@ -21,12 +21,8 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        NO_RETRIES,
-        RetryPolicy,
-        is_loopback,
-    )
+    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_loopback
     from MicrosoftApiModule import (
         mask_secret,
     )
@@ -37,12 +33,13 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         GraphThrottled,
         QUOTA_EXCEEDED,
         UnknownOutcomeError,
+        body_type_preference,
+        prefer_header,
     )
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
         MAX_FILE_SIZE,
         Mailbox,
-        page_rows,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
         text_as_html,
@@ -167,8 +164,6 @@ MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
 _HEADER_NAME = r'[xX]-[!-9;-~]{1,255}'
-_IMPORTANCES = ('low', 'normal', 'high')
-_FLAGS = ('notFlagged', 'complete', 'flagged')
 
 
 class OutgoingMail:
@@ -176,8 +171,8 @@ class OutgoingMail:
 
     Args:
         text, html: the body. JSON of Graph takes one of them, MIME both.
-        importance: low, normal or high, in any case.
-        flag: notFlagged, complete or flagged, in any case.
+        importance: ``low``, ``normal`` or ``high``.
+        flag: ``notFlagged``, ``complete`` or ``flagged``.
         headers: names and values of custom internet headers.
         sender: whom the mail is from, if not the mailbox.
         send_at: when Outlook sends it, with its time zone; at once if this is None or in the past.
@@ -204,11 +199,11 @@ class OutgoingMail:
         self._recipient_count = len(to) + len(cc) + len(bcc)
         if self._recipient_count > MAX_RECIPIENTS:
             raise DemistoException(
-                f'The mail has {self._recipient_count} recipients, but to, cc and bcc together may have {MAX_RECIPIENTS}. '
+                f'The email has {self._recipient_count} recipients, but to, cc and bcc together may have {MAX_RECIPIENTS}. '
                 'Send several mails, or use a group.'
             )
         if len(headers) > MAX_HEADERS:
-            raise DemistoException(f'The mail has {len(headers)} custom headers, but may have {MAX_HEADERS}. Remove some.')
+            raise DemistoException(f'The email has {len(headers)} custom headers, but may have {MAX_HEADERS}. Remove some.')
         for name, value in headers:
             if re.search(r'=\?|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', value):
                 raise DemistoException(f"The header '{name}' has a control character or =? in its value. Remove it.")
@@ -221,8 +216,8 @@ class OutgoingMail:
         lists = {'toRecipients': to, 'ccRecipients': cc, 'bccRecipients': bcc, 'replyTo': reply_to}
         self._recipients = {name: [address.as_json() for address in addresses] for name, addresses in lists.items()}
         self._properties: JsonObject = {
-            'importance': _spelled_as('importance', importance, _IMPORTANCES),
-            'flag': {'flagStatus': _spelled_as('flag', flag, _FLAGS)},
+            'importance': importance,
+            'flag': {'flagStatus': flag},
             'internetMessageHeaders': [{'name': name, 'value': value} for name, value in headers],
         }
         if sender:
@@ -233,7 +228,7 @@ class OutgoingMail:
 
     def require_recipients(self) -> None:
         if not self._recipient_count:
-            raise DemistoException('The mail has no recipients. Enter an address in to, cc or bcc.')
+            raise DemistoException('The email has no recipients. Enter an address in to, cc or bcc.')
 
     @property
     def body_type(self) -> str:
@@ -288,23 +283,15 @@ def _require_headers(content: bytes, names: list[str]) -> None:
     block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
     found = re.findall(rb'(?m)^(?![ \t])[^:\n]*', re.sub(rb'\r\n?', b'\n', block).lower())
     if sorted(found) != sorted(name.lower().encode() for name in names):
-        raise DemistoException('A header of the mail would become several headers. Remove special characters from headers.')
+        raise DemistoException('A header of the email would become several headers. Remove special characters from headers.')
 
 
 def _require_size(size: int) -> None:
     if size > MAX_REQUEST_SIZE:
         raise DemistoException(
-            f'The text of the mail is too large: with all addresses, a mail may have {MAX_REQUEST_SIZE} bytes. '
+            f'The text of the email is too large: with all addresses, an email may have {MAX_REQUEST_SIZE} bytes. '
             'Shorten it, or attach it as a file.'
         )
-
-
-def _spelled_as(name: str, value: str, choices: Sequence[str]) -> str:
-    """Return `value` in the spelling of `choices`. Raise DemistoException, naming it, if it is not one of them."""
-    for choice in choices:
-        if choice.casefold() == value.casefold():
-            return choice
-    raise DemistoException(f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
 
 
 def internet_headers(given: Any) -> tuple[tuple[str, str], ...]:
@@ -332,6 +319,12 @@ def reply_subject(subject: str) -> str:
     return subject if re.match(r're\s*:', subject.strip(), re.IGNORECASE) else f'Re: {subject}'
 
 
+def _request_size(message: JsonObject) -> int:
+    """Return the number of bytes of the request that creates a draft without attachments."""
+    mark = {'id': _DRAFT_MARK, 'value': '0' * 32}
+    return len(json.dumps({'message': message, 'attachments': [], 'singleValueExtendedProperties': [mark]}))
+
+
 def split_attachments(
     message: JsonObject, attachments: Sequence[OutgoingAttachment]
 ) -> tuple[list[OutgoingAttachment], list[OutgoingAttachment]]:
@@ -340,8 +333,7 @@ def split_attachments(
     Raises:
         DemistoException: the message alone is too large.
     """
-    mark = {'id': _DRAFT_MARK, 'value': '0' * 32}
-    size = len(json.dumps({'message': message, 'attachments': [], 'singleValueExtendedProperties': [mark]}))
+    size = _request_size(message)
     _require_size(size)
     included, others = [], []
     for attachment in attachments:
@@ -362,7 +354,7 @@ UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
 _RETRIES = 5
 _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 
-# A step of sending: what may have been done is looked up before the step is repeated.
+# A step of sending: what may have been done is looked up before the step is repeated. 2xx: the response does not confirm it.
 _STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
 _USER_DRAFT_RETRIES = 2  # after 404: a new or changed draft is not known everywhere at once, but the ID may be wrong
 _SESSION_RETRIES = RetryPolicy({401: 3, 404: 3, 410: 3})
@@ -402,7 +394,7 @@ class UploadSession:
             if error.status in _SESSION_RETRIES.retries and self._is_attached():
                 return
             raise
-        raise GraphError('Microsoft Graph requested the same bytes of the upload again and again.', 'Try again.')
+        raise GraphError('The upload made no progress.', 'Try again.')
 
     def cancel(self) -> None:
         """End the session. If that fails, it expires."""
@@ -450,7 +442,7 @@ FORWARD = 'createForward'
 
 
 class SendingProgress:
-    """How far a mail is. The draft itself shows which attachments it has.
+    """The progress of sending a mail, from which a later run resumes. The draft itself shows which attachments it has.
 
     Args:
         draft_id: immutable ID of the draft, empty before there is one.
@@ -504,8 +496,7 @@ class _Draft:
         self._mailbox = mailbox
         self.progress = progress
         self._body_type = body_type
-        body_preference = f', outlook.body-content-type="{body_type}"' if body_type else ''
-        self._headers = {'Prefer': f'IdType="ImmutableId"{body_preference}'}
+        self._headers = prefer_header(body_type_preference(body_type))
 
     @property
     def _path(self) -> str:
@@ -587,14 +578,13 @@ class _Draft:
             request: as `Mailbox.create` takes it.
         """
 
-        def find() -> Any:
-            found = self._mailbox.request(
-                'GET', self._mailbox.messages_path('drafts'), headers=self._headers, params={'$filter': found_by}
-            )
-            return next(iter(page_rows(found)), None)
-
         unknown = ('a draft was created', 'Look for it in Drafts before you try again.')
-        draft: JsonObject = self.retry_at_most_once(lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown)
+        draft: JsonObject = self.retry_at_most_once(
+            lambda: self._mailbox.create(path, **request),
+            lambda: self._mailbox.find_draft(found_by, self._headers),
+            _STEP_RETRIES,
+            unknown,
+        )
         self.progress.draft_id = draft['id']
         return draft
 
@@ -653,15 +643,14 @@ class _Draft:
 
     def _attach_one(self, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
         """Attach a file to the draft: in one request, or in ranges if it is large. `is_attached` looks at an unclear outcome."""
-        path = f'{self._path}/attachments'
+        draft_id = self.progress.draft_id
         if attachment.size < MIN_UPLOAD_SIZE:
+            path = f'{self._path}/attachments'
             self.retry_at_most_once(lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, self._policy)
             return
 
         def upload() -> None:
-            body = {'AttachmentItem': attachment.as_upload_item()}
-            opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
-            url = str(opened.get('uploadUrl') or '')
+            url = self._retry(lambda: self._mailbox.open_upload_session(draft_id, attachment.as_upload_item()))
             with attachment.open() as file:
                 session = UploadSession(self._mailbox.client, url, file, attachment.size, lambda: self._retry(is_attached))
                 try:
@@ -685,9 +674,9 @@ class _Draft:
 
     def submit(self) -> None:
         """Send the draft."""
-        unknown = ('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
-        path = f'{self._path}/send'
-        self.retry_at_most_once(lambda: self._mailbox.run_action('POST', path), self._look_if_submitted, self._policy, unknown)
+        unknown = ('the email was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
+        send = partial(self._mailbox.send_draft, self.progress.draft_id)
+        self.retry_at_most_once(send, self._look_if_submitted, self._policy, unknown)
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
@@ -707,9 +696,9 @@ class _Draft:
         if not isinstance(found.get('isDraft'), bool):
             raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
         if expand and found['isDraft'] and found.get('singleValueExtendedProperties'):
-            reason = GraphError('A mail that is sent later stays in Drafts until then.', '')
+            reason = GraphError('An email that is sent later stays in Drafts until then.', '')
             advice = 'It probably was: look for it in Drafts before you send it again.'
-            raise UnknownOutcomeError('the mail was scheduled', advice, reason)
+            raise UnknownOutcomeError('the email was scheduled', advice, reason)
         return not found['isDraft']
 
     def _look_if_submitted(self) -> bool:
@@ -811,7 +800,7 @@ class MailSender:
         if action == FORWARD:
             mail.require_recipients()
         message, comment = mail.as_json(), text_as_html(comment)  # Graph reads a comment as HTML
-        split_attachments({**message, 'comment': comment}, ())
+        _require_size(_request_size({**message, 'comment': comment}))
         with self._new_draft(progress) as draft:
             if not draft.was_sent():
                 draft.change(draft.create_reply(action, message_id, message, comment))
@@ -871,13 +860,12 @@ class MailSender:
         """Remove an attachment of a draft. Raise DemistoException if the message is not a draft."""
         draft = self._draft(draft_id)
         draft.require_unsent()
-        path = self._mailbox.attachment_path(draft_id, attachment_id)
 
         def is_removed() -> bool:
             ids = [one.get('id') if isinstance(one, dict) else None for one in self._mailbox.list_attachments(draft_id)]
             return attachment_id not in ids and None not in ids
 
-        draft.retry_at_most_once(lambda: self._mailbox.run_action('DELETE', path, is_idempotent=False), is_removed, _STEP_RETRIES)
+        draft.retry_at_most_once(partial(self._mailbox.remove_attachment, draft_id, attachment_id), is_removed, _STEP_RETRIES)
 
     def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
         """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
@@ -899,25 +887,24 @@ class MailSender:
         """
         mail.require_recipients()
         if mail.send_time:  # Graph sends it at once, and again at that time (openonion/connectonion#1198)
-            what = 'A mail that is sent later cannot be sent without a copy.'
+            what = 'An email that is sent later cannot be sent without a copy.'
             raise DemistoException(f'{what} Remove save_to_sent_items=false, or send_time.')
         if mail.needs_mime:
-            what = 'A mail with text and HTML cannot be sent without a copy.'
+            what = 'An email with text and HTML cannot be sent without a copy.'
             raise DemistoException(f'{what} Remove save_to_sent_items=false, or use one of them.')
         message = mail.as_json()
         included, others = split_attachments(message, mail.attachments)
         if others:
-            what = f"'{others[0].name}' makes the mail too large to be sent without a copy."
+            what = f"'{others[0].name}' makes the email too large to be sent without a copy."
             raise DemistoException(f'{what} Remove save_to_sent_items=false, or send fewer files.')
         message['attachments'] = [attachment.as_json() for attachment in included]
-        body = {'message': message, 'saveToSentItems': False}
         try:
             # these were not carried out; anything else is not repeated
             policy = RetryPolicy({**CONFLICT_RETRIES, 429: _RETRIES})
-            self._client.retry(lambda: self._mailbox.run_action('POST', f'{self._mailbox.path}/sendMail', json_data=body), policy)
+            self._client.retry(partial(self._mailbox.send_mail, message), policy)
         except GraphError as error:
             if error.is_outcome_unclear:
-                raise UnknownOutcomeError('the mail was sent', 'Ask a recipient before you send it again.', error) from error
+                raise UnknownOutcomeError('the email was sent', 'Ask a recipient before you send it again.', error) from error
             raise
 
     def _draft(self, draft_id: str, progress: SendingProgress | None = None) -> _Draft:

@@ -12,18 +12,18 @@ from typing import Any
 import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, EntryFormat, EntryType, ScheduledCommand, argToList
+    from CommonServerPython import CommandResults, DemistoException, EntryFormat, EntryType, argToList
     from MicrosoftCoreApiModule import (
         JsonObject,
         clean_value,
     )
     from MicrosoftApiModule import (
         reschedule,
+        supports_scheduling,
     )
     from MicrosoftInstanceApiModule import (
         Arguments,
         bool_argument,
-        choice_argument,
         future_datetime,
         int_argument,
         json_argument,
@@ -45,7 +45,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         bare_content_id,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
-        ARGUMENT_CHECKS,
+        ArgumentReader,
         MailCommandResult,
         addresses_argument,
         checked_command,
@@ -78,7 +78,7 @@ _ENTRY_ID = r'\d+@[\w-]+'
 
 def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
     """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
-    text, html = mail_body(args)
+    text, html = mail_body(args, 'bodyType' if file_arguments == FILE_ARGUMENTS else 'body_type')
     text = '' if is_reply and html else text  # a reply can have one of them
     html, images = extract_data_uris(html)
     subject = str(args.get('subject') or '')
@@ -91,8 +91,8 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
         subject=reply_subject(subject) if is_reply else subject,
         text=text,
         html=html,
-        importance=clean_value(args.get('importance')) or 'normal',
-        flag=clean_value(args.get('flag')) or 'notFlagged',
+        importance=(args.get('importance') or 'normal').lower(),
+        flag=args.get('flag') or 'notFlagged',
         headers=internet_headers(args.get('headers') or ''),
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
@@ -105,17 +105,26 @@ def _send_time(args: Arguments) -> datetime | None:
     return future_datetime(text, 'send_time', grace) if text else None
 
 
-def mail_body(args: Arguments) -> tuple[str, str]:
+def mail_body(args: Arguments, type_argument: str = 'body_type') -> tuple[str, str]:
     """Return the body as text and as HTML, of which empty ones are not sent.
 
     ``body_type`` selects ``body`` or ``htmlBody``; without it both are sent. A ``body`` alone is text, unless ``body_type`` is
     HTML.
+
+    Args:
+        type_argument: another name that ``body_type`` may have.
     """
+    _refuse_both(args, type_argument, 'body_type')
     body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
-    body_type = choice_argument(args, 'body_type', ('', 'Text', 'HTML'))
+    body_type = args.get(type_argument) or args.get('body_type')
     if body_type == 'HTML':
         return '', html or body
     return body, '' if body and body_type == 'Text' else html
+
+
+def _refuse_both(args: Arguments, name: str, other: str) -> None:
+    if name != other and args.get(name) and args.get(other):
+        raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
 
 
 def _texts(value: Any) -> list[str]:
@@ -132,8 +141,7 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
     """
     lists = []
     for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
-        if name != other and args.get(name) and args.get(other):
-            raise DemistoException(f'The arguments {name} and {other} mean the same. Remove one of them.')
+        _refuse_both(args, name, other)
         lists.append(_texts(args.get(name) or args.get(other)))
     ids, file_names, content_ids = lists
     content_ids, inline = list(map(bare_content_id, content_ids)), []
@@ -146,13 +154,7 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
                 f'Enter one in {name} for each in {names[0]}, or remove {name}.'
             )
     files = [_war_room_file(*one) for one in zip_longest(ids, file_names, content_ids, fillvalue='')]
-    for entry_id in inline:
-        # The HTML refers to an image by its entry ID or by its name.
-        file = _war_room_file(entry_id, '', entry_id)
-        if f'cid:{file.name}' in html and f'cid:{entry_id}' not in html:
-            file.content_id = file.name
-        files.append(file)
-    return [*files, *_transient_files(args)]
+    return [*files, *(_war_room_file(entry_id, html=html) for entry_id in inline), *_transient_files(args)]
 
 
 def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
@@ -171,10 +173,18 @@ def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
         yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
 
 
-def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachment:
+def _war_room_file(entry_id: str, name: str = '', content_id: str = '', html: str | None = None) -> OutgoingAttachment:
+    """Return a file of the War Room.
+
+    Args:
+        html: the body that shows the file, and refers to it by its entry ID or by its name; None for another file.
+    """
     try:
         found = demisto.getFilePath(entry_id)
-        return OutgoingAttachment.from_file(found['path'], name or str(found.get('name') or entry_id), content_id)
+        name = name or str(found.get('name') or entry_id)
+        if html is not None:
+            content_id = name if f'cid:{name}' in html and f'cid:{entry_id}' not in html else entry_id
+        return OutgoingAttachment.from_file(found['path'], name, content_id)
     except DemistoException:  # the file is too large
         raise
     except Exception as error:  # the platform has no specific error for an unknown ID
@@ -185,6 +195,10 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
 
 # region templates
 
+_TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
+# A brace that is doubled as in a format string, a variable, or another brace.
+_BRACES = r'(\{\{|\}\})|\{([^{}]*)\}|[{}]'
+
 
 def _with_values(args: Arguments) -> JsonObject:
     """Return arguments whose texts have the values in ``templateParams`` in place of their variables."""
@@ -193,9 +207,6 @@ def _with_values(args: Arguments) -> JsonObject:
     values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
     texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
     return {**args, **texts, 'templateParams': None}
-
-
-_TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
 
 
 def _template_value(name: str, given: Any) -> str:
@@ -212,10 +223,6 @@ def _template_value(name: str, given: Any) -> str:
     if isinstance(value, list):
         return ', '.join(map(text_of, value))
     return text_of(value)
-
-
-# A brace that is doubled as in a format string, a variable, or another brace.
-_BRACES = r'(\{\{|\}\})|\{([^{}]*)\}|[{}]'
 
 
 def _filled(text: str, values: dict[str, str], argument: str) -> str:
@@ -255,7 +262,7 @@ def run_resumable(
     progress = SendingProgress(
         clean_value(args.get('resume_draft_id')),
         first_files,
-        can_resume=run < _MAX_RUNS and ScheduledCommand.supports_polling(),
+        can_resume=run < _MAX_RUNS and supports_scheduling(),
     )
     try:
         return send(progress)
@@ -313,10 +320,13 @@ def draft_outputs(message: JsonObject) -> JsonObject:
     }
 
 
-def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> JsonObject:
-    """Return the context of a sent mail, without empty values."""
+def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '') -> JsonObject:
+    """Return the context of a sent mail, without empty values. A comment above a quoted message is its body."""
     outputs: JsonObject = {'ID': sent_id, **mail.as_json()}
-    outputs['bodyPreview'] = mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
+    if comment:
+        outputs['body'] = {'contentType': 'text', 'content': comment}
+    preview = (comment or mail.text)[:_PREVIEW_LENGTH]
+    outputs['bodyPreview'] = preview or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
     outputs.pop('singleValueExtendedProperties', None)
     for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo'):
         outputs[name] = _addresses_of(outputs, name)
@@ -331,7 +341,9 @@ def sent_results(title: str, prefix: str, outputs: JsonObject, send_time: str = 
         title = title.replace('sent', 'scheduled')
         rows = {'SendTime': send_time, **rows}
         note = '\nThe email is in Drafts until then. To cancel it, delete it there with msgraph-mail-delete-email.'
-    return object_results(prefix, title, outputs, outputs, list(rows), 'ID' if outputs.get('ID') else None, rows, note)
+    return object_results(
+        prefix, title, outputs, outputs, list(rows), key='ID' if outputs.get('ID') else None, rows=rows, note=note
+    )
 
 
 def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: bool) -> MailCommandResult:
@@ -451,22 +463,21 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
             mail.require_recipients()
         message_id = message_argument(mailbox, args, id_name)
         sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
-        mail.text = comment or mail.text  # what was written is shown
         title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        outputs = {**sent_outputs(mail, sent_id), 'InReplyTo': message_id}
+        outputs = {**sent_outputs(mail, sent_id, comment), 'InReplyTo': message_id}
         return sent_results(title, 'MicrosoftGraph.SentMail', outputs, mail.send_time)
 
     return run_command
 
 
-ARGUMENT_CHECKS.update(
-    dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
+_READERS: dict[str, ArgumentReader] = {
+    **dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
     **dict.fromkeys(('renderBody', 'reply_all', 'save_to_sent_items'), bool_argument),
-    **{'from': one_address},
-    headers=lambda args, name: internet_headers(args[name]),
-    send_time=lambda args, _name: _send_time(args),
-    templateParams=json_argument,
-)
+    'from': one_address,
+    'headers': lambda args, name: internet_headers(args[name]),
+    'send_time': lambda args, _name: _send_time(args),
+    'templateParams': json_argument,
+}
 _FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=Low|Normal|High'
 _CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
 _MAIL = f'{_CHANGED} headers[]'
@@ -477,17 +488,18 @@ SENDING_COMMANDS: dict[str, _Command] = {
     name: checked_command(
         _templated(function) if 'templateParams' in arguments else function,
         f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+        _READERS,
     )
     for name, function, arguments in (
         (
             'send-mail',
             send_mail_command,
-            f'{_MAIL} renderBody {_ALL_FILES} save_to_sent_items',
+            f'{_MAIL} bodyType=Text|HTML renderBody {_ALL_FILES} save_to_sent_items',
         ),
         (
             'reply-mail',
             _reply_command(REPLY, has_body=True),
-            f'{_MAIL} inReplyTo* {_ALL_FILES}',
+            f'{_MAIL} bodyType=Text|HTML inReplyTo* {_ALL_FILES}',
         ),
         (
             'msgraph-mail-create-draft',

@@ -44,13 +44,10 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         clean_guid,
         clean_id,
         clean_value,
-        connection_problem,
         is_guid,
-        is_same_host,
-        json_or_none,
         outside_text,
-        require_https,
     )
+    from MicrosoftHttpApiModule import connection_problem, is_same_host, json_or_none, require_https
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
         OIDC_SCOPES,
@@ -74,12 +71,14 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         NotFoundError,
         complete_browser_sign_in,
         complete_device_sign_in,
+        device_code_instructions,
         generate_login_url,
         get_azure_cloud,
         mask_secret,
         reschedule,
         reset_auth,
         start_browser_sign_in,
+        start_device_sign_in,
     )
 
 # region arguments
@@ -97,18 +96,18 @@ def required_argument(args: Arguments, name: str) -> str:
 
 def id_list(args: Arguments, name: str) -> list[str]:
     """Return the IDs of a comma-separated argument without duplicates. Raise DemistoException, naming it, when there are none."""
-    found = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
-    if not found:
+    ids = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
+    if not ids:
         raise DemistoException(f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
-    return found
+    return ids
 
 
 def text_list(args: Arguments, name: str) -> list[str]:
-    return [text for text in (str(one).strip() for one in argToList(args.get(name))) if text]
+    return [text for text in (str(item).strip() for item in argToList(args.get(name))) if text]
 
 
 def text_of(value: Any) -> str:
-    """Return a value of the context as text: a text as it is, nothing as an empty one, anything else as JSON."""
+    """Return a value of the context as text: a text unchanged, None as an empty text, anything else as JSON."""
     if value is None or isinstance(value, str):
         return value or ''
     return json.dumps(value, ensure_ascii=False)
@@ -118,9 +117,9 @@ def int_argument(args: Arguments, name: str, default: int, maximum: int, label: 
     """Return an argument as a number from 1 to `maximum`.
 
     Args:
-        label: what errors call the argument, by default its name.
+        label: name of the argument in errors, by default `name`.
     Raises:
-        DemistoException: it is something else.
+        DemistoException: the argument is anything else.
     """
     given = args.get(name)
     text = str(default if given in (None, '') else given).strip()
@@ -140,7 +139,7 @@ def bool_argument(args: Arguments, name: str, default: bool = False) -> bool:
 
 
 def choice_argument(args: Arguments, name: str, choices: Iterable[str], default: str = '') -> str:
-    """Return an argument in the spelling of `choices`. Raise DemistoException, naming it, when it is not one of them."""
+    """Return an argument as it is spelled in `choices`. Raise DemistoException, naming it, when it is not one of them."""
     text = clean_value(args.get(name)) or default
     chosen = next((choice for choice in choices if choice.lower() == text.lower()), None)
     if chosen is None:
@@ -160,6 +159,15 @@ def json_argument(args: Arguments, name: str) -> JsonObject:
     return value
 
 
+def parse_datetime(text: str) -> datetime | None:
+    """Return a date and time in UTC, which is also the time zone of a text that names none; None if it cannot be read."""
+    try:
+        moment = arg_to_datetime(text)
+        return moment and (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     """Return a date and time that is not in the past, in UTC.
 
@@ -169,13 +177,9 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
         DemistoException: it cannot be read, or is in the past, as ``08:00`` and ``2 days`` are.
     """
     how = f"Write {name} as 2030-01-31T08:00:00Z, or as 'in 2 hours'."
-    try:
-        moment = arg_to_datetime(text, name)
-    except (ValueError, OverflowError, OSError):
-        moment = None
+    moment = parse_datetime(text)
     if not moment:
         raise DemistoException(f"'{text}' is not a date. {how}")
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     if moment.timestamp() < SystemClock().now() - grace:
         raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
     return moment
@@ -206,7 +210,7 @@ CLOUD_OPTIONS = {option: abbreviation for option, abbreviation in AZURE_CLOUD_NA
 
 
 class ParameterLabel:
-    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
+    """The labels of the parameters, without the part in parentheses. Errors use them to name a field."""
 
     ID = 'ID'
     TOKEN = 'Token'  # the tenant ID, or the Token of the Cortex XSOAR application  # noqa: S105
@@ -226,22 +230,22 @@ class ParameterLabel:
 
 
 class IntegrationSpec(NamedTuple):
-    """The description of an integration for the code that it shares with others.
+    """The properties of an integration that the shared code needs.
 
     Args:
-        api: name of the API, as messages write it.
-        command_prefix: what the names of the commands start with.
+        api: name of the API in messages.
+        command_prefix: beginning of the names of the commands.
         outputs_prefix: context path of the auth-test command.
         check: calls the API once, with the client.
-        permissions: names of the permissions that the integration needs; none where the API knows only roles.
+        permissions: names of the permissions that the integration needs; none if the API has only roles.
         access_advice: what to do when the permissions are granted and the API still answers 403.
-        app_name: name by which the token service of the Cortex XSOAR application knows the integration; empty where it does not.
+        app_name: name of the integration at the token service of the Cortex XSOAR application; empty if it has none.
         methods: options of the parameter auth_method, the default first.
         endpoint_parameter, endpoint_label: the parameter with the address of the API, for the cloud Custom.
         cloud_parameter, cloud_label: the parameter with the cloud.
         clouds: its options, and the abbreviations of the clouds.
-        details: returns what auth-test shows besides, from the client.
-        account: returns the user or mailbox that the instance names, from the client; empty if it names none.
+        details: returns further properties for auth-test, from the client.
+        account: returns the user or mailbox in the settings, from the client; empty if there is none.
     """
 
     api: str
@@ -268,7 +272,20 @@ class IntegrationSpec(NamedTuple):
         return f'https://oproxy.demisto.ninja/{self.app_name}'
 
 
-# Settings by their names, which are those of the labels.
+# Labels of the settings that may contradict others, by attribute of InstanceSettings. That of api_endpoint is in the spec.
+_LABELS = {
+    'id': ParameterLabel.ID,
+    'token': ParameterLabel.TOKEN,
+    'key': ParameterLabel.KEY,
+    'self_deployed': ParameterLabel.SELF_DEPLOYED,
+    'method': ParameterLabel.METHOD,
+    'redirect_uri': ParameterLabel.REDIRECT_URI,
+    'authorization_code': ParameterLabel.AUTHORIZATION_CODE,
+    'thumbprint': ParameterLabel.THUMBPRINT,
+    'private_key': ParameterLabel.PRIVATE_KEY,
+    'managed_identities_client_id': ParameterLabel.MANAGED_IDENTITIES_CLIENT_ID,
+    'azure_ad_endpoint': ParameterLabel.AZURE_AD_ENDPOINT,
+}
 _UNUSED_SETTINGS: dict[str, tuple[str, ...]] = {
     METHOD_AUTHORIZATION_CODE: (),
     METHOD_CLIENT_CREDENTIALS: ('redirect_uri', 'authorization_code'),
@@ -277,30 +294,35 @@ _UNUSED_SETTINGS: dict[str, tuple[str, ...]] = {
 _APPLICATION_SETTINGS = ('method', 'redirect_uri', 'authorization_code', 'thumbprint', 'private_key')
 
 
+def _password(params: JsonObject, name: str, *path: str) -> str:
+    """Return the password of a credentials parameter, or what `path` leads to in it; empty if there is none."""
+    value = params.get(name)
+    for part in path or ('password',):
+        value = value.get(part) if isinstance(value, dict) else ''
+    return clean_value(value)
+
+
+def _client_id(params: JsonObject, name: str) -> str:
+    """Return the user name of a credentials parameter if it is a client ID: credentials of the vault can contain it there."""
+    text = clean_guid(_password(params, name, 'identifier'))
+    return text if is_guid(text) else ''
+
+
 class InstanceSettings:
     """The parameters of an instance, cleaned and free of contradictions.
 
     The credential checks each single value.
 
     Args:
-        params: as the platform gives them: texts, check boxes as booleans or texts, credentials that may be None.
-        spec: the integration; parameters that its yml does not have are empty.
+        params: parameters of the platform: texts, check boxes as booleans or texts, credentials or None.
+        spec: the integration. Parameters that are not in its yml are empty.
     Raises:
-        CredentialError: two fields contradict each other; it names both.
-        DemistoException: a field is not a number, or not true or false; it names the field.
+        CredentialError: two fields contradict each other. The error names both.
+        DemistoException: a field is not a number, or not true or false. The error names the field.
     """
 
     def __init__(self, params: JsonObject, spec: IntegrationSpec):
-        def password(name: str, *path: str) -> str:
-            value = params.get(name)
-            for part in path or ('password',):
-                value = value.get(part) if isinstance(value, dict) else ''
-            return clean_value(value)
-
-        def client_id(name: str) -> str:  # a credential of the vault can have it as its user name
-            text = clean_guid(password(name, 'identifier'))
-            return text if is_guid(text) else ''
-
+        password, client_id = partial(_password, params), partial(_client_id, params)
         selected = partial(bool_argument, params)
         self.spec = spec
         self.id = client_id('creds_auth_id') or password('creds_auth_id')
@@ -370,11 +392,10 @@ class InstanceSettings:
 
     def _reject(self, names: Iterable[str], reason: str, otherwise: str) -> None:
         """Raise CredentialError for the first of the settings with these names that was entered."""
-        labels = {**vars(ParameterLabel), 'API_ENDPOINT': self.spec.endpoint_label}
         for name in names:
             value = getattr(self, name)
             if value and (name != 'method' or value != self.spec.methods[0]):
-                label = labels[name.upper()]
+                label = _LABELS.get(name, self.spec.endpoint_label)
                 raise CredentialError(f"'{label}' {reason}.", f"Clear '{label}', or {otherwise}.")
 
     @property
@@ -438,11 +459,15 @@ class InstanceSettings:
 # endregion
 # region auth commands
 
-CommandFunction = Callable[
-    [Any, Arguments], Any
-]  # takes the client and the arguments; returns what return_results takes, or None
+# Takes the client and the arguments; returns what return_results takes, or None.
+CommandFunction = Callable[[Any, Arguments], Any]
 _DEVICE_CODE_LIFETIME = 900  # seconds
 _UNKNOWN = 'unknown'
+_TOKEN_ROWS = ('TenantID', 'ClientID', 'GrantedPermissions', 'MissingPermissions', 'ExpiresOn')
+# Source: https://learn.microsoft.com/exchange/permissions-exo/application-rbac
+_EXCHANGE_ROLES = (
+    ' Permissions granted by RBAC for Applications in Exchange Online do not appear in the token and need no consent.'
+)
 
 
 def auth_commands(spec: IntegrationSpec) -> dict[str, CommandFunction]:
@@ -464,21 +489,21 @@ def no_sign_in(spec: IntegrationSpec, client: MicrosoftClient) -> str:
     return 'No user has to sign in for this instance.'
 
 
-def _prepare_sign_in(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> None:
-    client.permissions = tuple(text_list(args, 'permissions')) or client.permissions
-    client.login_hint = spec.account(client)
-
-
 def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
-    _prepare_sign_in(spec, client, args)
+    permissions = text_list(args, 'permissions')
     if isinstance(client.credential, DeviceCodeCredential):
-        return CommandResults(readable_output=client.start_auth(f'!{spec.command_prefix}-auth-complete'))
+        started = start_device_sign_in(client, permissions)
+        complete_command = f'!{spec.command_prefix}-auth-complete'
+        return CommandResults(
+            readable_output=device_code_instructions(started.verification_uri, started.user_code, complete_command)
+        )
     if not isinstance(client.credential, AuthorizationCodeCredential):
         return CommandResults(readable_output=f'{no_sign_in(spec, client)} {spec.instruction("auth-test")}')
+    login_url = start_browser_sign_in(client, permissions, spec.account(client))
     return CommandResults(
         readable_output=(
             '### Authorization instructions\n'
-            f'1. Open the [login URL]({start_browser_sign_in(client)}) in a browser, sign in and grant the permissions.\n'
+            f'1. Open the [login URL]({login_url}) in a browser, sign in and grant the permissions.\n'
             '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
             f'3. Copy the whole address and run `!{spec.command_prefix}-auth-complete code="<the address>"` within a few minutes.'
         )
@@ -553,18 +578,16 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: Arg
     readable = tableToMarkdown(f'Signed in to {spec.api}', rows, headers=['Property', 'Value'])
     return CommandResults(
         outputs_prefix=spec.outputs_prefix,
+        outputs_key_field=['Account', 'TenantID', 'ClientID', *details],  # a later run replaces this one
         outputs=outputs,
         raw_response=outputs,
         readable_output=f'{readable}\n{advice}' if missing else readable,
     )
 
 
-_TOKEN_ROWS = ('TenantID', 'ClientID', 'GrantedPermissions', 'MissingPermissions', 'ExpiresOn')
-
-
 def _inert_value(value: Any) -> Any:
-    """Return what a token or its response says, without what Markdown would show as a link, an image or another element."""
-    return [outside_text(one) for one in value] if value and isinstance(value, list) else outside_text(value) or 'none'
+    """Return text from a token or its response without active Markdown, such as links and images."""
+    return [outside_text(item) for item in value] if value and isinstance(value, list) else outside_text(value) or 'none'
 
 
 def is_permission_error(error: DemistoException) -> bool:
@@ -573,7 +596,7 @@ def is_permission_error(error: DemistoException) -> bool:
 
 
 def with_advice(error: Any, advice: str) -> Exception:
-    """Return `error` with `advice` in place of its own, or after its text where it has none."""
+    """Return `error` with `advice` instead of its own advice, or after its text if it has none."""
     if hasattr(error, 'advice'):
         error.advice = advice
         return error
@@ -592,19 +615,15 @@ def token_outputs(token: AccessToken) -> JsonObject:
 
 
 def granted_permissions(token: AccessToken) -> list[str] | None:
-    """Return the permissions of a token, from the token response or else from its claims; None where it cannot be read."""
+    """Return the permissions of a token, from the token response or else from its claims; None if it cannot be read."""
     claims = token.claims()
-    scopes, roles = claims.get('scp'), claims.get('roles')
-    in_token = scopes.split() if isinstance(scopes, str) else [], roles if isinstance(roles, list) else []
-    for named in (token.scope.split(), *in_token):
-        names = {name.rpartition('/')[2] for name in named if isinstance(name, str)} - {*OIDC_SCOPES, '.default'}
+    delegated, roles = claims.get('scp'), claims.get('roles')
+    in_token = delegated.split() if isinstance(delegated, str) else [], roles if isinstance(roles, list) else []
+    for scopes in (token.scope.split(), *in_token):
+        names = {scope.rpartition('/')[2] for scope in scopes if isinstance(scope, str)} - {*OIDC_SCOPES, '.default'}
         if names:
             return sorted(names)
     return [] if claims else None
-
-
-# Source: https://learn.microsoft.com/exchange/permissions-exo/application-rbac
-_EXCHANGE_ROLES = ' Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
 
 
 def permission_advice(spec: IntegrationSpec, credential: Credential, granted: list[str] | None, missing: list[str]) -> str:
@@ -615,7 +634,7 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
         return spec.access_advice
     again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
     if isinstance(credential, ManagedIdentityCredential):
-        again += ' The host may answer with the token that it has kept, for up to 24 hours.'
+        again += ' The host caches tokens for up to 24 hours.'
     may_be_role = not credential.needs_user and any(name.startswith(('Mail', 'Calendars')) for name in missing)
     return f'Grant the missing permissions: {", ".join(missing)}. {again}{_EXCHANGE_ROLES if may_be_role else ""}'
 
@@ -632,7 +651,7 @@ def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arg
     """Delete all cached tokens of the instance; the Token of the Cortex XSOAR app only with the argument discard_token."""
     if not bool_argument(args, 'discard_token') and isinstance(client.credential, CortexAppCredential):
         raise CredentialError(
-            'A reset deletes the only Token that works, and nothing was deleted.',
+            'Nothing was deleted, because a reset would delete the only working Token.',
             f'A new ID, Token and Key from {spec.consent_page} need no reset. To delete the Token, add discard_token=true.',
         )
     reset_auth(bool_argument(args, 'discard_token'))
@@ -641,8 +660,7 @@ def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arg
 
 
 def generate_login_url_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
-    _prepare_sign_in(spec, client, args)
-    return generate_login_url(client)
+    return generate_login_url(client, permissions=text_list(args, 'permissions'), login_hint=spec.account(client))
 
 
 def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callable[[Any], Any] | None = None) -> str:
@@ -651,11 +669,12 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
     Args:
         check: calls the API with the client, by default the check of the integration.
     Raises:
-        DemistoException: also if the Test button cannot check the sign-in; it says what was checked, and names the next command.
+        DemistoException: also if the Test button cannot check the sign-in. The error says what was checked, and names the next
+            command.
     """
     credential = client.credential
     if isinstance(credential, AuthorizationCodeCredential):
-        credential.client.client_authentication()  # reads the private key, if there is one
+        credential.client.client_authentication()  # raises CredentialError if the private key cannot be used
     if credential.needs_user:
         raise DemistoException(
             'The parameters are valid, but the Test button cannot check the sign-in of a user. Save the instance, '
@@ -677,14 +696,14 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
 
 
 def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObject | None = None) -> list[JsonObject]:
-    """Return up to `limit` items of a collection, from as many pages as that takes.
+    """Return up to `limit` items of a collection, from as many pages as necessary.
 
     Args:
-        path: below the base URL of the client.
-        params: the query of the first page; links to the next pages contain theirs.
+        path: appended to the base URL of the client.
+        params: query of the first page; next-page links contain their own.
     Raises:
         CommandThrottled: the API throttles for long.
-        NotFoundError: it answered 404.
+        NotFoundError: the API answered 404.
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
     items: list[JsonObject] = []
@@ -699,8 +718,8 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObjec
         link = page.get('@odata.nextLink') or page.get('nextLink')
         if not link or len(items) >= limit:
             return items[:limit]
-        if not is_same_host(link, client._base_url) or link in links:  # the token would go along
-            raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
+        if not is_same_host(link, client._base_url) or link in links:  # another host would get the token
+            raise DemistoException('The next-page link points to another host or to a page already read. Try a smaller limit.')
         links.add(link)
         response = client.send_request('GET', full_url=link)
 
@@ -708,8 +727,8 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObjec
 # endregion
 # region run
 
-# The platform ends a command after five minutes by default; what a fetch has read is lost then. A command ends within 240 seconds
-# and a fetch within 180: the rest is for removing a draft (20 seconds), and for ending the last request.
+# The platform ends a command after five minutes by default, and everything that a fetch has read is lost. A command ends within
+# 240 seconds and a fetch within 180. The difference is for removing a draft (20 seconds) and for ending the last request.
 COMMAND_SECONDS = 210.0
 FETCH_SECONDS = 170.0
 
@@ -719,13 +738,13 @@ def _valid_args() -> JsonObject:
     args = demisto.args()
     for name, value in args.items():
         text = ''.join(map(str, value)) if isinstance(value, list) else str(value)
-        if any('\ud800' <= one <= '\udfff' or one == '\0' for one in text):
-            raise DemistoException(f'The argument {name} contains characters that no text can contain. Remove them.')
+        if any('\ud800' <= char <= '\udfff' or char == '\0' for char in text):
+            raise DemistoException(f'The argument {name} contains invalid characters. Remove them.')
     return args
 
 
 def error_text(error: Exception) -> str:
-    """Return what the user reads about an error: its own text if it was written for users, else its type."""
+    """Return the text of an error if it was written for users, or else a text with its type."""
     if isinstance(error, requests.exceptions.RequestException):
         host = urlsplit(getattr(error.request, 'url', None) or '').netloc or 'the service'
         problem = connection_problem(error, host, 'Try again, and check the network of the engine and the proxy.')
@@ -747,10 +766,10 @@ def run_command(
     """Run the command that the platform asks for, and return its results.
 
     Args:
-        commands: functions by name, with test-module and, if the integration fetches, fetch-incidents.
-        make_client: makes the client that they get.
+        commands: functions by name, including test-module and, if the integration fetches, fetch-incidents.
+        make_client: returns the client that is passed to them.
     Raises:
-        Exception: what the command raises; a sign-in that is needed names the command for it.
+        Exception: any error of the command. SignInRequiredError names the command to sign in.
     """
     command = demisto.command()
     settings = InstanceSettings(demisto.params(), spec)
@@ -769,15 +788,15 @@ def run_command(
             raise
         return reschedule(demisto.args(), throttled.seconds)
     except SignInRequiredError as error:
-        if 'again' in error.advice or 'Start' in error.advice:  # a new sign-in helps
-            error.advice = f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()
-        raise
+        if not error.needs_new_sign_in:
+            raise
+        raise error.with_advice(f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()) from error
 
 
 def run_integration(
     spec: IntegrationSpec, commands: Mapping[str, CommandFunction], make_client: Callable[[InstanceSettings], MicrosoftClient]
 ) -> None:
-    """Run a command, and hand its results or its error to the platform. This ends the command, and nothing else does."""
+    """Run a command, and pass its results or its error to the platform. Only this function ends a command with an error."""
     try:
         results = run_command(spec, commands, make_client)
         if results is not None:
@@ -785,7 +804,7 @@ def run_integration(
         return
     except Exception as error:
         text = error_text(error)
-        demisto.debug(LOG.encode(traceback.format_exc()))  # in debug mode, return_error would show it unmasked
+        demisto.debug(LOG.encode(traceback.format_exc()))  # in debug mode, return_error would show the traceback unmasked
     return_error(text)
 
 

@@ -237,7 +237,7 @@ CLOUDS: list[Rejection] = [
     ),
     (
         {**CUSTOM, 'graph_endpoint': 'https://y.example:8/v1.0/'},
-        "'Microsoft Graph endpoint' is more than the address of a host. Enter only https://y.example:8.",
+        "'Microsoft Graph endpoint' contains a path. Enter only https://y.example:8.",
     ),
 ]
 
@@ -373,7 +373,7 @@ def test_a_number_of_seconds_is_from_1_to_200(name: str, label: str, value: str)
     'params, acts_as_application',
     [(CORTEX, False), (APPLICATION, False), (DEVICE, False), (DAEMON, True), (MANAGED_IDENTITY, True)],
 )
-def test_settings_tell_an_application_from_a_user(params: Params, acts_as_application: bool) -> None:
+def test_settings_distinguish_an_application_from_a_user(params: Params, acts_as_application: bool) -> None:
     assert settings_of(params).acts_as_application is acts_as_application
 
 
@@ -493,7 +493,7 @@ def test_the_client_id_is_read_from_tokens_of_both_endpoints(claims: dict[str, s
 @pytest.mark.parametrize(
     'claims, tenant, client', [({'tid': 't', 'appid': 'a'}, 't', 'a'), ({'tid': '', 'appid': None}, 'unknown', 'unknown')]
 )
-def test_a_token_tells_its_tenant_its_client_and_its_end(claims: dict[str, Any], tenant: str, client: str) -> None:
+def test_tenant_client_and_expiry_are_read_from_a_token(claims: dict[str, Any], tenant: str, client: str) -> None:
     held = token(**claims)._replace(expires_on=1_900_000_000)
     expected = {'Account': 'unknown', 'TenantID': tenant, 'ClientID': client, 'ExpiresOn': '2030-03-17T17:46:40Z'}
     assert token_outputs(held) == expected
@@ -583,7 +583,7 @@ def test_an_argument_is_rejected_by_name(read: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize('size', ['1', '10', 1, 10, ' 7 '])
-def test_a_number_may_be_each_of_its_range(size: Any) -> None:
+def test_a_number_may_be_any_in_its_range(size: Any) -> None:
     assert int_argument({'size': size}, 'size', 5, 10) == int(size)
 
 
@@ -718,11 +718,18 @@ def test_an_error_ends_the_command_with_its_text(run: Run) -> None:
         (DAEMON, ''),
     ],
 )
-def test_an_ended_sign_in_says_how_to_sign_in_again(run: Run, params: Params, advice: str) -> None:
+def test_an_expired_sign_in_says_how_to_sign_in_again(run: Run, params: Params, advice: str) -> None:
     def fail(*_: Any) -> None:
         raise SignInRequiredError('The sign-in has ended.', 'Sign in again.')
 
     assert run('contoso-list', fail, params)['Contents'] == f'The sign-in has ended. Sign in again. {advice}'.strip()
+
+
+def test_a_sign_in_that_a_policy_refuses_does_not_say_how_to_sign_in_again(run: Run) -> None:
+    def fail(*_: Any) -> None:
+        raise SignInRequiredError('A policy refused it.', 'Try again from the office.', needs_new_sign_in=False)
+
+    assert run('contoso-list', fail, DEVICE)['Contents'] == 'A policy refused it. Try again from the office.'
 
 
 def throttle(client: Client, args: dict[str, Any]) -> None:
@@ -776,7 +783,7 @@ def test_an_error_without_advice_gets_it_after_its_text() -> None:
 PERMISSIONS = ('Mail.Send', 'User.Read')
 MAIL = SPEC._replace(permissions=PERMISSIONS, access_advice='Ask the owner.')
 GRANT = 'Grant the missing permissions'
-OF_EXCHANGE = ' Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
+OF_EXCHANGE = ' Permissions granted by RBAC for Applications in Exchange Online do not appear in the token and need no consent.'
 
 
 @pytest.mark.parametrize(
@@ -798,7 +805,7 @@ OF_EXCHANGE = ' Those that RBAC for Applications in Exchange Online grants are n
             [],
             ['Calendars.Read'],
             f'{GRANT}: Calendars.Read. Run !contoso-auth-reset. This requests a new token. '
-            f'The host may answer with the token that it has kept, for up to 24 hours.{OF_EXCHANGE}',
+            f'The host caches tokens for up to 24 hours.{OF_EXCHANGE}',
         ),
         (
             CORTEX,
@@ -900,7 +907,7 @@ DELETED = 'All cached tokens of this instance were deleted.'
             {},
             '### Authorization instructions\n'
             '1. Open the [login URL](URL) in a browser, sign in and grant the permissions.\n'
-            '2. The browser ends on the redirect URI, with a code in its address. The page itself may be empty.\n'
+            '2. The browser is redirected to the redirect URI, with a code in the address. The page itself may be empty.\n'
             '3. Copy the full address, and paste it into **Authorization code** of the instance.',
         ),
         ('auth-reset', APPLICATION, {}, f'{DELETED} Run !contoso-auth-start.'),
@@ -958,7 +965,7 @@ def test_a_reset_deletes_the_token_of_the_cortex_application_if_it_is_told_to(sc
         (
             'auth-reset',
             CORTEX,
-            'A reset deletes the only Token that works, and nothing was deleted. '
+            'Nothing was deleted, because a reset would delete the only working Token. '
             f'A new ID, Token and Key from {CONSENT_PAGE} need no reset. To delete the Token, add discard_token=true.',
         ),
     ],
@@ -1098,9 +1105,9 @@ def test_the_text_of_an_error_is_shown_if_it_was_written_for_users(error: Except
 
 
 @pytest.mark.parametrize('value', ['half an \ud83d', '\ud800', 'a\udfffb', 'a\0b', ['whole', 'half an \ud83d'], ['a\0b']])
-def test_an_argument_that_is_no_text_is_rejected(run: Run, value: Any) -> None:
+def test_an_argument_that_is_not_text_is_rejected(run: Run, value: Any) -> None:
     text = run('contoso-list', lambda *_: 'ok', limit='5', subject=value)['Contents']
-    assert text == 'The argument subject contains characters that no text can contain. Remove them.'
+    assert text == 'The argument subject contains invalid characters. Remove them.'
 
 
 @pytest.mark.parametrize('value', ['\U0001f600', '\ud7ff', '\ue000', '\x01'])
@@ -1151,10 +1158,10 @@ def test_a_response_that_is_not_a_list_is_an_error(scripted: Make, body: Any) ->
 
 
 @pytest.mark.parametrize('link', ['https://evil.example/items', f'{GRAPH}/items?page=2', 5])
-def test_a_link_to_another_host_or_back_is_not_followed(scripted: Make, link: Any) -> None:
+def test_a_link_to_another_host_or_to_a_page_already_read_is_not_followed(scripted: Make, link: Any) -> None:
     first = page_of(1, nextLink=f'{GRAPH}/items?page=2')
     client, service = scripted(first, page_of(2, nextLink=link))
-    message = 'The link to the next page leads to another host or back. Try a smaller limit.'
+    message = 'The next-page link points to another host or to a page already read. Try a smaller limit.'
     with pytest.raises(DemistoException, match=says(message)):
         list_items(client, '/items', 5)
     assert len(service.seen) == 2

@@ -75,6 +75,13 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
     return '\n'.join(filter(None, lines))[:max_length]
 
 
+def body_text(body: dict[str, Any], max_length: int | None = None) -> str:
+    """Return the text of an ``itemBody`` of Graph, of at most `max_length` characters."""
+    content = body.get('content') or ''
+    is_html = str(body.get('contentType')).lower() == 'html'
+    return html_to_text(content, max_length) if is_html else content[:max_length]
+
+
 # endregion
 
 # region MIME
@@ -103,11 +110,17 @@ class MimePart(NamedTuple):
         headers = HeaderParser().parsestr(head.decode(errors='replace'))
         part = cls(headers, source[end.end() :] if end else b'')
         part._replace_parameters(lambda value: value[:_MAX_HEADER])
-        try:
-            headers.get_filename(), headers.get_boundary()
-        except (TypeError, ValueError):  # Python fails if the parts of a parameter or its character set are hostile
+        if not part._has_readable_parameters():
             part._replace_parameters(lambda value: value.replace('*', ''))
         return part
+
+    def _has_readable_parameters(self) -> bool:
+        """Return whether Python can read the parameters: not if their parts or character sets are hostile."""
+        try:
+            self.headers.get_filename(), self.headers.get_boundary()
+        except (TypeError, ValueError):
+            return False
+        return True
 
     def _replace_parameters(self, changed: Callable[[str], str]) -> None:
         for name in ('Content-Type', 'Content-Disposition'):

@@ -13,19 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 from MicrosoftCredentialsApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from MicrosoftCoreApiModule import (
-        CredentialError,
-        JsonObject,
-        MAX_RETRY_AFTER,
-        MicrosoftSignInError,
-        SystemClock,
-        float_or_none,
-        is_guid,
-    )
+    from MicrosoftCoreApiModule import CredentialError, JsonObject, MicrosoftSignInError, SystemClock, float_or_none, is_guid
+    from MicrosoftHttpApiModule import MAX_RETRY_AFTER
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
         DEAD_TOKEN_CODES,
-        LEAST_LIFE,
+        MIN_REMAINING_LIFETIME,
         REFRESH_MARGIN,
         SignInPendingError,
         SignInRefusedError,
@@ -47,11 +40,23 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 REFRESH_RETRY_SECONDS = 30.0  # seconds until the next refresh, after one that failed
 MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it has a valid token
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
-LEASE_SECONDS = 12.0  # without a sign of life, a process that requests a token is taken for dead
+LEASE_SECONDS = 12.0  # without a heartbeat, a process that requests a token is taken for dead
 _MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
 _MAX_HOLDERS = 5  # processes that one waits for in the worst case, before it requests a token itself
 _CLAIM_TRIES = 20
-_REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; less than LEAST_LIFE
+_REUSE_SECONDS = 10.0  # within which a command does not read the same token again; less than MIN_REMAINING_LIFETIME
+
+
+class _RecentToken(NamedTuple):
+    """A token that this process has read or saved, and its number of writes until then."""
+
+    token: AccessToken
+    time: float
+    write_count: int
+
+    def is_recent(self, now: float) -> bool:
+        is_unchanged = self.write_count == ContextStorage.write_count
+        return is_unchanged and 0 <= now - self.time < _REUSE_SECONDS and now < self.token.expires_on
 
 
 class TokenProvider:
@@ -69,7 +74,7 @@ class TokenProvider:
     def __init__(
         self,
         credential: Credential,
-        storage: 'Storage',
+        storage: 'ContextStorage',
         token_client: TokenClient,
         log: Callable[[str], Any] = lambda _line: None,
         default_target: TokenTarget | None = None,
@@ -81,47 +86,51 @@ class TokenProvider:
         self._log = log
         self._default_target = default_target or TokenTarget()
         self._name = secrets.token_hex(16)
-        self._remembered: dict[TokenTarget, tuple[AccessToken, float, int]] = {}
+        self._recent_tokens: dict[TokenTarget, _RecentToken] = {}
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
-        remembered, read_at, writes = self._remembered.get(target, (AccessToken('', 0, 0), 0.0, 0))
-        now = self.clock.now()
-        is_recent = 0 <= now - read_at < _REMEMBERED_SECONDS and writes == _WRITES[0]
-        if is_recent and now < remembered.expires_on and remembered.value != rejected:
-            return remembered
+        recent = self._recent_tokens.get(target)
+        if recent and recent.is_recent(self.clock.now()) and recent.token.value != rejected:
+            return recent.token
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
             return self._acquire_with_lease(cached)
-        if token.should_refresh(cached.now) and not self.credential.uses_up_token:
+        if token.should_refresh(cached.now) and not self.credential.is_single_use:
             return self._refresh(token, cached, cached.sessions)
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
             return self._refresh(token, cached, cached.sessions[:1])
-        self._remembered[target] = token, cached.now, _WRITES[0]
+        self._recent_tokens[target] = _RecentToken(token, cached.now, ContextStorage.write_count)
         return token
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
+        """Cache a sign-in for `lifetime` seconds. Raise SignInUnavailableError if the platform does not store it."""
         if not self.update(lambda cached: cached.put_pending(pending, lifetime), force=True):
             raise not_stored('The sign-in was not started')
 
     def pending_sign_in(self) -> PendingSignIn | None:
         return self._read(self._default_target).pending
 
-    def after_poll(self, error: Any, pending: PendingSignIn) -> None:
-        """Write what a poll with a device code led to: later polls wait longer, or the code is of no more use."""
-        is_pending = isinstance(error, SignInPendingError)
-        slow_down = error.interval if is_pending else 0
-        if is_pending:
-            error.interval += pending.interval
+    def after_poll(self, error: Exception, pending: PendingSignIn) -> Exception:
+        """Update the pending sign-in after a poll: lengthen its interval (slow_down) or delete it (refused).
+
+        Returns:
+            The error to raise: `error`, or if the user has not finished, one with the seconds until the next poll.
+        """
+        interval, is_changed = 0.0, isinstance(error, SignInRequiredError)
+        if isinstance(error, SignInPendingError):
+            interval, is_changed = pending.interval + error.extra_seconds, bool(error.extra_seconds)
+            error = SignInPendingError(error.extra_seconds, interval)
 
         def change(cached: CachedTokens) -> None:
             if cached.pending and cached.pending.device_code == pending.device_code:
-                cached.end_poll(error.interval if is_pending else 0)
+                cached.end_poll(interval)
 
-        if pending.device_code and (slow_down or isinstance(error, SignInRequiredError)):
+        if pending.device_code and is_changed:
             self.update(change)
+        return error
 
     def save(
         self, target: TokenTarget, response: TokenResponse, refresh_token_used: str = '', is_new_sign_in: bool = False
@@ -138,7 +147,7 @@ class TokenProvider:
         refresh_token = response.refresh_token or refresh_token_used
 
         def change(cached: CachedTokens) -> None:
-            cached.context.pop(cached.sent_key, None)
+            cached.context.pop(cached.single_use_key, None)
             if cached.lease.holder == self._name or (is_new_sign_in and cached.lease.kind):
                 cached.put_lease(None)
             if not is_new_sign_in and refresh_token_used not in [session.refresh_token for session in cached.sessions]:
@@ -153,12 +162,12 @@ class TokenProvider:
         if self.update(change, target, force=bool(response.refresh_token)):
             return
         self._replace_lease(None)  # which may fit where the tokens do not
-        if response.refresh_token and (not refresh_token_used or self.credential.uses_up_token):
+        if response.refresh_token and (not refresh_token_used or self.credential.is_single_use):
             raise not_stored('The sign-in succeeded, but its tokens are lost')
 
     def require_storage(self) -> None:
         """Prove that the cache takes a sign-in, before what works only once is sent. Raise SignInUnavailableError if not."""
-        if not self.update(lambda cached: cached.put_sent(), force=True):
+        if not self.update(lambda cached: cached.record_single_use_request(), force=True):
             raise not_stored('Nothing was sent')
 
     def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> bool:
@@ -170,18 +179,9 @@ class TokenProvider:
             now = self.clock.now()
             cached = CachedTokens(context, self.credential, target or self._default_target, now, self._default_target)
             if _PUBLIC_REFRESH_TOKEN in context:
-                cached.repeat_refresh_token()
+                cached.sync_public_refresh_token()
             change(cached)
-            unreadable, sessions = 0, []
-            for key in [key for key in context if key.startswith(_PREFIX)]:
-                kind: Any = _KINDS.get(key.rpartition('/')[2], AccessToken)
-                if _read_entry(context, key, kind, -math.inf if kind is PendingSignIn else now) is None:
-                    unreadable += _read_entry(context, key, kind) is None
-                    del context[key]
-                elif kind is CachedSession:
-                    sessions.append((json.loads(context[key])['ends_on'], key))
-            for _, key in sorted(sessions)[:-_MAX_SESSIONS]:
-                del context[key]
+            unreadable = cached.drop_expired()
 
         is_written = update_storage(self.storage, change_context, self.clock, force)
         if not is_written:
@@ -205,58 +205,69 @@ class TokenProvider:
             if self._claim(cached):
                 return self._request_and_save(cached.target, sessions, self.token_client.without_retries(MAX_REFRESH_SECONDS))
         except Exception as error:
-            what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
-            self._log(f'An access token that is still valid could not be refreshed. {what}')
+            text = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
+            self._log(f'An access token that is still valid could not be refreshed. {text}')
             self.after_poll(error, sessions[0].pending)
             now = self.clock.now()
-            is_asked = getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS
-            waits = Lease(until=now, retry_after_time=now + REFRESH_RETRY_SECONDS)
-            self._replace_lease(Lease.of_error(error, self._name, now, cached.token_name) if is_asked else waits)
+            lease = Lease(until=now, retry_after_time=now + REFRESH_RETRY_SECONDS)
+            if getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS:
+                lease = Lease.of_error(error, self._name, now, cached.token_name)
+            self._replace_lease(lease)
         return token
 
     def _acquire_with_lease(self, cached: 'CachedTokens') -> AccessToken:
-        # A process that was killed does not renew its lease any more, and one of those who wait claims the next.
-        waited, unchanged, conflicts = 0.0, 0.0, 0
-        holder, until = '', 0.0  # of the lease that was read before
-        longest = _MAX_HOLDERS * self.credential.max_request_seconds
-        while waited < min(longest, self.clock.remaining()) and conflicts < _CLAIM_TRIES:
-            if cached.token:  # another process has requested it
-                return cached.token
-            lease = cached.lease
-            is_early = lease.holder == holder or lease.retry_after(cached.now)
-            if lease.kind and is_early and lease.token_name == cached.token_name:
-                raise lease.error(cached.now)  # the same request would fail again
-            if (holder, until) != (cached.holder, lease.until):
-                holder, until, unchanged = cached.holder, lease.until, 0.0
-            is_free = not cached.holder or unchanged >= LEASE_SECONDS
+        """Request a token while this process holds the lease. Return or raise what another process has got meanwhile."""
+        cached, is_claimed = self._wait_for_lease(cached)
+        if cached.token:  # another process has requested it
+            return cached.token
+        token_client = self.token_client
+        if is_claimed:
+            token_client = token_client.with_heartbeat(self._renew_lease, cached.is_single_use)
+        else:
+            self._log('The lease could not be claimed. Other processes may request the same token.')
+            if cached.is_single_use:
+                self.require_storage()
+        try:
+            return self._request_and_save(cached.target, cached.sessions, token_client)
+        except MicrosoftSignInError as error:
+            lost_token = cached.lost_token_message() if is_claimed and isinstance(error, SignInRefusedError) else ''
+            error = error.with_detail(lost_token) if lost_token else error
+            return self._token_after_failure(error, cached, token_client)
+
+    def _wait_for_lease(self, cached: 'CachedTokens') -> 'tuple[CachedTokens, bool]':
+        """Wait until this process holds the lease, or another one has cached a token.
+
+        Returns:
+            What was read last, and whether this process holds the lease. If there is no token either, the wait took too long.
+        Raises:
+            MicrosoftSignInError: another process has published why it got no token.
+        """
+        watch, waited, conflicts = _LeaseWatch(), 0.0, 0
+        max_wait = _MAX_HOLDERS * self.credential.max_request_seconds
+        while not cached.token and waited < min(max_wait, self.clock.remaining()) and conflicts < _CLAIM_TRIES:
+            watch.raise_published_error(cached)
+            is_free = watch.is_free(cached)
             if is_free and self._claim(cached):
-                self.token_client.on_wait, self.token_client.works_once = self._renew_lease, cached.uses_up
-                break
+                return cached, True
             conflicts += is_free
             pause = random.uniform(0, 0.05 if is_free else 0.2)  # noqa: S311 - no secret
             self.clock.sleep(pause)
-            waited, unchanged = waited + pause, unchanged + pause
+            waited += pause
+            watch.unchanged_seconds += pause
             cached = self._read(cached.target, cached.rejected)
-        else:
-            self._log('The lease could not be claimed. Other processes may request the same token.')
-            if cached.uses_up:
-                self.require_storage()
-        try:
-            return self._request_and_save(cached.target, cached.sessions, self.token_client)
-        except MicrosoftSignInError as error:
-            return self._token_after_failure(error, cached)
+        return cached, False
 
     def _claim(self, cached: 'CachedTokens') -> bool:
         """Return whether this is now the process that requests the token. False if another one has written since the read."""
         cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
-        if cached.uses_up:
-            cached.put_sent()
+        if cached.is_single_use:
+            cached.record_single_use_request()
         try:
             self.storage.write(cached.context, cached.version)
         except StorageConflictError:
             return False
         except StorageUnavailableError as error:
-            if cached.uses_up:
+            if cached.is_single_use:
                 raise not_stored('Nothing was sent') from None
             self._log(f'The integration context cannot be written. Other processes may request the same token. {error}')
         return True
@@ -272,7 +283,7 @@ class TokenProvider:
             if cached.lease.holder == self._name:
                 cached.put_lease(lease)
                 if lease and lease.kind in _ERRORS_OF_A_RESPONSE:
-                    cached.context.pop(cached.sent_key, None)
+                    cached.context.pop(cached.single_use_key, None)
 
         self.update(change)
 
@@ -283,7 +294,7 @@ class TokenProvider:
             try:
                 response = self.credential.request_token(token_client, target, session)
             except MicrosoftSignInError as error:
-                if not _allows_next(error, session):
+                if not _may_try_next_session(error, session):
                     raise
                 failures.append(error)
             except BaseException:  # the command was ended: nobody may wait for it
@@ -295,13 +306,15 @@ class TokenProvider:
                     failures.append(no_session())
                     continue
                 self.save(target, response, session.refresh_token)
-                self._remembered[target] = response.token, self.clock.now(), _WRITES[0]
+                self._recent_tokens[target] = _RecentToken(response.token, self.clock.now(), ContextStorage.write_count)
                 return response.token
-        # A token that the public module has left says less than the one that was pasted.
-        raise failures[-1] if sessions[0].is_foreign and failures[-1].code else failures[0]
+        # The error of what was pasted says more than that of a token of the public module, if anything was pasted.
+        raise failures[-1] if sessions[0].is_from_public_module and failures[-1].code else failures[0]
 
-    def _token_after_failure(self, error: MicrosoftSignInError, used: 'CachedTokens') -> AccessToken:
-        """Return a token that another process has saved meanwhile, or that its session gives. Raise `error` otherwise.
+    def _token_after_failure(self, error: MicrosoftSignInError, used: 'CachedTokens', token_client: TokenClient) -> AccessToken:
+        """Return a token that another process has saved meanwhile, or request one with the session that it has saved.
+
+        Raise `error` if neither succeeds, and publish it for those who wait.
 
         Args:
             used: what the request that failed was made with.
@@ -309,20 +322,43 @@ class TokenProvider:
         cached = self._read(used.target, used.rejected)
         if cached.token is None and cached.sessions != used.sessions:
             try:
-                return self._request_and_save(used.target, cached.sessions, self.token_client)
+                return self._request_and_save(used.target, cached.sessions, token_client)
             except MicrosoftSignInError as newer_error:
                 error, cached = newer_error, self._read(used.target, used.rejected)
         if cached.token:
             self._replace_lease(None)
             return cached.token
-        if used.lost and isinstance(error, SignInRefusedError):
-            error.what = f'{error.what} {used.lost}'
-        if used.passed_token_is_dead(error):
-            error.advice = f'Run the command again, which uses the Token in the settings. {error.advice}'
+        if used.ends_public_token(error):
+            error = error.with_advice(f'Run the command again, which uses the Token in the settings. {error.advice}')
             self.update(lambda current: current.context.pop(_PUBLIC_REFRESH_TOKEN, None))
         self._replace_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
-        self.after_poll(error, used.sessions[0].pending)
-        raise error
+        raise self.after_poll(error, used.sessions[0].pending)
+
+
+class _LeaseWatch:
+    """Watch the lease of another process: one that was killed does not renew it any more.
+
+    Its end is not compared with the time, since the clocks of two engines may differ.
+
+    Attributes:
+        unchanged_seconds: for which the lease has not been renewed.
+    """
+
+    unchanged_seconds = 0.0
+    _holder, _until = '', 0.0
+
+    def raise_published_error(self, cached: 'CachedTokens') -> None:
+        """Raise the error of the process that was waited for, if the same request would fail again."""
+        lease = cached.lease
+        is_early = lease.holder == self._holder or lease.retry_after(cached.now)
+        if lease.kind and is_early and lease.token_name == cached.token_name:
+            raise lease.error(cached.now)
+
+    def is_free(self, cached: 'CachedTokens') -> bool:
+        """Return whether the lease may be claimed."""
+        if (self._holder, self._until) != (cached.holder, cached.lease.until):
+            self._holder, self._until, self.unchanged_seconds = cached.holder, cached.lease.until, 0.0
+        return not cached.holder or self.unchanged_seconds >= LEASE_SECONDS
 
 
 def not_stored(what: str) -> SignInUnavailableError:
@@ -334,11 +370,11 @@ def not_stored(what: str) -> SignInUnavailableError:
     )
 
 
-def _allows_next(error: MicrosoftSignInError, session: CachedSession) -> bool:
-    """Return whether a token may be requested with the next session after this error."""
+def _may_try_next_session(error: MicrosoftSignInError, session: CachedSession) -> bool:
+    """Return whether a token may be requested with the next session after `error`."""
     # The token service answers a token that it cannot decrypt with 500.
     is_refused = isinstance(error, SignInRefusedError) or error.code == '500'
-    return isinstance(error, (SignInRequiredError, SignInPendingError)) or (session.is_foreign and is_refused)
+    return isinstance(error, (SignInRequiredError, SignInPendingError)) or (session.is_from_public_module and is_refused)
 
 
 # endregion
@@ -349,11 +385,11 @@ _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used
 _LEASE_RETENTION = 60.0  # seconds after a lease for which waiting processes can read how it ended
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
-_WORKS_ONCE = 'works_once'  # in the entry of a sign-in
+_SINGLE_USE_KEY = 'works_once'  # in the entry of a sign-in
 _SIGN_IN_SIZE = 16 * 1024  # characters; more than the tokens of a sign-in
 _ERRORS_OF_A_RESPONSE = ('SignInRefusedError', 'SignInRequiredError')
-_ERRORS_BY_NAME = {
-    kind.__name__: kind for kind in (CredentialError, SignInRefusedError, SignInRequiredError, SignInUnavailableError)
+_ERRORS_BY_NAME: dict[str, type[MicrosoftSignInError]] = {
+    each.__name__: each for each in (CredentialError, SignInRefusedError, SignInRequiredError, SignInUnavailableError)
 }
 
 
@@ -363,7 +399,9 @@ class Lease(NamedTuple):
     Args:
         until: its end, in seconds since the epoch by the clock of the holder. Others watch it change, since theirs may differ.
         retry_after_time: seconds since the epoch from which on a token may be refreshed again.
-        kind, what, advice, code, correlation_id, token_name: class and attributes of the error, and the token it is about.
+        kind: name of the class of the error, empty if the request has not failed.
+        what, advice, code, correlation_id, needs_new_sign_in: attributes of the error.
+        token_name: the token that it is about.
     """
 
     holder: str = ''
@@ -375,12 +413,27 @@ class Lease(NamedTuple):
     code: str = ''
     correlation_id: str = ''
     token_name: str = ''
+    needs_new_sign_in: bool = True
 
     @classmethod
     def of_error(cls, error: Any, holder: str, now: float, token_name: str) -> 'Lease':
-        retry = now + min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER)
-        kind = type(error).__name__
-        return cls(holder, now, retry, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
+        """Return what publishes `error`, which ended the request of `holder` at `now`."""
+        return cls(
+            holder,
+            now,
+            now + min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER),
+            type(error).__name__,
+            error.what,
+            error.advice,
+            error.code,
+            error.correlation_id,
+            token_name,
+            getattr(error, 'needs_new_sign_in', True),
+        )
+
+    def is_current(self, now: float) -> bool:
+        """Return whether a process may hold it: not if it has failed, ended long ago, or was written by a wrong clock."""
+        return not self.kind and -_MAX_CLOCK_SKEW < self.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
 
     def retry_after(self, now: float) -> float:
         """Return the seconds until a token may be requested again, 0 also if a wrong clock has written the lease."""
@@ -388,17 +441,57 @@ class Lease(NamedTuple):
         return max(0.0, self.retry_after_time - now) if is_plausible else 0.0
 
     def error(self, now: float) -> MicrosoftSignInError:
-        kind, seconds = _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError), self.retry_after(now)
-        error = kind(self.what, self.advice, self.code, self.correlation_id)
-        if isinstance(error, SignInUnavailableError) and seconds:
-            error.advice, error.retry_after = f'Try again in {math.ceil(seconds)} seconds.', seconds
-        return error
+        """Return the published error."""
+        error_class, seconds = _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError), self.retry_after(now)
+        fields = self.what, self.advice, self.code, self.correlation_id
+        if error_class is SignInRequiredError:
+            return SignInRequiredError(*fields, self.needs_new_sign_in)
+        if error_class is SignInUnavailableError and seconds:
+            error = SignInUnavailableError(*fields, seconds)
+            return error.with_advice(f'Try again in {math.ceil(seconds)} seconds.')
+        return error_class(*fields)
 
 
 class _Latest(NamedTuple):
-    """Whose tokens are used if the settings contain no code: those of the latest sign-in."""
+    """The identity of the latest sign-in. Used if the settings contain no code."""
 
     identity: str
+
+
+class _SingleUseRecord(NamedTuple):
+    """What was sent and works only once: its digest, and the time in seconds since the epoch."""
+
+    token: str
+    time: float
+
+
+_ENTRY_TYPES = {
+    'sign-in': CachedSession,
+    'latest': _Latest,
+    'started': PendingSignIn,
+    'lease': Lease,
+    'sent': _SingleUseRecord,
+}
+_Entry = TypeVar('_Entry')
+_USER_ENTRIES = (CachedSession, _Latest)  # a wrong clock must not drop them; Microsoft says when they end
+_JSON_TYPES = {str: (str,), float: (int, float), bool: (bool,), tuple[str, ...]: (list,)}
+_MAX_SESSIONS = 10  # the oldest ones are dropped
+_MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
+
+
+def _read_entry(context: JsonObject, key: str, entry_type: type[_Entry], now: float = -math.inf) -> _Entry | None:
+    """Return an entry of the context, None if it is missing, has another shape than `entry_type`, or ended before `now`."""
+    try:
+        entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
+        types = {**entry_type.__annotations__, 'ends_on': float}
+        fields = {name: entry[name] for name in types if name in entry}
+        for name, value in fields.items():
+            if type(value) not in _JSON_TYPES.get(types[name], ()) or (types[name] is float and abs(value) > _MAX_TIME):
+                return None
+        is_over = fields.pop('ends_on') <= now and entry_type not in _USER_ENTRIES
+        return None if is_over else entry_type(**fields)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
 
 
 class CachedTokens:
@@ -414,8 +507,7 @@ class CachedTokens:
         token: the access token, None if there is none that can be used.
         sessions: what a token can be requested with, in this order.
         holder: the process that requests a token now, empty if none does.
-        uses_up: a token request uses up what works only once: a Token, or a code.
-        lost: what an earlier command did with the Token, if it ended before it stored the response. `put_sent` finds out.
+        is_single_use: a token request uses up what works only once: a Token, or a code.
     """
 
     def __init__(
@@ -430,58 +522,63 @@ class CachedTokens:
     ):
         self.context, self.version, self.now = context, version, now
         self.target, self.rejected = target, rejected
-        self.lost = ''
-        self._credential = credential
+        self._credential, self._default_target = credential, default_target
         self._latest_key, self._pending_key = (f'{_PREFIX}/{credential.application}/{name}' for name in ('latest', 'started'))
         latest = None if credential.pasted else _read_entry(context, self._latest_key, _Latest, now)
         self._identity = latest.identity if latest else credential.identity
-        self._token_prefix, self._session_key, self._lease_key, self.sent_key = (
+        self._token_prefix, self._session_key, self._lease_key, self.single_use_key = (
             f'{_PREFIX}/{self._identity}/{name}' for name in ('token/', 'sign-in', 'lease', 'sent')
         )
         # A claims challenge is not part of the name: the token that it leads to serves all requests.
         named_by = json.dumps([target.scope, target.resource, target.audience])
         self.token_name = hashlib.sha256(named_by.encode()).hexdigest()[:16]
-        token = _read_entry(context, self._token_prefix + self.token_name, AccessToken, now)
         session = _read_entry(context, self._session_key, CachedSession, now)
         self._tenants = tuple(map(str, session.tenants)) if session else ()
-        is_own = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
-        if not is_own:
-            # Another name may be that of the same tenant, which a refreshed token says. Another ID is another tenant.
-            token = None
-            session = None if is_guid(credential.tenant_id) else session
+        self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        # A lease that carries an error, that is long over, or that a wrong clock has written, is not current.
-        is_current = not self.lease.kind and -_MAX_CLOCK_SKEW < self.lease.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
-        self.holder = self.lease.holder if is_current else ''
-        public_refresh_token = ''
-        own = [key for key in context if key.startswith(_PREFIX)]
-        has_keys_of_others = len(own) < len(context)
-        if has_keys_of_others and not any('/token/' in key or key.endswith('/sign-in') for key in own):
-            token, public_refresh_token = self._public_tokens(target, default_target)
-        least_life = REFRESH_MARGIN if credential.uses_up_token else LEAST_LIFE
-        self.token = token if token and token.is_usable(now, least_life) and token.value != rejected else None
-        self.sessions = self._sessions(session, is_own, public_refresh_token)
-        self.uses_up = credential.uses_up_token or (credential.needs_user and not self.sessions[0].refresh_token)
+        self.holder = self.lease.holder if self.lease.is_current(now) else ''
+        self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
+        has_public_tokens = self._has_only_public_tokens()
+        self.token = self._select_token(has_public_tokens)
+        self.sessions = self._sessions(session, self._public_refresh_token() if has_public_tokens else '')
+        self.is_single_use = credential.is_single_use or (credential.needs_user and not self.sessions[0].refresh_token)
 
-    def _sessions(self, session: CachedSession | None, is_own: bool, public_refresh_token: str) -> list[CachedSession]:
+    def _has_only_public_tokens(self) -> bool:
+        """Return whether the context has keys of others, and no token or session of this module."""
+        own = [key for key in self.context if key.startswith(_PREFIX)]
+        return len(own) < len(self.context) and not any('/token/' in key or key.endswith('/sign-in') for key in own)
+
+    def _select_token(self, has_public_tokens: bool) -> AccessToken | None:
+        """Return the access token, if it can be used."""
+        token = None
+        if has_public_tokens:
+            token = self._public_token()
+        elif self._is_own_tenant:
+            token = _read_entry(self.context, self._token_prefix + self.token_name, AccessToken, self.now)
+        min_remaining = REFRESH_MARGIN if self._credential.is_single_use else MIN_REMAINING_LIFETIME
+        return token if token and token.is_usable(self.now, min_remaining) and token.value != self.rejected else None
+
+    def _sessions(self, session: CachedSession | None, public_refresh_token: str) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
         A device code; what the public module left, before we have tokens; our refresh token, before the first what was pasted;
         if nothing was pasted, a refresh token that others wrote: some integrations write theirs before each command.
         """
+        if not self._is_own_tenant and is_guid(self._credential.tenant_id):
+            session = None  # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
         pending = self.pending or PendingSignIn()
         sessions = [CachedSession(pending=pending)] if pending.device_code else []
         if public_refresh_token:
-            sessions.append(CachedSession(public_refresh_token, is_foreign=True))
+            sessions.append(CachedSession(public_refresh_token, is_from_public_module=True))
         if session and session.refresh_token:
-            sessions.append(CachedSession(session.refresh_token, tenants=() if is_own else self._tenants))
+            sessions.append(CachedSession(session.refresh_token, tenants=() if self._is_own_tenant else self._tenants))
         elif not pending.device_code:
             sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
         if self._credential.needs_user and not self._credential.pasted and not public_refresh_token:
             written = self._public_refresh_token()
             if written not in ('', *self._own_refresh_tokens().values()):
-                sessions.append(CachedSession(written, is_foreign=True))
+                sessions.append(CachedSession(written, is_from_public_module=True))
         return sessions
 
     def _own_refresh_tokens(self) -> dict[str, str]:
@@ -489,10 +586,10 @@ class CachedTokens:
         sessions = {key: _read_entry(self.context, key, CachedSession) for key in self.context if key.endswith('/sign-in')}
         return {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
 
-    def passed_token_is_dead(self, error: MicrosoftSignInError) -> bool:
+    def ends_public_token(self, error: MicrosoftSignInError) -> bool:
         """Return whether `error` ends a token that the public module left and the integration passes as the Token.
 
-        A mere status may be that of a proxy, and other errors of Entra are about the application or a policy.
+        A mere status may be that of a proxy. The other errors of Entra are about the application or a policy.
         """
         is_passed = bool(self._credential.pasted) and self._credential.pasted == self.context.get(_PUBLIC_REFRESH_TOKEN)
         is_refused = error.code == 'refused' and not self.sessions[-1].refresh_token
@@ -507,21 +604,24 @@ class CachedTokens:
         ends_on = self.now + _SESSION_LIFETIME
         tenant_id, tenants = self._credential.tenant_id, self._tenants
         if tenant_id:
-            found = {tenant_id, token_tenant or tenant_id}
-            tenants = tuple(sorted({*found, *(tenants if found.intersection(tenants) else ())}))
-        works_once = self._credential.uses_up_token
-        entry = {'refresh_token': refresh_token, 'tenants': tenants, _WORKS_ONCE: works_once, 'ends_on': ends_on}
+            names = {tenant_id, token_tenant or tenant_id}
+            tenants = tuple(sorted({*names, *(tenants if names.intersection(tenants) else ())}))
+        is_single_use = self._credential.is_single_use
+        entry = {'refresh_token': refresh_token, 'tenants': tenants, _SINGLE_USE_KEY: is_single_use, 'ends_on': ends_on}
         self.context[self._session_key] = json.dumps(entry)
         if self._credential.needs_user:
             self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
             # Integrations read here whether a user has signed in, and older packs find the session. The Cortex XSOAR app is an
             # exception: integrations would use it as the Token.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
-        elif any(session.is_foreign and session.refresh_token != refresh_token_used for session in self.sessions):
+        elif any(session.is_from_public_module and session.refresh_token != refresh_token_used for session in self.sessions):
             self.context.pop(_PUBLIC_REFRESH_TOKEN, None)  # it was refused
 
-    def repeat_refresh_token(self) -> None:
-        """Have the key of the public module repeat the refresh token of these settings, if it repeats that of a user, or none."""
+    def sync_public_refresh_token(self) -> None:
+        """Copy the refresh token to the key that the public module reads. Delete the key if these settings have none.
+
+        A token that others wrote there remains.
+        """
         tokens = self._own_refresh_tokens()
         if self.context.get(_PUBLIC_REFRESH_TOKEN) in tokens.values():
             del self.context[_PUBLIC_REFRESH_TOKEN]
@@ -533,17 +633,39 @@ class CachedTokens:
         for key in [key for key in self.context if key.startswith((self._token_prefix, self._pending_key))]:
             del self.context[key]
 
-    def put_sent(self) -> None:
+    def drop_expired(self) -> int:
+        """Drop what has expired, what cannot be read, and the oldest sessions. Return how many entries could not be read."""
+        unreadable, sessions = 0, []
+        for key in [key for key in self.context if key.startswith(_PREFIX)]:
+            entry_type: Any = _ENTRY_TYPES.get(key.rpartition('/')[2], AccessToken)
+            now = -math.inf if entry_type is PendingSignIn else self.now  # a wrong clock must not drop what a user has started
+            if _read_entry(self.context, key, entry_type, now) is None:
+                unreadable += _read_entry(self.context, key, entry_type) is None
+                del self.context[key]
+            elif entry_type is CachedSession:
+                sessions.append((json.loads(self.context[key])['ends_on'], key))
+        for _, key in sorted(sessions)[:-_MAX_SESSIONS]:
+            del self.context[key]
+        return unreadable
+
+    def lost_token_message(self) -> str:
+        """Return what an earlier command did with the Token, if it ended before it stored the response. Empty if none did."""
+        earlier = self._earlier_request
+        if not (earlier and earlier.token == self._single_use_digest() and self._credential.is_single_use):
+            return ''
+        when = datetime.fromtimestamp(earlier.time, timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
+        what = f'A command sent this Token at {when} UTC and ended before it stored the response'
+        return f'{what}, which contained the next one.'
+
+    def record_single_use_request(self) -> None:
         """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
-        digest = hashlib.sha256(f'{self._credential.identity} {self.sessions[0].refresh_token}'.encode()).hexdigest()[:16]
-        sent = _read_entry(self.context, self.sent_key, _Sent)
-        if sent and sent.token == digest and self._credential.uses_up_token:
-            when = datetime.fromtimestamp(sent.time, timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
-            what = f'A command sent this Token at {when} UTC and ended before it stored the response'
-            self.lost = f'{what}, which contained the next one.'
-        ends_on = self.now + (_SESSION_LIFETIME if self._credential.uses_up_token else _LEASE_RETENTION)
-        entry = {'token': digest, 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
-        self.context[self.sent_key] = json.dumps(entry)
+        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else _LEASE_RETENTION)
+        entry = {'token': self._single_use_digest(), 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
+        self.context[self.single_use_key] = json.dumps(entry)
+
+    def _single_use_digest(self) -> str:
+        sent = f'{self._credential.identity} {self.sessions[0].refresh_token}'
+        return hashlib.sha256(sent.encode()).hexdigest()[:16]
 
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
         self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
@@ -561,21 +683,21 @@ class CachedTokens:
             ends_on = max(lease.until, lease.retry_after_time) + _LEASE_RETENTION
             self.context[self._lease_key] = json.dumps({**lease._asdict(), 'ends_on': ends_on})
 
-    def _public_tokens(self, target: TokenTarget, default_target: TokenTarget | None) -> tuple[AccessToken | None, str]:
-        """Return the access token and the refresh token in a context of the public MicrosoftApiModule.
+    def _public_token(self) -> AccessToken | None:
+        """Return the access token in a context of the public MicrosoftApiModule, None if there is none for this target.
 
         Its sign-in continues after an update. The context hardly says whose tokens it holds, so it is no longer read once there
         are own tokens. Its keys remain, since some integrations read the refresh token themselves.
         """
+        target = self.target
         names = {f'{target.scope}_access_token': f'{target.scope}_valid_until', target.resource: 'valid_until'}
-        if default_target and target._replace(claims='') == default_target:
+        if self._default_target and target._replace(claims='') == self._default_target:
             names['access_token'] = 'valid_until'  # noqa: S105 - the name of a key
-        found = None
         for name, end in names.items():
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
-            if not found and self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
-                found = AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
-        return found, self._public_refresh_token()
+            if self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
+                return AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
+        return None
 
     def _public_refresh_token(self) -> str:
         refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
@@ -586,62 +708,25 @@ class CachedTokens:
         return isinstance(access_token, str) and self._credential.matches_claims(AccessToken(access_token, 0, 0).claims())
 
 
-class _Sent(NamedTuple):
-    """What was sent and works only once: digest and time."""
-
-    token: str
-    time: float
-
-
-_KINDS = {
-    'sign-in': CachedSession,
-    'latest': _Latest,
-    'started': PendingSignIn,
-    'lease': Lease,
-    'sent': _Sent,
-}
-_Entry = TypeVar('_Entry')
-_OF_A_PERSON = (CachedSession, _Latest)  # a wrong clock must not drop them; Microsoft says when they end
-_JSON_TYPES = {str: (str,), float: (int, float), bool: (bool,), tuple[str, ...]: (list,)}
-_MAX_SESSIONS = 10  # the oldest ones are dropped
-_MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
-
-
-def _read_entry(context: JsonObject, key: str, kind: type[_Entry], now: float = -math.inf) -> _Entry | None:
-    """Return a value of the context as a `kind`. Return None if it is missing, has another shape, or ended before `now`."""
-    try:
-        entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
-        types = {**kind.__annotations__, 'ends_on': float}
-        found = {name: entry[name] for name in types if name in entry}
-        for name, value in found.items():
-            if type(value) not in _JSON_TYPES.get(types[name], ()) or (types[name] is float and abs(value) > _MAX_TIME):
-                return None
-        is_over = found.pop('ends_on') <= now and kind not in _OF_A_PERSON
-        return None if is_over else kind(**found)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        return None
-
-
 def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
-    """Drop every token in `context`, of all credentials and of the public module, and return the keys of those that are kept.
+    """Drop every token in `context`, of all credentials and of the public module, and return the keys of those that remain.
 
     Args:
         discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent.
     """
-    works_once = f'"{_WORKS_ONCE}": true'
-    kept = [key for key in context if not discard and key.startswith(_PREFIX) and works_once in str(context[key])]
-    for key in context.keys() - kept:
+    mark = f'"{_SINGLE_USE_KEY}": true'
+    remaining = [key for key in context if not discard and key.startswith(_PREFIX) and mark in str(context[key])]
+    for key in context.keys() - remaining:
         # The public module stores the tokens of several resources under their addresses.
         if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
             del context[key]
-    return kept
+    return remaining
 
 
 # endregion
 # region storage
 
 _WRITE_TRIES = 30
-_WRITES = [0]  # the number of writes of this process, after which no token is remembered
 
 
 class StorageConflictError(Exception):
@@ -658,9 +743,12 @@ class ContextStorage:
     Args:
         get_context: returns the context, or ``{'context': ..., 'version': ...}`` where the platform has versions.
         set_context: writes the context; raises ValueError when `version` is stale.
+    Attributes:
+        write_count: the number of writes of this process to any storage, after which no recent token is used again.
     """
 
     ANY_VERSION = -1
+    write_count = 0
 
     def __init__(self, get_context: Callable[[], Any], set_context: Callable[[JsonObject, int], Any]):
         self._get_context = get_context
@@ -675,7 +763,7 @@ class ContextStorage:
 
     def write(self, context: JsonObject, version: int) -> None:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
-        _WRITES[0] += 1
+        ContextStorage.write_count += 1
         try:
             self._set_context(dict(context), version)
         except ValueError as error:
@@ -695,10 +783,9 @@ class MemoryStorage(ContextStorage):
         self._context = context
 
 
-Storage = ContextStorage
-
-
-def update_storage(storage: Storage, change: Callable[[JsonObject], None], clock: SystemClock, force: bool = False) -> bool:
+def update_storage(
+    storage: ContextStorage, change: Callable[[JsonObject], None], clock: SystemClock, force: bool = False
+) -> bool:
     """Read, change and write the context, until no other process has written in between.
 
     Args:

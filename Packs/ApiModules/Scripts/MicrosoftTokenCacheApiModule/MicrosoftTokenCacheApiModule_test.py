@@ -11,7 +11,7 @@ import pytest
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCoreApiModule_test import says
 from MicrosoftTokenRequestApiModule import (
-    LEAST_LIFE,
+    MIN_REMAINING_LIFETIME,
     REFRESH_MARGIN,
     AccessToken,
     SignInPendingError,
@@ -36,7 +36,6 @@ from MicrosoftTokenCacheApiModule import (
     ContextStorage,
     Lease,
     MemoryStorage,
-    Storage,
     StorageConflictError,
     TokenProvider,
     clear_tokens,
@@ -68,7 +67,7 @@ class FakeClock(SystemClock):
 class ScriptedCredential(Credential):
     """A credential whose requests end as `outcomes` say: responses, or errors that are raised."""
 
-    kind = 'scripted'
+    method_name = 'scripted'
 
     def __init__(self, *outcomes: Any):
         super().__init__('application')
@@ -113,7 +112,7 @@ def response(value: str, lifetime: float = 3600, refresh_token: str = '', refres
     return TokenResponse(AccessToken(value, NOW + lifetime, NOW + (refresh_in or lifetime)), refresh_token)
 
 
-def provider(credential: Credential, clock: SystemClock, storage: Storage | None = None) -> TokenProvider:
+def provider(credential: Credential, clock: SystemClock, storage: ContextStorage | None = None) -> TokenProvider:
     return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock))
 
 
@@ -152,7 +151,7 @@ def test_a_stale_version_is_a_conflict() -> None:
 
 
 @pytest.mark.parametrize('storage', [MemoryStorage(), BusyStorage(0)])
-def test_a_context_that_was_read_may_be_changed_without_changing_the_storage(storage: Storage) -> None:
+def test_a_context_that_was_read_may_be_changed_without_changing_the_storage(storage: ContextStorage) -> None:
     storage.write({'a': '1'}, 0 if isinstance(storage, MemoryStorage) else ContextStorage.ANY_VERSION)
     storage.read()[0]['a'] = 'changed'
     assert storage.read()[0] == {'a': '1'}
@@ -246,7 +245,7 @@ def test_a_rejected_or_expired_token_is_not_used() -> None:
     cached(context).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
     assert cached(context).token
     assert CachedTokens(context, APPLICATION, GRAPH, NOW, rejected='a token').token is None
-    assert cached(context, now=NOW + 3600 - LEAST_LIFE).token is None
+    assert cached(context, now=NOW + 3600 - MIN_REMAINING_LIFETIME).token is None
 
 
 def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock: FakeClock) -> None:
@@ -351,7 +350,7 @@ def test_a_token_of_the_public_module_is_used_only_for_its_scope_or_resource(tar
 
 
 @pytest.mark.parametrize('claims', [{'appid': 'another'}, {'tid': 'another'}, {'azp': 'another'}])
-def test_a_token_of_another_client_or_tenant_is_not_used_and_neither_is_its_refresh_token(claims: dict[str, str]) -> None:
+def test_public_tokens_of_another_client_or_tenant_are_not_used(claims: dict[str, str]) -> None:
     own = {'azp' if 'azp' in claims else 'appid': 'app', 'tid': TENANT}
     for found, is_own in ((own, True), ({**own, **claims}, False)):
         tokens = cached({'access_token': jwt_of(**found), 'valid_until': 9e9, 'current_refresh_token': 'public'})
@@ -364,7 +363,7 @@ def test_a_context_of_the_public_module_is_not_read_once_there_are_own_tokens(cl
     demisto.setIntegrationContext(dict(public))
     credential = ScriptedCredential(response('own'))
     assert provider(credential, clock).get_token(AZURE).value == 'own'
-    assert credential.sessions == [CachedSession('public', is_foreign=True)]
+    assert credential.sessions == [CachedSession('public', is_from_public_module=True)]
     context = demisto.getIntegrationContext()
     assert {key: context[key] for key in public} == public
     assert cached(context).token is None
@@ -394,7 +393,7 @@ class ScriptedUser(ScriptedCredential):
         ('fabrikam.example', '', False),
     ],
 )
-def test_another_name_of_the_tenant_is_taken_only_if_the_refreshed_token_is_of_the_same(
+def test_another_name_of_the_tenant_keeps_the_session_if_the_refreshed_token_has_the_same_tenant(
     clock: FakeClock, name: str, tenant_of_token: str, is_same: bool
 ) -> None:
     def token_of(tenant: str) -> TokenResponse:
@@ -414,7 +413,7 @@ def test_another_name_of_the_tenant_is_taken_only_if_the_refreshed_token_is_of_t
     assert provider(ScriptedUser(TENANT), clock).get_token(GRAPH), 'the first name still works'
 
 
-def test_only_the_latest_sign_ins_are_kept(clock: FakeClock) -> None:
+def test_only_the_latest_sessions_are_kept(clock: FakeClock) -> None:
     for number in range(12):
         clock.time = NOW + number
         credential = AuthorizationCodeCredential(APPLICATION, 'https://localhost/app', f'code {number}')
@@ -457,7 +456,7 @@ def test_a_rejected_token_is_replaced(clock: FakeClock) -> None:
     assert provider(credential, clock).get_token(GRAPH, rejected='first').value == 'second'
 
 
-def test_a_token_serves_a_few_seconds_without_being_read_again(clock: FakeClock) -> None:
+def test_a_recent_token_is_used_without_reading_the_cache(clock: FakeClock) -> None:
     provider(ScriptedCredential(response('first')), clock).get_token(GRAPH)
     tokens = provider(ScriptedCredential(response('after rejection')), clock)
     assert tokens.get_token(GRAPH).value == 'first'
@@ -471,7 +470,15 @@ def test_a_token_serves_a_few_seconds_without_being_read_again(clock: FakeClock)
     assert tokens.get_token(GRAPH).value == 'after rejection'
 
 
-def test_a_rejected_token_is_not_remembered_if_another_process_has_replaced_it(clock: FakeClock) -> None:
+def test_a_recent_token_is_not_used_after_a_write_of_the_same_process(clock: FakeClock) -> None:
+    provider(ScriptedCredential(response('first')), clock).get_token(GRAPH)
+    tokens = provider(ScriptedCredential(), clock)
+    assert tokens.get_token(GRAPH).value == 'first'
+    provider(ScriptedCredential(), clock).save(GRAPH, response('of a new sign-in'), is_new_sign_in=True)
+    assert tokens.get_token(GRAPH).value == 'of a new sign-in'
+
+
+def test_a_rejected_token_is_not_reused_if_another_process_has_replaced_it(clock: FakeClock) -> None:
     provider(ScriptedCredential(response('rejected')), clock).get_token(GRAPH)
     tokens = provider(ScriptedCredential(), clock)
     assert tokens.get_token(GRAPH).value == 'rejected'
@@ -507,7 +514,17 @@ def test_an_error_is_raised_and_published_to_those_who_wait(clock: FakeClock, er
     assert (type(published), str(published)) == (type(error), str(error))
 
 
-def test_a_session_that_has_ended_is_followed_by_the_previous_one(clock: FakeClock) -> None:
+@pytest.mark.parametrize('needs_new_sign_in', [True, False])
+def test_a_published_error_says_whether_a_new_sign_in_helps(clock: FakeClock, needs_new_sign_in: bool) -> None:
+    error = SignInRequiredError('It was refused.', needs_new_sign_in=needs_new_sign_in)
+    with pytest.raises(SignInRequiredError):
+        provider(ScriptedCredential(error), clock).get_token(GRAPH)
+    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error(NOW)
+    assert isinstance(published, SignInRequiredError)
+    assert published.needs_new_sign_in == needs_new_sign_in
+
+
+def test_the_previous_session_is_used_if_the_latest_one_has_ended(clock: FakeClock) -> None:
     credential = ScriptedCredential(response('first', refresh_token='kept'), SignInPendingError(5), response('second'))
     asking = provider(credential, clock)
     assert asking.get_token(GRAPH).value == 'first'
@@ -516,7 +533,7 @@ def test_a_session_that_has_ended_is_followed_by_the_previous_one(clock: FakeClo
     assert [(one.pending.device_code, one.refresh_token) for one in credential.sessions[1:]] == [('a code', ''), ('', 'kept')]
 
 
-def test_a_device_code_without_a_previous_session_is_the_only_one(clock: FakeClock) -> None:
+def test_only_the_device_code_is_tried_without_a_previous_session(clock: FakeClock) -> None:
     credential = ScriptedCredential(SignInPendingError(5))
     asking = provider(credential, clock)
     asking.start_sign_in(PendingSignIn(device_code='a code'))
@@ -525,14 +542,14 @@ def test_a_device_code_without_a_previous_session_is_the_only_one(clock: FakeClo
     assert len(credential.sessions) == 1
 
 
-def test_another_process_is_waited_for_while_it_renews_its_lease(clock: FakeClock) -> None:
+def test_a_process_waits_while_another_renews_its_lease(clock: FakeClock) -> None:
     credential = ScriptedCredential(response('first'))
     provider(credential, clock).update(lambda tokens: tokens.put_lease(Lease('another', NOW + 12)))
     assert provider(credential, clock).get_token(GRAPH).value == 'first'
     assert 12 <= clock.slept < 13
 
 
-def test_a_waiting_process_gets_the_error_of_its_own_target_only(clock: FakeClock) -> None:
+def test_a_waiting_process_gets_the_error_of_its_target_only(clock: FakeClock) -> None:
     for target, outcome in ((GRAPH, SignInRefusedError), (AZURE, 'a token')):
         waiting = provider(ScriptedCredential(response('a token')), clock)
         waiting.update(lambda tokens: tokens.put_lease(Lease('another', clock.now() + 20)))
@@ -578,7 +595,7 @@ def test_a_new_sign_in_replaces_the_tokens_of_the_previous_one(clock: FakeClock)
     assert demisto.getIntegrationContext()['current_refresh_token'] == 'of Bob'
 
 
-def test_a_refresh_that_ends_after_a_new_sign_in_is_not_saved(clock: FakeClock) -> None:
+def test_a_refresh_that_ends_after_a_new_sign_in_is_discarded(clock: FakeClock) -> None:
     asking = provider(USER, clock)
     asking.save(GRAPH, response('of Bob', refresh_token='of Bob'), is_new_sign_in=True)
     asking.save(GRAPH, response('of Ada', refresh_token='newer of Ada'), refresh_token_used='of Ada')
@@ -608,13 +625,13 @@ class RefusingStorage(ContextStorage):
         raise RuntimeError('no space left on device')
 
 
-class WorksOnce(ScriptedCredential):
+class SingleUse(ScriptedCredential):
     """A credential whose requests use up a Token."""
 
-    uses_up_token = True
+    is_single_use = True
 
 
-def logging(credential: Credential, clock: SystemClock, storage: Storage | None = None) -> tuple[TokenProvider, list[str]]:
+def logging(credential: Credential, clock: SystemClock, storage: ContextStorage | None = None) -> tuple[TokenProvider, list[str]]:
     """Return a provider, and the list of the lines that it logs."""
     log: list[str] = []
     return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock), log.append), log
@@ -675,7 +692,7 @@ def test_entries_that_cannot_be_read_are_logged_once(clock: FakeClock, conflicts
     ],
 )
 def test_a_sign_in_that_the_platform_does_not_store_is_an_error(clock: FakeClock, what: str, step: Any) -> None:
-    credential = WorksOnce()
+    credential = SingleUse()
     message = (
         f'{what}, because the platform did not store the integration context. '
         'Check the disk and the database of the server, then try again.'
@@ -686,8 +703,13 @@ def test_a_sign_in_that_the_platform_does_not_store_is_an_error(clock: FakeClock
     assert credential.sessions == []
 
 
-def test_a_response_that_can_be_had_again_need_not_be_stored(clock: FakeClock) -> None:
-    provider(ScriptedCredential(), clock, RefusingStorage()).save(GRAPH, response('x', refresh_token='y'), refresh_token_used='z')
+def test_a_refreshed_token_that_cannot_be_stored_is_no_error(clock: FakeClock) -> None:
+    provider(ScriptedCredential(), clock).save(GRAPH, response('x', refresh_token='the old one'), is_new_sign_in=True)
+    before = demisto.getIntegrationContext()
+    asking, log = logging(ScriptedCredential(), clock, RefusingStorage())
+    asking.save(GRAPH, response('y', refresh_token='the new one'), refresh_token_used='the old one')
+    assert demisto.getIntegrationContext() == before
+    assert log == [NOT_CACHED, NOT_CACHED]
 
 
 @pytest.mark.parametrize(
@@ -702,7 +724,7 @@ def test_a_response_that_can_be_had_again_need_not_be_stored(clock: FakeClock) -
     ],
 )
 def test_a_refusal_tells_of_a_command_that_ended_with_the_token(clock: FakeClock, end: BaseException, text: str) -> None:
-    credential = WorksOnce(end, SignInRefusedError('It was refused.', 'Get a new one.'))
+    credential = SingleUse(end, SignInRefusedError('It was refused.', 'Get a new one.'))
     with pytest.raises(type(end)):
         provider(credential, clock).get_token(GRAPH)
     clock.time += 100
@@ -711,14 +733,14 @@ def test_a_refusal_tells_of_a_command_that_ended_with_the_token(clock: FakeClock
 
 
 def test_a_token_whose_response_was_stored_is_not_reported_lost(clock: FakeClock) -> None:
-    credential = WorksOnce(response('a token', 100), SignInRefusedError('It was refused.'))
+    credential = SingleUse(response('a token', 100), SignInRefusedError('It was refused.'))
     provider(credential, clock).get_token(GRAPH)
     with pytest.raises(SignInRefusedError, match=says('It was refused.')):
         provider(credential, clock).get_token(GRAPH)
 
 
-def test_what_works_once_is_noted_before_it_is_sent_even_if_the_context_is_busy(clock: FakeClock) -> None:
-    class Watching(WorksOnce):
+def test_a_single_use_request_is_recorded_before_it_is_sent(clock: FakeClock) -> None:
+    class Watching(SingleUse):
         def request_token(self, *args: Any) -> TokenResponse:
             notes.append([key.rpartition('/')[2] for key in demisto.getIntegrationContext() if key.endswith('/sent')])
             return super().request_token(*args)
@@ -739,9 +761,7 @@ def test_what_works_once_is_noted_before_it_is_sent_even_if_the_context_is_busy(
         ('another tenant', [CachedSession('of fabrikam', tenants=('another tenant', 'fabrikam.example'))]),
     ],
 )
-def test_a_sign_in_to_another_tenant_is_none_of_the_first_one(
-    clock: FakeClock, tenant: str, sessions: list[CachedSession]
-) -> None:
+def test_a_sign_in_to_one_tenant_is_not_used_for_another(clock: FakeClock, tenant: str, sessions: list[CachedSession]) -> None:
     for name, tid in (('contoso.example', TENANT), ('fabrikam.example', tenant)):
         answer = response(jwt_of(tid=tid), refresh_token=f'of {name.partition(".")[0]}')
         provider(ScriptedUser(name), clock).save(GRAPH, answer, is_new_sign_in=True)
@@ -792,7 +812,7 @@ def test_a_refresh_token_of_the_public_module_is_followed_by_what_was_pasted(
 
 
 @pytest.mark.parametrize('error', [SignInRefusedError('It was refused.'), SignInUnavailableError('It broke.', code='500')])
-def test_an_own_refresh_token_that_is_refused_is_the_last_attempt(clock: FakeClock, error: Exception) -> None:
+def test_no_other_session_is_tried_after_an_own_refresh_token_is_refused(clock: FakeClock, error: Exception) -> None:
     credential = ScriptedCredential(response('a token', 10, 'own'), error)
     provider(credential, clock).get_token(GRAPH)
     with pytest.raises(type(error), match=says(str(error))):
@@ -807,7 +827,7 @@ def test_an_own_refresh_token_that_is_refused_is_the_last_attempt(clock: FakeClo
         (SignInRequiredError('Nothing was pasted.'), 'The first has ended.'),
     ],
 )
-def test_of_two_refusals_the_one_of_what_was_pasted_is_raised_if_anything_was(
+def test_the_refusal_of_what_was_pasted_is_raised_before_that_of_the_public_token(
     clock: FakeClock, second: Exception, text: str
 ) -> None:
     demisto.setIntegrationContext({'current_refresh_token': 'public'})
@@ -817,18 +837,20 @@ def test_of_two_refusals_the_one_of_what_was_pasted_is_raised_if_anything_was(
 
 
 @pytest.mark.parametrize(
-    'credential, least_life', [(ScriptedCredential(), LEAST_LIFE), (WorksOnce(), REFRESH_MARGIN)], ids=['again', 'once']
+    'credential, min_remaining',
+    [(ScriptedCredential(), MIN_REMAINING_LIFETIME), (SingleUse(), REFRESH_MARGIN)],
+    ids=['again', 'once'],
 )
-def test_a_token_that_cannot_be_refreshed_early_is_replaced_early(credential: Credential, least_life: float) -> None:
+def test_a_token_that_cannot_be_refreshed_early_is_replaced_early(credential: Credential, min_remaining: float) -> None:
     context: dict[str, Any] = {}
     cached(context, credential).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
-    assert cached(context, credential, now=NOW + 3600 - least_life - 1).token
-    assert cached(context, credential, now=NOW + 3600 - least_life).token is None
+    assert cached(context, credential, now=NOW + 3600 - min_remaining - 1).token
+    assert cached(context, credential, now=NOW + 3600 - min_remaining).token is None
 
 
 def test_a_refresh_token_of_the_public_module_is_not_used_beside_an_own_token() -> None:
     context: dict[str, Any] = {'current_refresh_token': 'public'}
-    assert cached(context, target=AZURE).sessions == [CachedSession('public', is_foreign=True), CachedSession()]
+    assert cached(context, target=AZURE).sessions == [CachedSession('public', is_from_public_module=True), CachedSession()]
     cached(context).put_token(AccessToken('own', NOW + 3600, NOW + 3600))
     assert cached(context, target=AZURE).sessions == [CachedSession()]
 
@@ -841,7 +863,7 @@ def test_a_refresh_token_of_the_public_module_is_deleted_if_it_was_refused(clock
     assert demisto.getIntegrationContext().get('current_refresh_token') == (None if is_refused else 'public')
 
 
-def test_the_key_of_the_public_module_repeats_the_refresh_token_of_the_settings(clock: FakeClock) -> None:
+def test_the_public_refresh_token_is_that_of_the_settings(clock: FakeClock) -> None:
     other = AuthorizationCodeCredential(APPLICATION, 'https://localhost/app', 'another code')
     for credential, refresh_token in ((USER, 'of Ada'), (other, 'of Bob')):
         provider(credential, clock).save(GRAPH, response('x', refresh_token=refresh_token), is_new_sign_in=True)
@@ -878,15 +900,14 @@ def test_a_poll_slows_down_or_ends_its_own_sign_in(
 ) -> None:
     asking = provider(USER, clock)
     asking.start_sign_in(A_CODE)
-    asking.after_poll(error, polled)
+    raised = asking.after_poll(error, polled)
     assert asking.pending_sign_in() == after
-    assert getattr(error, 'interval', None) == next_interval
+    assert (type(raised), str(raised)) == (type(error), str(error))
+    assert getattr(raised, 'interval', None) == next_interval
 
 
 @pytest.mark.parametrize('retry_after, pause', [(0, REFRESH_RETRY_SECONDS), (29, REFRESH_RETRY_SECONDS), (100, 100)])
-def test_a_service_that_asks_for_a_pause_is_not_asked_to_refresh_before(
-    clock: FakeClock, retry_after: float, pause: float
-) -> None:
+def test_a_refresh_waits_as_long_as_the_service_asks(clock: FakeClock, retry_after: float, pause: float) -> None:
     busy = SignInUnavailableError('It is busy.', retry_after=retry_after)
     credential = ScriptedCredential(response('first', refresh_in=1000), busy, response('second', lifetime=7200))
     provider(credential, clock).get_token(GRAPH)

@@ -13,24 +13,26 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
-from MicrosoftCoreApiModule import *
+from MicrosoftHttpApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
-        ErrorResponse,
         JsonObject,
-        LimitedSession,
         MAX_OUTSIDE_TEXT,
         MicrosoftSignInError,
-        RetryPolicy,
         SystemClock,
-        connection_problem,
         float_or_none,
-        json_or_none,
         outside_text,
+        secret_forms,
+    )
+    from MicrosoftHttpApiModule import (
+        ErrorResponse,
+        LimitedSession,
+        RetryPolicy,
+        connection_problem,
+        json_or_none,
         retry_after_seconds,
         run_with_retries,
-        secret_forms,
         skip_netrc,
     )
 
@@ -44,13 +46,28 @@ class SignInRefusedError(MicrosoftSignInError):
 
 
 class SignInRequiredError(SignInRefusedError):
-    """A user has to sign in, for the first time or again."""
+    """A user has to sign in, for the first time or again.
+
+    Args:
+        needs_new_sign_in: a new sign-in solves the problem, or is the last step to its solution. False if it would be refused
+            for the same reason, such as a policy.
+    """
+
+    def __init__(self, what: str, advice: str = '', code: str = '', correlation_id: str = '', needs_new_sign_in: bool = True):
+        self.needs_new_sign_in = needs_new_sign_in
+        super().__init__(what, advice, code, correlation_id)
 
 
 class SignInPendingError(MicrosoftSignInError):
-    """The user has not finished the sign-in. Try again after `interval` seconds."""
+    """The user has not finished the sign-in.
 
-    def __init__(self, interval: float):
+    Args:
+        extra_seconds: what the service adds to the interval between two polls.
+        interval: seconds until the next poll. The service does not name them: TokenProvider.after_poll adds them up.
+    """
+
+    def __init__(self, extra_seconds: float = 0, interval: float = 0):
+        self.extra_seconds = extra_seconds
         self.interval = interval
         super().__init__('The sign-in is not finished yet.', 'Finish it in the browser, then run the command again.')
 
@@ -66,117 +83,143 @@ class SignInUnavailableError(MicrosoftSignInError):
         super().__init__(what, advice, code, correlation_id)
 
 
+class SignInAdvice(NamedTuple):
+    """What to do about an error of Entra.
+
+    Args:
+        is_for_registration: it only helps those who sign in with an app registration. The Cortex XSOAR app and hosts have none,
+            and advice of their own.
+        ends_session: the refresh token or the code is of no more use.
+        needs_new_sign_in: as in SignInRequiredError.
+    """
+
+    text: str = ''
+    is_for_registration: bool = False
+    ends_session: bool = False
+    needs_new_sign_in: bool = False
+
+
+def _for_registration(text: str, needs_new_sign_in: bool = False) -> SignInAdvice:
+    return SignInAdvice(text, is_for_registration=True, needs_new_sign_in=needs_new_sign_in)
+
+
+def _for_new_sign_in(text: str) -> SignInAdvice:
+    return SignInAdvice(text, needs_new_sign_in=True)
+
+
 TRY_LATER = 'Try again in a few minutes.'
-_SIGN_IN_AGAIN = 'Sign in again.'
-_SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which names the policy.'
-_DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
-_ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
-_PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
-_ADD_PERMISSION = 'Add the API permission to the app registration, grant admin consent, then sign in again.'
-_INCOMPLETE = 'The code or the secret is incomplete or URL-encoded. Paste all of it.'
-_ONE_RESOURCE = 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'
-_OWN_TENANT = "Assign the user to the application, and use the tenant's own ID in Token."
-_IN_BROWSER = 'Sign in again in a browser.'
-_NOT_ENTRA = "This address is of an API, and not of a sign-in service. Check 'Azure AD endpoint'."
-_CLOCK = 'Synchronize the clock of the engine.'
-_NEW_CERTIFICATE = 'Create a new certificate, upload it to the app registration, and enter it with its key.'
-_CONSENT = 'Grant consent to the application, then sign in again.'
+_NEW = 'What was just created may take a minute to be known.'
 # The browser alone shows it, and the code waits until it expires.
 IF_BLOCKED = 'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code.'
-_NEW = 'What was just created may take a minute to be known.'
-_ACCEPT = 'The sign-in was declined. Start it again and accept.'
-# By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
-# behavior only where a service in between has dropped the name of the error.
+_SIGN_IN_AGAIN = SignInAdvice('Sign in again.', is_for_registration=True, ends_session=True, needs_new_sign_in=True)
+_SIGN_IN_LOG = SignInAdvice('Look up the sign-in in the sign-in log of the tenant, which names the policy.')
+_DEVICE = _for_new_sign_in('Sign in again on another device, or have an administrator enable and register this one.')
+_ACCOUNT = SignInAdvice('Check the user account: password, expiry, lock, and that it exists in this tenant.')
+_PLATFORM_WEB = _for_registration(
+    'Register the redirect URI on the platform Web, not Single-page application, then sign in again.', needs_new_sign_in=True
+)
+_ADD_PERMISSION = _for_registration(
+    'Add the API permission to the app registration, grant admin consent, then sign in again.', needs_new_sign_in=True
+)
+_CONSENT = _for_registration('Grant consent to the application, then sign in again.', needs_new_sign_in=True)
+_OWN_TENANT = _for_registration("Assign the user to the application, and use the tenant's own ID in Token.")
+_NEW_CERTIFICATE = _for_registration('Create a new certificate, upload it to the app registration, and enter it with its key.')
+_INCOMPLETE = SignInAdvice('The code or the secret is incomplete or URL-encoded. Paste all of it.')
+_ONE_RESOURCE = SignInAdvice('Enter the scope of one resource, such as https://graph.microsoft.com/.default.')
+_IN_BROWSER = _for_new_sign_in('Sign in again in a browser.')
+_NOT_ENTRA = SignInAdvice("This address is of an API, and not of a sign-in service. Check 'Azure AD endpoint'.")
+_CLOCK = SignInAdvice('Synchronize the clock of the engine.')
+_ACCEPT = _for_new_sign_in('The sign-in was declined. Start it again and accept.')
+# By OAuth error, and by the numbers that Entra adds to it. Microsoft may change the numbers at any time: they select the advice,
+# and the behavior only where a service in between has dropped the name of the error.
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-# This advice is about an app registration, which the Cortex XSOAR app and hosts lack: they have their own.
-_ADVICE_ON_AN_APP = {
+_ADVICE_BY_NUMBERS = {
     'invalid_client': {
-        '7000215': f"Paste the client secret's Value (not its Secret ID) into Key. {_NEW}",
-        '7000222 7005003': 'Create a new client secret in the app registration and paste its Value into Key.',
-        '700016 7000229': (
+        '7000215': _for_registration(f"Paste the client secret's Value (not its Secret ID) into Key. {_NEW}"),
+        '7000222 7005003': _for_registration('Create a new client secret in the app registration and paste its Value into Key.'),
+        '700016 7000229': _for_registration(
             'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
             f'or have the consent of its administrator. {_NEW}'
         ),
-        '90002 900023 50059': 'Check Token (tenant ID) and the cloud setting.',
+        '90002 900023 50059': _for_registration('Check Token (tenant ID) and the cloud setting.'),
         '650056 650057 650053': _ADD_PERMISSION,
         '9002326 9002327': _PLATFORM_WEB,
-        '9002346 9002331 500207': (
+        '9002346 9002331 500207': _for_registration(
             'Register an application for accounts of an organization, or enter consumers in Token for a personal account.'
         ),
-        '9002332': 'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.',
-        '50011 500112 900971': 'Enter the redirect URI exactly as in the app registration.',
-        '700027 50012 700030 700021 700023 7000213': (
+        '9002332': _for_registration(
+            'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.'
+        ),
+        '50011 500112 900971': _for_registration('Enter the redirect URI exactly as in the app registration.'),
+        '700027 50012 700030 700021 700023 7000213': _for_registration(
             'Upload the certificate to the app registration. Thumbprint and private key must belong to it.'
         ),
         '1000502 7000214 7000274 7000277 7005004': _NEW_CERTIFICATE,
-        '7000218': (
+        '7000218': _for_registration(
             'Enter the client secret in Key, or a certificate. '
             'For device code, allow public client flows in the app registration.'
         ),
-        '700025': 'Register the redirect URI on the platform Web, or leave Key empty.',
+        '700025': _for_registration('Register the redirect URI on the platform Web, or leave Key empty.'),
         '50194': _OWN_TENANT,
+        '500011 650052 500014': SignInAdvice(
+            'Check the scope and the cloud setting, and that the tenant is licensed for the product.'
+        ),
+        '900144': _INCOMPLETE,
+        '700024 500133': _CLOCK,
+        '7000112 700011': SignInAdvice('Enable sign-in of the enterprise application.'),
+        '70011 700022 901002': _ONE_RESOURCE,
+        '90038 900382 900432 900439': SignInAdvice('The tenant is in another national cloud. Change the cloud setting.'),
+        '1002016': SignInAdvice('A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
+        '70021 700211 700212 700213': SignInAdvice(
+            'Compare issuer, subject and audience of the federated credential with the token of this pod.'
+        ),
+        '70023': SignInAdvice('The federated token lives too long. Use the one that the webhook of AKS projects.'),
     },
     'invalid_grant': {
         '65001 90094 90095': _ADD_PERMISSION,
         '700084': _PLATFORM_WEB,
         '70008 700082 700081 70043 70044 50173 70000 50089 50132 50133 50085 700005': _SIGN_IN_AGAIN,
         '50105 501051 50020 500200': _OWN_TENANT,
-    },
-}
-_ADVICE_ON_OTHERS = {
-    'invalid_client': {
-        '500011 650052 500014': 'Check the scope and the cloud setting, and that the tenant is licensed for the product.',
-        '900144': _INCOMPLETE,
-        '700024 500133': _CLOCK,
-        '7000112 700011': 'Enable sign-in of the enterprise application.',
-        '70011 700022 901002': _ONE_RESOURCE,
-        '90038 900382 900432 900439': 'The tenant is in another national cloud. Change the cloud setting.',
-        '1002016': 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.',
-        '70021 700211 700212 700213': (
-            'Compare issuer, subject and audience of the federated credential with the token of this pod.'
-        ),
-        '70023': 'The federated token lives too long. Use the one that the webhook of AKS projects.',
-    },
-    'invalid_grant': {
         '9002313': _INCOMPLETE,
-        '50076 50079 50074 50078 50072 50158': 'Sign in again in a browser, or use application permissions.',
+        '50076 50079 50074 50078 50072 50158': _for_new_sign_in('Sign in again in a browser, or use application permissions.'),
         '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035 500021': _SIGN_IN_LOG,
-        '530033': 'Choose Authorization Code, or have an administrator exclude the application from the policy.',
-        '530084': 'An administrator has to exclude the application from the policy for token protection, then sign in again.',
+        '530033': SignInAdvice('Choose Authorization Code, or have an administrator exclude the application from the policy.'),
+        '530084': _for_new_sign_in(
+            'An administrator has to exclude the application from the policy for token protection, then sign in again.'
+        ),
         '135011 700003 50097 50129 50187 530002': _DEVICE,
-        '54005 50148': 'Start the sign-in again.',
-        '501481': 'Start the sign-in again and use its own code, which belongs to no other sign-in.',
-        '500341 51004 500571 50014 90072': (
+        '54005 50148': _for_new_sign_in('Start the sign-in again.'),
+        '501481': _for_new_sign_in('Start the sign-in again and use its own code, which belongs to no other sign-in.'),
+        '500341 51004 500571 50014 90072': _for_new_sign_in(
             'Add the account to the directory of this tenant, or sign in again with another account.'
         ),
         '50126 50055 50057 50053 50034 50056 50144': _ACCOUNT,
     },
     'temporarily_unavailable': {
-        '50196 90055': 'There were too many sign-ins in a short time. Wait a few minutes.',
-        '50033 90006 90012 90033 90090': f'This is a temporary fault of the service. {TRY_LATER}',
+        '50196 90055': SignInAdvice('There were too many sign-ins in a short time. Wait a few minutes.'),
+        '50033 90006 90012 90033 90090': SignInAdvice(f'This is a temporary fault of the service. {TRY_LATER}'),
     },
 }
-_ROWS = [
+_NUMBERED = [
     (error, int(number), advice)
-    for table in (_ADVICE_ON_AN_APP, _ADVICE_ON_OTHERS)
-    for error, rows in table.items()
+    for error, rows in _ADVICE_BY_NUMBERS.items()
     for numbers, advice in rows.items()
     for number in numbers.split()
 ]
-SIGN_IN_ADVICE = {number: advice for _, number, advice in _ROWS}
-_ERROR_OF_CODE = {f'AADSTS{number}': error for error, number, _ in _ROWS}
-_OF_AN_APP = {'', _CONSENT, *(advice for rows in _ADVICE_ON_AN_APP.values() for advice in rows.values())}
-DEAD_TOKEN_CODES = {'invalid_grant', *(f'AADSTS{number}' for _, number, advice in _ROWS if advice == _SIGN_IN_AGAIN)}
+SIGN_IN_ADVICE = {number: advice for _, number, advice in _NUMBERED}
+_ERROR_OF_CODE = {f'AADSTS{number}': error for error, number, _ in _NUMBERED}
+DEAD_TOKEN_CODES = {'invalid_grant', *(f'AADSTS{number}' for _, number, advice in _NUMBERED if advice.ends_session)}
 # Numbers that stand for several causes: the whole description is shown.
 _SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
 # Of several causes, the description tells which it is.
 _ADVICE_BY_DESCRIPTION = {
     r'AADSTS(?:700027|50012)\b.*(?:expired|revoked)': _NEW_CERTIFICATE,
     r'AADSTS50012\b.*time range': _CLOCK,
-    r'AADSTS70000\b.*abuse mode': 'Microsoft has blocked this account. Contact Microsoft support.',
+    r'AADSTS70000\b.*abuse mode': SignInAdvice('Microsoft has blocked this account. Contact Microsoft support.'),
     r'AADSTS70000\b.*scopes.*unauthorized': _ADD_PERMISSION,
 }
-# Entra says by it what a client can do about an invalid_grant.
+# Suberrors of invalid_grant.
+# Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes#suberror-codes
 _ADVICE_BY_SUBERROR = {
     'basic_action': _IN_BROWSER,
     'additional_action': _IN_BROWSER,
@@ -192,16 +235,15 @@ _ADVICE_BY_ERROR = {
     'consent_required': _CONSENT,
     'access_denied': _ACCEPT,
     'authorization_declined': _ACCEPT,
-    'expired_token': f'Start the sign-in again. {IF_BLOCKED}',
-    'bad_verification_code': 'The device code is unknown. Start the sign-in again.',
+    'expired_token': _for_new_sign_in(f'Start the sign-in again. {IF_BLOCKED}'),
+    'bad_verification_code': _for_new_sign_in('The device code is unknown. Start the sign-in again.'),
     'invalid_scope': _ONE_RESOURCE,
-    # of Microsoft Graph, which wants a token
-    'InvalidAuthenticationToken': _NOT_ENTRA,
+    'InvalidAuthenticationToken': _NOT_ENTRA,  # of Microsoft Graph, which wants a token
 }
 # These errors have many causes, which only a number tells.
 _ADVICE_WITHOUT_NUMBER = {
-    'invalid_client': 'Check ID, Token and Key against the app registration.',
-    'unauthorized_client': 'Check that the app registration allows this authentication method.',
+    'invalid_client': SignInAdvice('Check ID, Token and Key against the app registration.'),
+    'unauthorized_client': SignInAdvice('Check that the app registration allows this authentication method.'),
     'invalid_grant': _SIGN_IN_AGAIN,
     'interaction_required': _IN_BROWSER,
 }
@@ -215,11 +257,12 @@ _NEEDS_USER = {
     'expired_token',
     'bad_verification_code',
 }
-_PENDING = {'authorization_pending': 0, 'slow_down': 5}
+_CHECK_SETTINGS = SignInAdvice('Check the settings of the instance.')
+_PENDING = {'authorization_pending': 0, 'slow_down': 5}  # seconds that are added to the interval of the polls
 _TEMPORARY = 'temporarily_unavailable'
 # These are final, even if a service in between sends them with status 500.
 _FINAL = {*_ADVICE_BY_ERROR, *_ADVICE_WITHOUT_NUMBER, *_NEEDS_USER, *_PENDING}
-_NAMED = rf'\b(?:{"|".join((*_FINAL, _TEMPORARY))})\b'
+_ERROR_NAME = rf'\b(?:{"|".join((*_FINAL, _TEMPORARY))})\b'
 
 
 def parse_oauth_error(
@@ -237,33 +280,47 @@ def parse_oauth_error(
     if error in _PENDING:
         return SignInPendingError(_PENDING[error])
     description = re.split(r'(?:Trace ID|Correlation ID|Timestamp):', text)[0].strip()
-    codes = body.get('error_codes')
-    listed = re.findall(r'\b[1-9]\d{0,8}\b', str(codes)) if isinstance(codes, list) else []
-    numbers = [int(number) for number in re.findall(r'AADSTS(\d{4,9})\b', description) + listed]
+    numbers = _error_numbers(description, body.get('error_codes'))
     code = f'AADSTS{numbers[0]}' if numbers else error
     known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
-    by_description = (text for sign, text in _ADVICE_BY_DESCRIPTION.items() if re.search(sign, description))
-    by_number = SIGN_IN_ADVICE.get(known, _ADVICE_BY_SUBERROR.get(str(body.get('suberror') or ''), ''))
-    advice = next(by_description, by_number)
+    by_error = {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, _CHECK_SETTINGS)
+    advice = _find_advice(known, description, str(body.get('suberror') or ''))
     if own_advice:
-        advice = own_advice if advice in _OF_AN_APP else f'{advice} {own_advice}'
-    elif not advice and numbers and error not in _ADVICE_BY_ERROR:
-        advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
+        added_to = '' if advice is None or advice.is_for_registration else advice.text
+        advice = _for_new_sign_in(f'{added_to} {own_advice}'.strip())
+    elif advice is None and numbers and error not in _ADVICE_BY_ERROR:
+        url = 'https://login.microsoftonline.com/error'
+        advice = SignInAdvice(f'Look up {code} at {url} and in the sign-in log of the tenant.')
+    elif advice is None:
+        advice = by_error
     if known and known not in _SEVERAL_CAUSES:
         description = re.split(r'(?<=[^\d\s][.!?])\s', description)[0]
     answered = f'HTTP status {status}, ' if status else ''
     reason = description or f'{answered}{error or "no reason given"}.'
     what = f'Microsoft refused the sign-in: {reason}'
-    advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
-    kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
-    return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id'), redact))
+    refusal = what, without_repetition(advice.text, what), code, outside_text(body.get('correlation_id'), redact)
+    is_for_user = error in _NEEDS_USER
+    return SignInRequiredError(*refusal, advice.needs_new_sign_in) if is_for_user else SignInRefusedError(*refusal)
+
+
+def _error_numbers(description: str, error_codes: Any) -> list[int]:
+    """Return the numbers of an error: those in its description, and then those in the list of codes."""
+    listed = re.findall(r'\b[1-9]\d{0,8}\b', str(error_codes)) if isinstance(error_codes, list) else []
+    return [int(number) for number in re.findall(r'AADSTS(\d{4,9})\b', description) + listed]
+
+
+def _find_advice(number: int, description: str, suberror: str) -> SignInAdvice | None:
+    for pattern, advice in _ADVICE_BY_DESCRIPTION.items():
+        if re.search(pattern, description):
+            return advice
+    return SIGN_IN_ADVICE.get(number) or _ADVICE_BY_SUBERROR.get(suberror)
 
 
 def without_repetition(advice: str, what: str) -> str:
     """Return `advice` without the sentences that `what` contains."""
-    said = what.casefold()
+    text = what.casefold()
     sentences = re.split(r'(?<=\.)\s', advice)
-    return ' '.join(each for each in sentences if each.rstrip('.').casefold() not in said) or advice
+    return ' '.join(sentence for sentence in sentences if sentence.rstrip('.').casefold() not in text) or advice
 
 
 _MAX_SEARCHED, _MAX_EMBEDDED = 500_000, 10_000  # characters of an error response, and of the JSON in it
@@ -278,10 +335,10 @@ def find_oauth_error(body: Any) -> JsonObject:
     ``message``; they write the names in different ways.
     """
     if isinstance(body, dict):
-        body = _in_small_letters(body)
+        body = _with_lowercase_names(body)
         error = body.get('error')
         if isinstance(error, dict):
-            inner = _in_small_letters(error)
+            inner = _with_lowercase_names(error)
             return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
         if error and not re.search('{|AADSTS', str(error)):
             return {**body, 'error': str(error)}
@@ -294,33 +351,33 @@ def find_oauth_error(body: Any) -> JsonObject:
     return _embedded_error(text) or _embedded_error(text.replace('\\"', '"')) or _error_in_text(text)
 
 
-def _in_small_letters(body: JsonObject) -> JsonObject:
+def _with_lowercase_names(body: JsonObject) -> JsonObject:
     return {str(name).lower(): value for name, value in body.items()}
 
 
 def _embedded_error(text: str) -> JsonObject:
     """Return the first JSON object with an ``error`` in a text. Empty if there is none."""
-    place = text.find('"error')
-    text = text[max(0, place - _MAX_EMBEDDED // 2) : place + _MAX_EMBEDDED] if place >= 0 else ''
+    start = text.find('"error')
+    text = text[max(0, start - _MAX_EMBEDDED // 2) : start + _MAX_EMBEDDED] if start >= 0 else ''
     for match in re.finditer(r'\{\s*"', text):
         with suppress(ValueError, RecursionError):
-            found = find_oauth_error(json.JSONDecoder().raw_decode(text, match.start())[0])
-            if found:
-                return found
+            error = find_oauth_error(json.JSONDecoder().raw_decode(text, match.start())[0])
+            if error:
+                return error
     return {}
 
 
 def _error_in_text(text: str) -> JsonObject:
     """Return the error that a text names, or the text itself if it is short and not a page."""
-    named, about = re.search(_NAMED, text), re.search(r'(AADSTS\d{4,9})[^<>{}"]*', text)
-    error, described = 'refused', ''
-    if about:
-        error, described = _ERROR_OF_CODE.get(about[1], error), about[0].strip()
+    name, numbered = re.search(_ERROR_NAME, text), re.search(r'(AADSTS\d{4,9})[^<>{}"]*', text)
+    error, description = 'refused', ''
+    if numbered:
+        error, description = _ERROR_OF_CODE.get(numbered[1], error), numbered[0].strip()
     elif len(text) <= MAX_OUTSIDE_TEXT and '<' not in text:
-        described = text
-    if named:
-        error = named[0]
-    return {'error': error, 'error_description': described} if named or described else {}
+        description = text
+    if name:
+        error = name[0]
+    return {'error': error, 'error_description': description} if name or description else {}
 
 
 # endregion
@@ -328,7 +385,7 @@ def _error_in_text(text: str) -> JsonObject:
 # region tokens
 
 REFRESH_MARGIN = 300  # seconds before a token expires from which a new one is requested
-LEAST_LIFE = 30  # seconds before a token expires from which it is not used
+MIN_REMAINING_LIFETIME = 30  # seconds before a token expires from which it is not used
 LONG_LIFETIME = 2 * 3600  # seconds; tokens that live at least as long are refreshed at half of their lifetime
 _DEFAULT_LIFETIME = 3599  # seconds; that of Entra, if the response does not say
 OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
@@ -380,8 +437,8 @@ class AccessToken(NamedTuple):
     def __repr__(self) -> str:
         return f'<AccessToken until {self.expires_on:.0f}>'
 
-    def is_usable(self, now: float, least_life: float = LEAST_LIFE) -> bool:
-        return bool(self.value) and now < self.expires_on - least_life
+    def is_usable(self, now: float, min_remaining: float = MIN_REMAINING_LIFETIME) -> bool:
+        return bool(self.value) and now < self.expires_on - min_remaining
 
     def should_refresh(self, now: float) -> bool:
         return now >= min(self.refresh_on, self.expires_on - REFRESH_MARGIN)
@@ -405,9 +462,13 @@ class TokenResponse(NamedTuple):
         return '<TokenResponse>'
 
 
-def parse_token_response(body: JsonObject, now: float, is_of_host: bool = False) -> TokenResponse:
-    """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch)."""
-    lifetime = min(max(0.0, _lifetime(body, now, is_of_host)), _MAX_LIFETIME)
+def parse_token_response(body: JsonObject, now: float, is_host_service: bool = False) -> TokenResponse:
+    """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch).
+
+    Args:
+        is_host_service: as in TokenRequest.
+    """
+    lifetime = min(max(0.0, _lifetime(body, now, is_host_service)), _MAX_LIFETIME)
     refresh_in = float_or_none(body.get('refresh_in')) or 0
     if not 0 < refresh_in < lifetime:
         refresh_in = lifetime / 2 if lifetime >= LONG_LIFETIME else lifetime
@@ -416,13 +477,14 @@ def parse_token_response(body: JsonObject, now: float, is_of_host: bool = False)
     return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
 
 
-def _lifetime(body: JsonObject, now: float, is_of_host: bool) -> float:
+def _lifetime(body: JsonObject, now: float, is_host_service: bool) -> float:
     """Return the seconds until a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
 
-    A host may answer with a token that it has kept: then ``expires_in`` is too long. What cannot be read is in the token itself.
+    A host may answer with a token from its own cache: then ``expires_in`` is too long. If neither can be read, the claims of the
+    token say it.
     """
     lifetime, end = float_or_none(body.get('expires_in')), body.get('expires_on')
-    if lifetime is not None and not is_of_host:
+    if lifetime is not None and not is_host_service:
         return lifetime
     expires_on = float_or_none(end) or _date_seconds(str(end))
     expires_on = expires_on or float_or_none(AccessToken(str(body['access_token']), 0, 0).claims().get('exp')) or 0
@@ -446,7 +508,7 @@ def _date_seconds(text: str) -> float:
 
 TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, deadline=30)
 _CONNECT_TIMEOUT = 10.0  # seconds
-BEAT_SECONDS = 3.0  # between two signs of life of the process that holds the lease
+HEARTBEAT_SECONDS = 3.0  # between two heartbeats of the process that holds the lease
 TOKEN_THREAD = 'token request'  # noqa: S105 - a name
 _MAX_TOKEN_RESPONSE = 2**20  # bytes
 _SECRET_FIELDS = (
@@ -463,17 +525,30 @@ _SECRET_FIELDS = (
 _JWT = r'(?<![\w-])eyJ[\w-]+(?:\.[\w-]*){0,2}'
 
 
+class ErrorAdvice(NamedTuple):
+    """What to do about the errors of a token request.
+
+    Args:
+        refusal: if the request is refused.
+        absence: if no response comes, or one that is not from such a service.
+        by_code: after these errors, in place of the usual advice.
+    """
+
+    refusal: str = ''
+    absence: str = ''
+    by_code: StrMapping = {}
+
+
 class TokenRequest(NamedTuple):
     """A request to a token service.
 
     Args:
-        hidden: secrets that the request proves the knowledge of without containing them.
+        extra_secrets: secrets that are not in the request itself but may be echoed.
         read_timeout: seconds that the service may take to respond, 0 for the default.
-        refusal_advice: what to do if the request is refused.
-        absence_advice: what to do if the service does not exist: no response comes, or one of something else.
-        advice_by_code: what to do after these errors, in place of the usual advice.
-        unsettled: regular expression for the start of the numbers of errors that may be gone some seconds later.
-        renew: returns the request for a retry, if the same one must not be sent twice.
+        is_host_service: the service is that of the Azure host itself. It is reached without a proxy, does not exist on other
+            machines, and may respond with a token from its own cache.
+        rebuild: returns the request for a retry, if the same one must not be sent twice.
+        transient_codes: regular expression for the start of the numbers of errors that may be gone some seconds later.
     """
 
     method: str
@@ -483,15 +558,13 @@ class TokenRequest(NamedTuple):
     json_body: Mapping[str, Any] = {}
     headers: StrMapping = {}
     retry_policy: RetryPolicy = TOKEN_ENDPOINT_RETRIES
-    hidden: tuple[str, ...] = ()
+    extra_secrets: tuple[str, ...] = ()
     connect_timeout: float = _CONNECT_TIMEOUT
     read_timeout: float = 0
-    through_proxy: bool = True
-    refusal_advice: str = ''
-    absence_advice: str = ''
-    advice_by_code: StrMapping = {}
-    renew: Callable[[], Any] | None = None
-    unsettled: str = ''
+    is_host_service: bool = False
+    advice: ErrorAdvice = ErrorAdvice()
+    rebuild: Callable[[], Any] | None = None
+    transient_codes: str = ''
 
     def __repr__(self) -> str:
         return f'<TokenRequest {self.method} {self.url}>'
@@ -502,7 +575,7 @@ class TokenRequest(NamedTuple):
 
     def secrets(self) -> list[str]:
         sent = {**self.form, **self.json_body, **self.headers}
-        secrets = *self.hidden, *(str(value) for name, value in sent.items() if name in _SECRET_FIELDS)
+        secrets = *self.extra_secrets, *(str(value) for name, value in sent.items() if name in _SECRET_FIELDS)
         return [secret for secret in secrets if len(secret) > 3]
 
     def redact(self, text: str) -> str:
@@ -522,15 +595,13 @@ class TokenClient:
         redact: replaces the secrets in a text that comes from a service.
         adapter: sends requests to https addresses; that of the platform has its TLS settings.
     Attributes:
-        on_wait: is called in this thread every BEAT_SECONDS during the wait for a retry, and a request that works once.
-        works_once: what is sent works only once.
         read_timeout: seconds that a service may take to respond.
     """
 
-    on_wait: Callable[[], Any] | None = None
-    works_once = False
     read_timeout = 20.0
     _end = math.inf
+    _heartbeat: Callable[[], Any] | None = None
+    _is_single_use = False
 
     def __init__(
         self,
@@ -549,9 +620,20 @@ class TokenClient:
 
     def without_retries(self, seconds: float) -> 'TokenClient':
         """Return a copy that sends each request once, and has `seconds` for all of them."""
-        once = copy.copy(self)
-        once._end, once.on_wait = self.clock.elapsed() + seconds, None
-        return once
+        client = copy.copy(self)
+        client._end, client._heartbeat = self.clock.elapsed() + seconds, None
+        return client
+
+    def with_heartbeat(self, heartbeat: Callable[[], Any], is_single_use: bool) -> 'TokenClient':
+        """Return a copy that calls `heartbeat` every HEARTBEAT_SECONDS, in the thread that called it, while it waits.
+
+        Args:
+            is_single_use: what is sent works only once. `heartbeat` is then called during the request as well, since nobody else
+                may send the same. Otherwise it is called before a retry only.
+        """
+        client = copy.copy(self)
+        client._heartbeat, client._is_single_use = heartbeat, is_single_use
+        return client
 
     def request_token(self, request: TokenRequest) -> TokenResponse:
         """Send `request`, and return the tokens of the response.
@@ -565,7 +647,7 @@ class TokenClient:
         token = body.get('access_token')
         if not (isinstance(token, str) and re.fullmatch(r'[!-~]+', token)):  # only these characters fit into a header
             raise unusable_response(request, 'JSON without an access token')
-        return parse_token_response(body, requested_on, not request.through_proxy)
+        return parse_token_response(body, requested_on, request.is_host_service)
 
     def request_json(self, request: TokenRequest) -> JsonObject:
         return self.read_json(request, self.send(request))
@@ -577,7 +659,7 @@ class TokenClient:
         def send_once() -> requests.Response:
             nonlocal tries
             tries += 1
-            return self._send_once(request.renew() if request.renew and tries > 1 else request)
+            return self._send_once(request.rebuild() if request.rebuild and tries > 1 else request)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
             if self._end < math.inf:
@@ -586,7 +668,7 @@ class TokenClient:
                 allowed = {error.response.status_code: _allowed_retries(request, error.response)}
                 return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
             if isinstance(error, SignInUnavailableError) and error.code not in ('untrusted_certificate', 'invalid_address'):
-                return policy.delay(attempt, None, 0)
+                return policy.delay(attempt, None)
             return None
 
         try:
@@ -597,14 +679,14 @@ class TokenClient:
     def read_json(self, request: TokenRequest, response: requests.Response) -> JsonObject:
         """Return the JSON object of a successful response to `request`. Raise as `request_token` does."""
         if not response.ok:
-            raise self._error(request, response)
+            raise self._error_for(request, response)
         if response.status_code >= 300:
             raise unusable_response(request, f'HTTP status {response.status_code}')
         body = json_or_none(response)  # the token service has answered 201 as well as 200
         if not isinstance(body, dict):
             raise unusable_response(request, 'something that is not a JSON object')
         if body.get('error'):  # some proxies and hosts send errors with status 200
-            raise self._error(request, response)
+            raise self._error_for(request, response)
         self.mask(*(str(body.get(name) or '') for name in ('access_token', 'refresh_token', 'device_code')))
         return body
 
@@ -617,17 +699,19 @@ class TokenClient:
                     self._on_secret(form)
 
     def _sleep(self, seconds: float) -> None:
-        if not self.on_wait:
+        if not self._heartbeat:
             self.clock.sleep(seconds)
             return
         while seconds > 0:
-            self.clock.sleep(min(seconds, BEAT_SECONDS))
-            self.on_wait()
-            seconds -= BEAT_SECONDS
+            self.clock.sleep(min(seconds, HEARTBEAT_SECONDS))
+            self._heartbeat()
+            seconds -= HEARTBEAT_SECONDS
 
     def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Return what `call` returns. What works once is sent in another thread, where no function of the platform may run."""
-        if not (self.on_wait and self.works_once):
+        """Return what `call` returns. What is for a single use is sent in another thread, and the heartbeat comes from this one,
+        the only one in which functions of the platform may run.
+        """
+        if not (self._heartbeat and self._is_single_use):
             return call()
         outcome: list[Any] = []
 
@@ -642,10 +726,10 @@ class TokenClient:
             thread.start()
         except RuntimeError:  # the container allows no more threads
             return call()
-        thread.join(BEAT_SECONDS)
+        thread.join(HEARTBEAT_SECONDS)
         while thread.is_alive():
-            self.on_wait()
-            thread.join(BEAT_SECONDS)
+            self._heartbeat()
+            thread.join(HEARTBEAT_SECONDS)
         if isinstance(outcome[0], BaseException):
             raise outcome[0]
         return outcome[0]
@@ -654,7 +738,7 @@ class TokenClient:
         self.mask(*request.secrets())
         session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _MAX_TOKEN_RESPONSE)
         # Tokens of a host must not be requested through a proxy, whatever the environment says.
-        session.trust_env = request.through_proxy
+        session.trust_env = not request.is_host_service
         if self._adapter:
             session.mount('https://', self._adapter)
         with session:
@@ -674,50 +758,60 @@ class TokenClient:
                     )
                 )
             except OSError as error:  # all of requests, and that of a missing CA bundle
-                advice = request.absence_advice or 'Check the address, the proxy settings and that the engine may reach it.'
+                advice = request.advice.absence or 'Check the address, the proxy settings and that the engine may reach it.'
                 raise SignInUnavailableError(*connection_problem(error, request.host, advice)) from None
         if not response.ok:
             raise ErrorResponse(response)
         return response
 
-    def _error(self, request: TokenRequest, response: requests.Response) -> MicrosoftSignInError:
+    def _error_for(self, request: TokenRequest, response: requests.Response) -> MicrosoftSignInError:
+        """Return the exception for an error response."""
         status = response.status_code
-        answered = f'The sign-in service at {request.host} answered with HTTP status {status}'
-        if _is_foreign(request, response):
-            return SignInRefusedError(f'{answered}, which is not that of an Azure host.', request.absence_advice, str(status))
+        if _is_not_token_service(request, response):
+            what = f'The service at {request.host} is not an Azure identity endpoint (HTTP status {status}).'
+            return SignInRefusedError(what, request.advice.absence, str(status))
 
         def redact(text: str) -> str:
             return request.redact(self._redact(text))
 
-        found = _error_of(response)
-        name, text = found.get('error'), outside_text(found.get('error_description'), redact)
-        what = f'{answered}: {text}' if text else f'{answered}.'
+        error = _error_of(response)
+        name = error.get('error')
         is_transient = status in request.retry_policy.retries or status >= 500 or name == _TEMPORARY
         is_temporary = is_transient and name not in _FINAL
-        refusal = parse_oauth_error(found, status, '' if is_temporary else request.refusal_advice, redact)
-        is_loop = refusal.code == 'AADSTS50196'  # it is a limit, whatever its status and its name
-        if is_temporary or is_loop:
-            wait = retry_after_seconds(response, self.clock.now()) or _LOOP_SECONDS * is_loop
-            advice = f'{TRY_LATER} {request.absence_advice if status == 404 else request.refusal_advice}'.strip()
-            if wait:
-                advice = f'Try again in {wait:.0f} seconds.'
-            elif _ERROR_OF_CODE.get(refusal.code) == _TEMPORARY:
-                advice = refusal.advice
-            elif status in _BUSY:
-                advice = TRY_LATER
-            if refusal.code.startswith('AADSTS'):
-                what = f'{answered} ({refusal.code})'
-            return SignInUnavailableError(what, advice, str(status), refusal.correlation_id, wait)
-        if found and refusal.code != 'refused':
-            refusal.advice = request.advice_by_code.get(refusal.code, refusal.advice)
-            return refusal
-        advice = request.refusal_advice or 'Check the address of the service, the cloud setting and the proxy.'
-        advice = request.advice_by_code.get(str(status), advice)
+        refusal = parse_oauth_error(error, status, '' if is_temporary else request.advice.refusal, redact)
+        answered = f'The sign-in service at {request.host} answered with HTTP status {status}'
+        text = outside_text(error.get('error_description'), redact)
+        what = f'{answered}: {text}' if text else f'{answered}.'
+        if is_temporary or refusal.code == _LOOP:
+            what = f'{answered} ({refusal.code})' if refusal.code.startswith('AADSTS') else what
+            return _temporary_error(request, response, what, refusal, self.clock.now())
+        if error and refusal.code != 'refused':
+            return refusal.with_advice(request.advice.by_code.get(refusal.code, refusal.advice))
+        advice = request.advice.refusal or 'Check the address of the service, the cloud setting and the proxy.'
+        advice = request.advice.by_code.get(str(status), advice)
         return SignInRefusedError(what, without_repetition(advice, what), 'refused' if text else str(status))
 
 
 _BUSY = (408, 429, 502, 503, 504)
+_LOOP = 'AADSTS50196'  # too many equal requests: a limit, whatever its status and its name
 _LOOP_SECONDS = 60
+
+
+def _temporary_error(
+    request: TokenRequest, response: requests.Response, what: str, refusal: MicrosoftSignInError, now: float
+) -> SignInUnavailableError:
+    """Return the exception for an error that may be gone later. `refusal` is how the response would be read otherwise."""
+    status = response.status_code
+    retry_after = retry_after_seconds(response, now) or _LOOP_SECONDS * (refusal.code == _LOOP)
+    if retry_after:
+        advice = f'Try again in {retry_after:.0f} seconds.'
+    elif _ERROR_OF_CODE.get(refusal.code) == _TEMPORARY:
+        advice = refusal.advice
+    elif status in _BUSY:
+        advice = TRY_LATER
+    else:
+        advice = f'{TRY_LATER} {request.advice.absence if status == 404 else request.advice.refusal}'.strip()
+    return SignInUnavailableError(what, advice, str(status), refusal.correlation_id, retry_after)
 
 
 def _error_of(response: requests.Response) -> JsonObject:
@@ -727,9 +821,9 @@ def _error_of(response: requests.Response) -> JsonObject:
 
 def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
     """Return how often a request that led to an error response may be sent again."""
-    found = _error_of(response)
-    name, status = found.get('error'), response.status_code
-    if request.unsettled and re.search(f'AADSTS(?:{request.unsettled})', str(found.get('error_description'))):
+    error = _error_of(response)
+    name, status = error.get('error'), response.status_code
+    if request.transient_codes and re.search(f'AADSTS(?:{request.transient_codes})', str(error.get('error_description'))):
         return 3
     if name in _FINAL:
         return 0
@@ -737,10 +831,10 @@ def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
     return request.retry_policy.retries.get(503 if name == _TEMPORARY else status, 0)
 
 
-def _is_foreign(request: TokenRequest, response: requests.Response) -> bool:
-    """Return whether an error response is not from such a service: text in place of JSON, or an error that it does not have."""
+def _is_not_token_service(request: TokenRequest, response: requests.Response) -> bool:
+    """Return whether something else answered at the address of a host's service: not with JSON, or with an error it lacks."""
     status = response.status_code
-    if not request.absence_advice or status >= 500 or status in (408, 410, 429):
+    if not request.is_host_service or status >= 500 or status in (408, 410, 429):
         return False
     return status == 405 or (bool(response.content) and not isinstance(json_or_none(response), dict))
 
@@ -749,7 +843,7 @@ def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableErro
     """Return the error for a response with `what`, which a token service does not send."""
     return SignInUnavailableError(
         f'The sign-in service at {request.host} answered with {what}.',
-        request.absence_advice or 'Check the address and the proxy settings.',
+        request.advice.absence or 'Check the address and the proxy settings.',
         'unusable_response',
     )
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import random
 import re
 import threading
@@ -12,15 +13,17 @@ from unittest import mock
 
 import pytest
 import requests
-from MicrosoftCoreApiModule import MicrosoftSignInError, RetryPolicy
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftHttpApiModule import RetryPolicy
 from MicrosoftCoreApiModule_test import StoppedClock
 from MicrosoftTokenRequestApiModule import (
     LONG_LIFETIME,
-    LEAST_LIFE,
+    MIN_REMAINING_LIFETIME,
     SIGN_IN_ADVICE,
     TOKEN_ENDPOINT_RETRIES,
     TOKEN_THREAD,
     AccessToken,
+    ErrorAdvice,
     SignInPendingError,
     SignInRefusedError,
     SignInRequiredError,
@@ -99,8 +102,9 @@ def token_client(clock: StoppedClock) -> TokenClient:
 
 @pytest.mark.parametrize('number', sorted(SIGN_IN_ADVICE))
 def test_every_advice_consists_of_full_sentences(number: int) -> None:
-    assert SIGN_IN_ADVICE[number].endswith('.')
-    assert SIGN_IN_ADVICE[number][0].isupper()
+    text = SIGN_IN_ADVICE[number].text
+    assert text.endswith('.')
+    assert text[0].isupper()
 
 
 @pytest.mark.parametrize(
@@ -159,11 +163,33 @@ def test_the_error_selects_the_class_and_its_number_the_advice(body: dict[str, A
     assert advice in refusal.advice
 
 
-@pytest.mark.parametrize('error, interval', [('authorization_pending', 0), ('slow_down', 5)])
-def test_a_pending_sign_in_says_how_much_longer_to_wait(error: str, interval: float) -> None:
+@pytest.mark.parametrize(
+    'body, own_advice, expected',
+    [
+        ({'error': 'invalid_grant', 'error_codes': [700082]}, '', True),
+        ({'error': 'invalid_grant', 'error_codes': [65001]}, '', True),
+        ({'error': 'invalid_grant', 'error_codes': [53003]}, '', False),
+        ({'error': 'invalid_grant', 'error_codes': [53003]}, 'Go through the consent page again.', True),
+        ({'error': 'invalid_grant', 'error_codes': [50126]}, '', False),
+        ({'error': 'invalid_grant', 'error_codes': [7654321]}, '', False),
+        ({'error': 'invalid_grant', 'suberror': 'token_expired'}, '', True),
+        ({'error': 'invalid_grant', 'suberror': 'message_only'}, '', False),
+        ({'error': 'invalid_grant'}, '', True),
+        ({'error': 'access_denied'}, '', True),
+        ({'error': 'login_required'}, '', False),
+    ],
+)
+def test_a_sign_in_that_is_required_says_whether_a_new_one_helps(body: dict[str, Any], own_advice: str, expected: bool) -> None:
+    error = parse_oauth_error(body, 400, own_advice)
+    assert isinstance(error, SignInRequiredError)
+    assert error.needs_new_sign_in == expected
+
+
+@pytest.mark.parametrize('error, extra_seconds', [('authorization_pending', 0), ('slow_down', 5)])
+def test_a_pending_sign_in_says_how_much_longer_to_wait(error: str, extra_seconds: float) -> None:
     pending = parse_oauth_error({'error': error}, 400)
     assert isinstance(pending, SignInPendingError)
-    assert pending.interval == interval
+    assert pending.extra_seconds == extra_seconds
 
 
 NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'}
@@ -238,7 +264,9 @@ def test_a_target_is_a_scope_or_a_resource(target: TokenTarget, scope: str, reso
     assert target.as_resource == resource
 
 
-@pytest.mark.parametrize('seconds_left, is_usable', [(3600, True), (LEAST_LIFE + 1, True), (LEAST_LIFE, False), (-1, False)])
+@pytest.mark.parametrize(
+    'seconds_left, is_usable', [(3600, True), (MIN_REMAINING_LIFETIME + 1, True), (MIN_REMAINING_LIFETIME, False), (-1, False)]
+)
 def test_a_token_is_used_until_shortly_before_it_expires(seconds_left: float, is_usable: bool) -> None:
     assert AccessToken('x', NOW + seconds_left, 0).is_usable(NOW) == is_usable
 
@@ -370,7 +398,7 @@ REQUEST = TokenRequest(
         REQUEST,
         AccessToken(SECRET, 0, 0),
         TokenResponse(AccessToken(SECRET, 0, 0), SECRET),
-        TokenRequest('POST', REQUEST.url, renew=lambda: REQUEST),
+        TokenRequest('POST', REQUEST.url, rebuild=lambda: REQUEST),
     ],
 )
 def test_no_secret_is_in_a_repr(shown: object) -> None:
@@ -473,7 +501,7 @@ def test_an_echoed_secret_is_in_no_part_of_the_error(token_client: TokenClient, 
         (TOKEN_ENDPOINT_RETRIES, 410, 0, 0),
     ],
 )
-def test_the_retries_last_as_long_as_the_service_needs_with_any_jitter(
+def test_the_retries_cover_the_downtime_of_the_service_with_any_jitter(
     token_client: TokenClient,
     clock: StoppedClock,
     monkeypatch: pytest.MonkeyPatch,
@@ -512,7 +540,7 @@ def test_the_client_waits_as_the_service_asks(token_client: TokenClient, clock: 
         ([(429, {'Retry-After': '3600'}, '')], []),
     ],
 )
-def test_a_wait_beyond_the_budget_is_not_made(
+def test_no_wait_exceeds_the_budget_of_a_token_request(
     token_client: TokenClient, clock: StoppedClock, answers: list[Response], waits: list[float]
 ) -> None:
     with ScriptedService(answers) as service, pytest.raises(SignInUnavailableError) as error:
@@ -521,11 +549,11 @@ def test_a_wait_beyond_the_budget_is_not_made(
     assert error.value.retry_after == float(answers[-1][1]['Retry-After'])
 
 
-def test_a_request_can_be_renewed_for_each_retry(token_client: TokenClient) -> None:
+def test_a_request_can_be_rebuilt_for_each_retry(token_client: TokenClient) -> None:
     numbers = iter(range(2, 9))
 
     def numbered(number: int) -> TokenRequest:
-        return TokenRequest('POST', service.url, form={'number': str(number)}, renew=lambda: numbered(next(numbers)))
+        return TokenRequest('POST', service.url, form={'number': str(number)}, rebuild=lambda: numbered(next(numbers)))
 
     with ScriptedService([(503, {}, ''), (503, {}, ''), GOOD]) as service:
         token_client.request_token(numbered(1))
@@ -603,7 +631,7 @@ def test_a_response_without_a_token_raises_the_error_of_its_kind(
 def test_the_request_has_the_advice_for_an_unknown_refusal(token_client: TokenClient) -> None:
     answer: Response = (400, {}, '{"message": "No."}')
     with ScriptedService([answer]) as service, pytest.raises(SignInRefusedError, match=r'No\. Ask the owner\.'):
-        token_client.request_token(TokenRequest('POST', service.url, refusal_advice='Ask the owner.'))
+        token_client.request_token(TokenRequest('POST', service.url, advice=ErrorAdvice('Ask the owner.')))
 
 
 # endregion
@@ -615,6 +643,8 @@ SERVICE_SAID = 'The sign-in service at service.example answered with'
 CHECK_ADDRESS = 'Check the address of the service, the cloud setting and the proxy.'
 A_HOST = 'Choose an Azure host.'
 AN_OWNER = 'Ask the owner.'
+OF_A_HOST: dict[str, Any] = {'is_host_service': True, 'advice': ErrorAdvice(absence=A_HOST)}
+NOT_A_HOST = f'The service at service.example is not an Azure identity endpoint (HTTP status {{}}). {A_HOST}'
 
 
 def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
@@ -630,37 +660,41 @@ def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
     [
         ((503, {}, ''), {}, 'HTTP status 503. Try again in a few minutes.'),
         ((503, {'Retry-After': '31'}, ''), {}, 'HTTP status 503. Try again in 31 seconds.'),
-        ((503, {}, ''), {'refusal_advice': AN_OWNER}, 'HTTP status 503. Try again in a few minutes.'),
-        ((500, {}, ''), {'refusal_advice': AN_OWNER}, f'HTTP status 500. Try again in a few minutes. {AN_OWNER}'),
+        ((503, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, 'HTTP status 503. Try again in a few minutes.'),
+        ((500, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 500. Try again in a few minutes. {AN_OWNER}'),
         ((500, {}, '{"message": "Broken."}'), {}, 'HTTP status 500: Broken. Try again in a few minutes.'),
         ((500, {}, ''), {'retry_policy': RetryPolicy()}, 'HTTP status 500. Try again in a few minutes.'),
         ((499, {}, ''), {'retry_policy': RetryPolicy()}, f'HTTP status 499. {CHECK_ADDRESS}'),
         ((400, {}, '{"message": "No."}'), {}, f'HTTP status 400: No. {CHECK_ADDRESS}'),
-        ((400, {}, '{"message": "No."}'), {'refusal_advice': AN_OWNER}, f'HTTP status 400: No. {AN_OWNER}'),
+        ((400, {}, '{"message": "No."}'), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 400: No. {AN_OWNER}'),
         ((418, {}, '<html>'), {}, f'HTTP status 418. {CHECK_ADDRESS}'),
-        ((418, {}, '<html>'), {'advice_by_code': {'418': 'Make tea.'}}, 'HTTP status 418. Make tea.'),
+        ((418, {}, '<html>'), {'advice': ErrorAdvice(by_code={'418': 'Make tea.'})}, 'HTTP status 418. Make tea.'),
         ((302, {}, ''), {}, 'HTTP status 302. Check the address and the proxy settings.'),
         ((300, {}, GOOD[2]), {}, 'HTTP status 300. Check the address and the proxy settings.'),
         ((200, {}, '[]'), {}, 'something that is not a JSON object. Check the address and the proxy settings.'),
         ((200, {}, '{}'), {}, 'JSON without an access token. Check the address and the proxy settings.'),
         ((200, {}, '{"access_token": "a b"}'), {}, 'JSON without an access token. Check the address and the proxy settings.'),
-        ((200, {}, '{}'), {'absence_advice': A_HOST}, f'JSON without an access token. {A_HOST}'),
-        ((405, {}, ''), {'absence_advice': A_HOST}, f'HTTP status 405, which is not that of an Azure host. {A_HOST}'),
-        ((403, {}, '[]'), {'absence_advice': A_HOST}, f'HTTP status 403, which is not that of an Azure host. {A_HOST}'),
-        ((403, {}, ''), {'absence_advice': A_HOST}, f'HTTP status 403. {CHECK_ADDRESS}'),
-        ((429, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 429. Try again in a few minutes.'),
-        ((408, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 408. Try again in a few minutes.'),
-        ((410, {}, '<html>'), {'absence_advice': A_HOST}, f'HTTP status 410. {CHECK_ADDRESS}'),
-        ((500, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 500. Try again in a few minutes.'),
+        ((200, {}, '{}'), OF_A_HOST, f'JSON without an access token. {A_HOST}'),
+        ((403, {}, ''), OF_A_HOST, f'HTTP status 403. {CHECK_ADDRESS}'),
+        ((429, {}, '<html>'), OF_A_HOST, 'HTTP status 429. Try again in a few minutes.'),
+        ((408, {}, '<html>'), OF_A_HOST, 'HTTP status 408. Try again in a few minutes.'),
+        ((410, {}, '<html>'), OF_A_HOST, f'HTTP status 410. {CHECK_ADDRESS}'),
+        ((500, {}, '<html>'), OF_A_HOST, 'HTTP status 500. Try again in a few minutes.'),
         (
             (404, {}, ''),
-            {'absence_advice': A_HOST, 'refusal_advice': AN_OWNER, 'retry_policy': MANAGED_IDENTITY_RETRIES},
+            {**OF_A_HOST, 'advice': ErrorAdvice(AN_OWNER, A_HOST), 'retry_policy': MANAGED_IDENTITY_RETRIES},
             f'HTTP status 404. Try again in a few minutes. {A_HOST}',
         ),
     ],
 )
 def test_an_answer_that_is_not_of_entra_is_told_with_its_status(answer: Response, of_request: dict[str, Any], text: str) -> None:
     assert str(error_after(answer, **of_request)) == f'{SERVICE_SAID} {text}'
+
+
+@pytest.mark.parametrize('status, body', [(405, ''), (403, '[]')])
+def test_a_service_that_is_not_that_of_a_host_is_named_as_such(status: int, body: str) -> None:
+    error = error_after((status, {}, body), **OF_A_HOST)
+    assert (str(error), error.code) == (NOT_A_HOST.format(status), str(status))
 
 
 LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
@@ -670,7 +704,7 @@ LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and 
     'error, description, of_request, text',
     [
         ('new_error', 'AADSTS7654321: New. Odd.', {}, f'AADSTS7654321: New. Odd. {LOOK_UP}'),
-        ('new_error', 'AADSTS7654321: New.', {'refusal_advice': AN_OWNER}, f'AADSTS7654321: New. {AN_OWNER}'),
+        ('new_error', 'AADSTS7654321: New.', {'advice': ErrorAdvice(AN_OWNER)}, f'AADSTS7654321: New. {AN_OWNER}'),
         (
             'access_denied',
             'AADSTS7654321: New.',
@@ -680,19 +714,19 @@ LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and 
         ('new_error', '', {}, 'HTTP status 400, new_error. Check the settings of the instance.'),
         ('invalid_client', '', {}, 'HTTP status 400, invalid_client. Check ID, Token and Key against the app registration.'),
         ('invalid_grant', 'Bad.', {}, 'Bad. Sign in again.'),
-        ('invalid_grant', 'Bad.', {'refusal_advice': AN_OWNER}, f'Bad. {AN_OWNER}'),
-        ('invalid_grant', 'AADSTS50076: MFA. More.', {}, f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076]}'),
+        ('invalid_grant', 'Bad.', {'advice': ErrorAdvice(AN_OWNER)}, f'Bad. {AN_OWNER}'),
+        ('invalid_grant', 'AADSTS50076: MFA. More.', {}, f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076].text}'),
         (
             'invalid_grant',
             'AADSTS50076: MFA.',
-            {'refusal_advice': AN_OWNER},
-            f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076]} {AN_OWNER}',
+            {'advice': ErrorAdvice(AN_OWNER)},
+            f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076].text} {AN_OWNER}',
         ),
-        ('invalid_grant', 'AADSTS700082: Old.', {'refusal_advice': AN_OWNER}, f'AADSTS700082: Old. {AN_OWNER}'),
+        ('invalid_grant', 'AADSTS700082: Old.', {'advice': ErrorAdvice(AN_OWNER)}, f'AADSTS700082: Old. {AN_OWNER}'),
         (
             'invalid_client',
             'AADSTS7000215: Wrong.',
-            {'advice_by_code': {'AADSTS7000215': 'Paste it.'}},
+            {'advice': ErrorAdvice(by_code={'AADSTS7000215': 'Paste it.'})},
             'AADSTS7000215: Wrong. Paste it.',
         ),
         (
@@ -715,7 +749,7 @@ def test_a_refusal_is_told_as_entra_does_and_with_advice(
 @pytest.mark.parametrize(
     'error, number, headers, advice, seconds',
     [
-        ('temporarily_unavailable', 90033, {}, SIGN_IN_ADVICE[90033], 0),
+        ('temporarily_unavailable', 90033, {}, SIGN_IN_ADVICE[90033].text, 0),
         ('temporarily_unavailable', 90033, {'Retry-After': '7'}, 'Try again in 7 seconds.', 7),
         ('invalid_grant', 50196, {}, 'Try again in 60 seconds.', 60),
         ('invalid_grant', 50196, {'Retry-After': '7'}, 'Try again in 7 seconds.', 7),
@@ -739,7 +773,7 @@ def test_a_temporary_error_of_entra_is_told_with_its_number(
         ('It failed. Try again.', 'Try again.', 'Try again.'),
     ],
 )
-def test_an_advice_does_not_repeat_what_was_said(what: str, advice: str, remains: str) -> None:
+def test_an_advice_does_not_repeat_the_error(what: str, advice: str, remains: str) -> None:
     assert without_repetition(advice, what) == remains
 
 
@@ -793,18 +827,23 @@ def test_the_adapter_of_the_platform_sends_requests_to_https_addresses() -> None
     assert len(service.seen) == 1
 
 
-def waiting_client(monkeypatch: pytest.MonkeyPatch, beat: float, on_wait: Any) -> TokenClient:
-    """Return a client that calls `on_wait` after each `beat` seconds of a request that works once."""
-    monkeypatch.setattr('MicrosoftTokenRequestApiModule.BEAT_SECONDS', beat)
-    client = TokenClient()
-    client.on_wait, client.works_once = on_wait, True
-    return client
+def client_with_heartbeat(monkeypatch: pytest.MonkeyPatch, seconds: float, heartbeat: Any) -> TokenClient:
+    """Return a client that calls `heartbeat` after each `seconds` of a single-use request."""
+    monkeypatch.setattr('MicrosoftTokenRequestApiModule.HEARTBEAT_SECONDS', seconds)
+    return TokenClient().with_heartbeat(heartbeat, is_single_use=True)
 
 
 @pytest.mark.parametrize(
-    'on_wait, works_once, is_here', [(lambda: None, True, False), (lambda: None, False, True), (None, True, True)]
+    'client, is_here',
+    [
+        (TokenClient().with_heartbeat(lambda: None, is_single_use=True), False),
+        (TokenClient().with_heartbeat(lambda: None, is_single_use=False), True),
+        (TokenClient().with_heartbeat(lambda: None, is_single_use=True).without_retries(math.inf), True),
+        (TokenClient(), True),
+    ],
+    ids=['single use', 'repeatable', 'without retries', 'without heartbeat'],
 )
-def test_only_a_request_that_works_once_is_sent_in_another_thread(on_wait: Any, works_once: bool, is_here: bool) -> None:
+def test_only_a_single_use_request_is_sent_in_another_thread(client: TokenClient, is_here: bool) -> None:
     threads: list[str] = []
 
     class Noting(ScriptedService):
@@ -812,28 +851,34 @@ def test_only_a_request_that_works_once_is_sent_in_another_thread(on_wait: Any, 
             threads.append(threading.current_thread().name)
             return super().send(*args, **kwargs)
 
-    client = TokenClient()
-    client.on_wait, client.works_once = on_wait, works_once
     with Noting([GOOD]) as service:
         client.request_token(TokenRequest('POST', service.url))
     assert threads == [threading.current_thread().name if is_here else TOKEN_THREAD]
 
 
-def test_a_wait_for_a_retry_shows_signs_of_life(token_client: TokenClient, clock: StoppedClock) -> None:
-    signs: list[float] = []
-    token_client.on_wait = lambda: signs.append(clock.now() - NOW)
+def test_a_wait_for_a_retry_has_a_heartbeat(token_client: TokenClient, clock: StoppedClock) -> None:
+    beats: list[float] = []
+    client = token_client.with_heartbeat(lambda: beats.append(clock.now() - NOW), is_single_use=False)
+    with ScriptedService([(429, {'Retry-After': '8'}, ''), GOOD]) as service:
+        client.request_token(TokenRequest('POST', service.url))
+    assert (clock.waits, beats) == ([3, 3, 2], [3, 6, 8])
+
+
+def test_a_heartbeat_is_that_of_the_copy_alone(token_client: TokenClient, clock: StoppedClock) -> None:
+    beats: list[float] = []
+    token_client.with_heartbeat(lambda: beats.append(clock.now()), is_single_use=True)
     with ScriptedService([(429, {'Retry-After': '8'}, ''), GOOD]) as service:
         token_client.request_token(TokenRequest('POST', service.url))
-    assert (clock.waits, signs) == ([3, 3, 2], [3, 6, 8])
+    assert (clock.waits, beats) == ([8], [])
 
 
-def test_a_request_that_works_once_shows_signs_of_life_while_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    signs: list[str] = []
+def test_a_single_use_request_has_a_heartbeat_while_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    beats: list[str] = []
     seen = threading.Event()
 
-    def on_wait() -> None:
-        signs.append(threading.current_thread().name)
-        if len(signs) == 3:
+    def heartbeat() -> None:
+        beats.append(threading.current_thread().name)
+        if len(beats) == 3:
             seen.set()
 
     class Slow(ScriptedService):
@@ -841,13 +886,13 @@ def test_a_request_that_works_once_shows_signs_of_life_while_it_takes_long(monke
             assert seen.wait(60)
             return super().send(*args, **kwargs)
 
-    client = waiting_client(monkeypatch, 0.001, on_wait)
+    client = client_with_heartbeat(monkeypatch, 0.001, heartbeat)
     with Slow([GOOD]) as service:
         assert client.request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
-    assert set(signs) == {threading.current_thread().name}, 'where functions of the platform may run'
+    assert set(beats) == {threading.current_thread().name}, 'where functions of the platform may run'
 
 
-def test_a_request_that_is_answered_soon_shows_no_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_is_answered_soon_has_no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     is_awaited, join = threading.Event(), threading.Thread.join
 
     def joining(thread: threading.Thread, timeout: float | None = None) -> None:
@@ -859,7 +904,7 @@ def test_a_request_that_is_answered_soon_shows_no_signs_of_life(monkeypatch: pyt
             assert is_awaited.wait(60)
             return super().send(*args, **kwargs)
 
-    client = waiting_client(monkeypatch, 60, lambda: pytest.fail('The answer came before the first beat.'))
+    client = client_with_heartbeat(monkeypatch, 60, lambda: pytest.fail('The answer came before the first beat.'))
     monkeypatch.setattr(threading.Thread, 'join', joining)
     with Soon([GOOD]) as service:
         assert client.request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
@@ -872,17 +917,14 @@ def test_a_request_that_is_answered_soon_shows_no_signs_of_life(monkeypatch: pyt
         (KeyboardInterrupt('ended'), KeyboardInterrupt, 'ended'),
     ],
 )
-def test_what_ends_a_request_that_works_once_is_raised(
-    monkeypatch: pytest.MonkeyPatch, error: BaseException, kind: type[BaseException], text: str
-) -> None:
+def test_what_ends_a_single_use_request_is_raised(error: BaseException, kind: type[BaseException], text: str) -> None:
     class Broken(ScriptedService):
         def send(self, *_args: Any, **_kwargs: Any) -> requests.Response:
             raise error
 
-    client = waiting_client(monkeypatch, 60, None).without_retries(9)
-    client.on_wait = lambda: None
+    client = TokenClient().without_retries(9).with_heartbeat(lambda: None, is_single_use=True)
     with Broken([GOOD]) as service, pytest.raises(kind, match=f'^{re.escape(text)}$'):
-        client.request_token(TokenRequest('POST', service.url, absence_advice='Check it.'))
+        client.request_token(TokenRequest('POST', service.url, advice=ErrorAdvice(absence='Check it.')))
 
 
 # endregion

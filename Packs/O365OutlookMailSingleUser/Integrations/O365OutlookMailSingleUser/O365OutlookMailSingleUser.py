@@ -15,6 +15,7 @@ from MicrosoftGraphMailArgumentsApiModule import *
 from MicrosoftGraphMailCommandsApiModule import *
 from MicrosoftGraphMailSendApiModule import *
 from MicrosoftGraphMailSendCommandsApiModule import *
+from MicrosoftGraphMailSearchApiModule import *
 from MicrosoftGraphMailFilterApiModule import *
 from MicrosoftGraphMailSelectionApiModule import *
 from MicrosoftGraphMailFetchApiModule import *
@@ -41,6 +42,10 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftGraphMailFetchApiModule import fetch_incidents
 
 MAILBOX_LABEL = 'Email address of the mailbox'
+# Commands of the quick actions that some platforms have. demisto-sdk removes them from packs for other platforms.
+QUICK_ACTIONS = {
+    f'{name}-quick-action': MAIL_COMMANDS[name] for name in ('msgraph-mail-delete-email', 'msgraph-mail-block-sender')
+}
 
 
 def fetched_folders() -> tuple[str, ...]:
@@ -119,10 +124,6 @@ AUTH_ARGUMENTS = {
     'msgraph-mail-auth-complete': 'code hide_polling_output',
     'msgraph-mail-auth-reset': 'discard_token',
     'msgraph-mail-generate-login-url': 'permissions[]',
-}
-# Platforms with quick actions offer commands for them alone: demisto-sdk removes these from the packs for other platforms.
-QUICK_ACTIONS = {
-    f'{name}-quick-action': MAIL_COMMANDS[name] for name in ('msgraph-mail-delete-email', 'msgraph-mail-block-sender')
 }
 COMMANDS: dict[str, CommandFunction] = {
     **{name: checked_command(function, AUTH_ARGUMENTS.get(name, '')) for name, function in AUTH_COMMANDS.items()},

@@ -18,7 +18,7 @@ UNCHECKED: Any = {'verify_exp': False, 'verify_nbf': False, 'verify_iat': False,
 
 
 class ClientAuthentication:
-    """Checks client secrets and assertions, and remembers the ``jti`` of every assertion it has seen."""
+    """The check of client secrets and assertions, with the ``jti`` of every assertion that was used."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

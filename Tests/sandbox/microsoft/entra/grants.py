@@ -65,7 +65,7 @@ class DeviceAuthorization:
 
 @dataclass
 class GrantStore:
-    """Keeps grants under the secrets that stand for them. Safe to use from several threads."""
+    """Grants by the secrets that stand for them. Safe to use from several threads."""
 
     clock: Clock
     _codes: dict[str, AuthorizationCode] = field(default_factory=dict, repr=False)

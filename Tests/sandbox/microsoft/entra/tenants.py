@@ -1,4 +1,4 @@
-"""Finds the tenant and the application that a request names."""
+"""Find the tenant and the application that a request names."""
 
 import re
 

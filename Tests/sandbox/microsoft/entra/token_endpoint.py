@@ -15,7 +15,7 @@ from sandbox.microsoft.state import CloudState
 
 
 class TokenEndpoint:
-    """Answers token requests.
+    """The token endpoint of Entra ID.
 
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow and its sister pages.
     """

@@ -72,7 +72,7 @@ class RequestedClaims:
 
 
 class TokenIssuer:
-    """Signs tokens with one RSA key and verifies them again."""
+    """One RSA key, with which tokens are signed and verified."""
 
     def __init__(self, clock: Clock, authority: str) -> None:
         self._clock = clock

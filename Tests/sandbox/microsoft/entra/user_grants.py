@@ -1,4 +1,4 @@
-"""Turns what a user granted (code, refresh token, device code) into what a token is made of."""
+"""Turn what a user granted (code, refresh token, device code) into what a token is made of."""
 
 import base64
 import hashlib
@@ -35,7 +35,7 @@ class Redeemed:
 
 
 class UserGrants:
-    """Checks grants of users and redeems them."""
+    """The grants of users, checked and redeemed."""
 
     def __init__(self, state: CloudState) -> None:
         self._state = state

@@ -132,7 +132,7 @@ def _needs(item: Item) -> list[str]:
 
 @dataclass(frozen=True)
 class Steps:
-    """Answers single items by the application itself. ``environ`` is of the request that brought them."""
+    """Steps that answer single items by the application itself. ``environ`` is of the request that brought them."""
 
     app: Flask
     state: CloudState

@@ -54,7 +54,7 @@ class MimeError(ValueError):
 
 
 class _LenientPolicy(EmailPolicy):
-    """Reads any header: one that Python's parser of addresses or IDs fails on is a text as it is."""
+    """A policy that reads any header: one that Python's parser of addresses or IDs fails on is a text as it is."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
         try:

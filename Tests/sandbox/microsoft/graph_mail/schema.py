@@ -1,4 +1,4 @@
-"""Holds JSON bodies to Microsoft's schema of mail in Graph v1.0: names, types, enumerations.
+"""Check JSON bodies against Microsoft's schema of mail in Graph v1.0: names, types, enumerations.
 
 The schema is ``graph-mail-types.json``, an extract of what Microsoft publishes. The product's bodies can be held to it as well:
 ``Schema.load().problems('message', body)``.

@@ -17,7 +17,7 @@ import requests
 from sandbox.microsoft.__main__ import main
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application
-from sandbox.tests.machine import limit
+from sandbox.tests.machine import wait_until
 from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, HttpClient
 
 TESTS = Path(__file__).parents[3]
@@ -72,12 +72,10 @@ def test_bodies_of_faults(
     assert bool(answer.text) == bool(text)
 
 
-def test_delay_lets_the_service_answer_late(cloud: MicrosoftCloud, http: HttpClient) -> None:
+def test_delay_lets_the_service_answer_late(cloud: MicrosoftCloud, http: HttpClient, waits: list[float]) -> None:
     cloud.faults.add(service='entra', delay=0.2, headers={'x-slow': 'yes'})
-    begun = time.perf_counter()
     answer = http.application_token()
-    assert time.perf_counter() - begun >= 0.2
-    assert (answer.status_code, answer.headers['x-slow']) == (200, 'yes')
+    assert (answer.status_code, answer.headers['x-slow'], 0.2 in waits) == (200, 'yes', True)
     assert cloud.requests[0].milliseconds >= 200
 
 
@@ -86,11 +84,10 @@ def test_a_fault_can_spare_the_first_requests(cloud: MicrosoftCloud, http: HttpC
     assert [http.application_token().status_code for _ in range(4)] == [200, 200, 500, 200]
 
 
-def test_an_answer_can_come_byte_by_byte(cloud: MicrosoftCloud, http: HttpClient) -> None:
+def test_an_answer_can_come_byte_by_byte(cloud: MicrosoftCloud, http: HttpClient, waits: list[float]) -> None:
     cloud.faults.add(service='entra', slow=0.001, body={'a': 'b'})
-    begun = time.perf_counter()
     assert http.application_token().json() == {'a': 'b'}
-    assert time.perf_counter() - begun >= 0.009
+    assert waits.count(0.001) == len('{"a": "b"}')
 
 
 def test_an_answer_can_be_cut_with_its_length_given(cloud: MicrosoftCloud, http: HttpClient) -> None:
@@ -197,7 +194,7 @@ def test_client_without_the_ca_is_turned_away(cloud: MicrosoftCloud) -> None:
         http.get(cloud.graph)
 
 
-def test_client_that_never_shakes_hands_holds_up_nobody(cloud: MicrosoftCloud, http: HttpClient) -> None:
+def test_a_pending_tls_handshake_does_not_block_others(cloud: MicrosoftCloud, http: HttpClient) -> None:
     port = int(cloud.authority.rsplit(':', 1)[1])
     with socket.create_connection(('127.0.0.1', port)):
         assert http.application_token().status_code == 200
@@ -239,7 +236,7 @@ def test_reset_brings_back_the_beginning(cloud: MicrosoftCloud, http: HttpClient
     cloud.clock.advance(1000)
     cloud.faults.add(times=None, status=500)
     cloud.reset()
-    assert (len(cloud.requests), abs(cloud.clock.now() - time.time()) < 5) == (0, True)
+    assert (len(cloud.requests), abs(cloud.clock.now() - time.time()) < 500) == (0, True)
     assert cloud.directory.user('ada@contoso.example').display_name == 'Ada Lindqvist'
     assert http.graph(MAIL, token).status_code == 401
     assert cloud.directory.application('daemon').secret == secret
@@ -268,10 +265,7 @@ def test_stopped_cloud_leaves_nothing_behind() -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(('127.0.0.1', port))
     assert not ca_file.parent.exists()
-    deadline = time.monotonic() + limit(5)
-    while threading.active_count() > threads_before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() <= threads_before
+    wait_until(lambda: threading.active_count() <= threads_before)
     cloud.stop()
 
 

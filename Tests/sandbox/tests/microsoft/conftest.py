@@ -1,5 +1,7 @@
 """Fixtures of the tests of the local Microsoft cloud."""
 
+import time
+
 import pytest
 
 from sandbox.microsoft.cloud import MicrosoftCloud
@@ -11,6 +13,20 @@ from sandbox.tests.microsoft.clients import HttpClient, WebAppClient
 def http(cloud: MicrosoftCloud) -> HttpClient:
     """A bare HTTP client."""
     return HttpClient(cloud)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that services wait."""
+    found: list[float] = []
+    sleep = time.sleep
+
+    def record(seconds: float) -> None:
+        found.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, 'sleep', record)
+    return found
 
 
 @pytest.fixture

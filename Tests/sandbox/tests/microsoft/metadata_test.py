@@ -136,7 +136,7 @@ def test_app_service_refuses(
 
 
 class ArcMachine:
-    """Asks the Arc endpoint of a cloud whose key files lie in ``folder``."""
+    """A machine that asks the Arc endpoint of a cloud whose key files lie in ``folder``."""
 
     def __init__(self, cloud: MicrosoftCloud, http: HttpClient, folder: Path) -> None:
         cloud.arc_keys.folder = folder

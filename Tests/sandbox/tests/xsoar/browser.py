@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup, Tag
 
 
 class Browser:
-    """Uses the pages of a server.
+    """A browser without scripts, on the pages of a server.
 
     Args:
         url: the server.

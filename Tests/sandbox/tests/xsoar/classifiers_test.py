@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 from sandbox.xsoar.classifiers import CLASSIFIER, INCOMING_MAPPER, Classifier, classified, event_of, field_key, mapped
-from sandbox.xsoar.problems import Refusal
+from sandbox.xsoar.errors import Refusal
 
 EVENT: dict[str, Any] = {
     'Subject': 'Invoice',
@@ -141,18 +141,18 @@ def test_a_file_that_is_no_classifier_is_refused() -> None:
 # region in a fetch
 
 
-def fetched(desk: Desk, **settings: str) -> dict[str, Any]:
+def fetched(xsoar: XsoarTestClient, **settings: str) -> dict[str, Any]:
     """Return the first incident of a fetch, with the classifier and the mapper of the probe unless others are named."""
-    instance = desk.add('fetcher', isFetch=True, fetch_does='mail', incidentType='Access')
+    instance = xsoar.add('fetcher', isFetch=True, fetch_does='mail', incidentType='Access')
     chosen = {'mappingId': 'Probe - Classifier', 'incomingMapperId': 'Probe - Incoming Mapper', **settings}
-    desk.call('PUT', '/settings/integration', {**instance, **chosen})
-    report = desk.server.fetch_now('fetcher')
+    xsoar.call('PUT', '/settings/integration', {**instance, **chosen})
+    report = xsoar.server.fetch_now('fetcher')
     assert not report.error
     return report.incidents[0]
 
 
-def test_a_fetched_mail_is_classified_and_mapped(desk: Desk) -> None:
-    incident = fetched(desk)
+def test_a_fetched_mail_is_classified_and_mapped(xsoar: XsoarTestClient) -> None:
+    incident = fetched(xsoar)
 
     assert (incident['type'], incident['severity'], incident['dbotMirrorId']) == ('Phishing', 3, 1)
     assert incident['CustomFields'] == {
@@ -164,14 +164,14 @@ def test_a_fetched_mail_is_classified_and_mapped(desk: Desk) -> None:
     assert incident['labels'] == []
 
 
-def test_without_classifier_and_mapper_the_setting_tells_the_type(desk: Desk) -> None:
-    incident = fetched(desk, mappingId='', incomingMapperId='')
+def test_without_classifier_and_mapper_the_setting_tells_the_type(xsoar: XsoarTestClient) -> None:
+    incident = fetched(xsoar, mappingId='', incomingMapperId='')
 
     assert (incident['type'], incident['CustomFields']) == ('Access', {})
 
 
-def test_a_classifier_that_is_not_installed_changes_nothing(desk: Desk) -> None:
-    assert fetched(desk, mappingId='Another')['type'] == 'Access'
+def test_a_classifier_that_is_not_installed_changes_nothing(xsoar: XsoarTestClient) -> None:
+    assert fetched(xsoar, mappingId='Another')['type'] == 'Access'
 
 
 # endregion

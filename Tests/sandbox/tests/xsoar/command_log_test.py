@@ -40,7 +40,7 @@ def test_a_line_cut_by_the_limit_is_not_written_in_part(tmp_path: Path) -> None:
 
 
 def test_a_full_log_is_started_anew_and_the_old_one_kept(tmp_path: Path) -> None:
-    log = CommandLog(tmp_path / 'command.log', largest=50)
+    log = CommandLog(tmp_path / 'command.log', max_bytes=50)
 
     for word in (b'first ' * 10, b'second', b'third'):
         written(log, word)

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.xsoar.commands import bind, parse
 from sandbox.xsoar.content import Argument
-from sandbox.xsoar.problems import Refusal
+from sandbox.xsoar.errors import Refusal
 
 
 def words(text: str) -> dict[str, str]:

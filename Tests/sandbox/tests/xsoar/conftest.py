@@ -11,7 +11,7 @@ import pytest
 from sandbox.tests.machine import limit
 from sandbox.tests.shared import made_once
 from sandbox.tests.xsoar.browser import Browser
-from sandbox.tests.xsoar.desk import SDK, TEMPO, Desk
+from sandbox.tests.xsoar.xsoar_client import SDK, TEMPO, XsoarTestClient
 from sandbox.xsoar import XsoarServer
 
 CONTENT = Path(__file__).with_name('content')
@@ -40,17 +40,17 @@ def probe_pack(content: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(tmp_path: Path, probe_pack: Path) -> Iterator[Callable[..., Desk]]:
+def start(tmp_path: Path, probe_pack: Path) -> Iterator[Callable[..., XsoarTestClient]]:
     """Start servers on one data folder; each has the probe. A second on them lasts a hundredth of one."""
     servers: list[XsoarServer] = []
 
-    def begin(**options: Any) -> Desk:
+    def begin(**options: Any) -> XsoarTestClient:
         settings: dict[str, Any] = {'second': TEMPO, 'fetches': False, **options}
         server = XsoarServer(tmp_path / 'data', **settings).start()
         servers.append(server)
-        desk = Desk(server)
-        desk.upload(probe_pack)
-        return desk
+        xsoar = XsoarTestClient(server)
+        xsoar.upload(probe_pack)
+        return xsoar
 
     yield begin
     for server in servers:
@@ -58,16 +58,16 @@ def start(tmp_path: Path, probe_pack: Path) -> Iterator[Callable[..., Desk]]:
 
 
 @pytest.fixture
-def desk(start: Callable[..., Desk]) -> Desk:
+def xsoar(start: Callable[..., XsoarTestClient]) -> XsoarTestClient:
     """A server with an instance of the probe."""
-    desk = start()
-    desk.add()
-    return desk
+    xsoar = start()
+    xsoar.add()
+    return xsoar
 
 
 @pytest.fixture
-def browser(desk: Desk) -> Browser:
+def browser(xsoar: XsoarTestClient) -> Browser:
     """A browser that has signed in."""
-    browser = Browser(desk.server.url)
-    browser.sign_in(desk.server.api_key)
+    browser = Browser(xsoar.server.url)
+    browser.sign_in(xsoar.server.api_key)
     return browser

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.xsoar.context import ask, merge
-from sandbox.xsoar.problems import Refusal
+from sandbox.xsoar.errors import Refusal
 
 BY_ID = 'A.B(val.ID && val.ID == obj.ID)'
 BY_TWO = 'A(val.ID && val.ID == obj.ID && val.Sub.Key && val.Sub.Key == obj.Sub.Key)'

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.machine import limit
-from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
+from sandbox.tests.machine import limit, wait_until
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient, processes_in
+from sandbox.xsoar.process import CommandProcess, Outcome
 
 CRASHES = {
     'exception': 'The command crashed: IndexError: pop from empty list',
@@ -37,80 +38,82 @@ CRASHES = {
 
 
 @pytest.mark.parametrize('how, sentence', CRASHES.items())
-def test_a_command_that_ends_badly_is_an_error_entry(desk: Desk, how: str, sentence: str) -> None:
-    entries = desk.run(f'!probe-crash how="{how}"')
+def test_a_command_that_ends_badly_is_an_error_entry(xsoar: XsoarTestClient, how: str, sentence: str) -> None:
+    entries = xsoar.run(f'!probe-crash how="{how}"')
 
     assert [(each['type'], each['contents']) for each in entries if each['type'] == 4] == [(4, sentence)]
-    assert desk.say('!probe-echo alive') == 'echo alive'
+    assert xsoar.say('!probe-echo alive') == 'echo alive'
 
 
 @pytest.mark.parametrize('how', ['hang', 'hang with children', 'endless print', 'endless line'])
-def test_a_command_over_its_time_limit_is_stopped_with_all_that_it_started(desk: Desk, how: str) -> None:
+def test_a_command_over_its_time_limit_is_stopped_with_all_that_it_started(xsoar: XsoarTestClient, how: str) -> None:
     began = time.monotonic()
 
-    sentence = desk.say(f'!probe-crash how="{how}" execution-timeout=1')
+    sentence = xsoar.say(f'!probe-crash how="{how}" execution-timeout=1')
 
     assert sentence == 'The command was stopped: it took longer than its limit of 1 seconds.'
     assert time.monotonic() - began < limit(3)
-    eventually(lambda: not processes_in(desk.server.data_folder))
+    wait_until(lambda: not processes_in(xsoar.server.data_folder))
 
 
-def test_threads_may_log_after_support_multithreading(desk: Desk) -> None:
-    assert desk.say('!probe-crash how="announced thread"') == 'logged'
+def test_threads_may_log_after_support_multithreading(xsoar: XsoarTestClient) -> None:
+    assert xsoar.say('!probe-crash how="announced thread"') == 'logged'
 
 
-def test_a_process_that_a_command_leaves_behind_is_ended(desk: Desk) -> None:
-    assert desk.say('!probe-crash how="leave a child"') == 'left'
+def test_a_process_that_a_command_leaves_behind_is_ended(xsoar: XsoarTestClient) -> None:
+    assert xsoar.say('!probe-crash how="leave a child"') == 'left'
 
-    eventually(lambda: not processes_in(desk.server.data_folder))
-
-
-def test_commands_run_after_the_fork_server_was_killed(desk: Desk) -> None:
-    assert desk.say('!probe-crash how="kill the fork server"') == 'killed'
-
-    assert eventually(lambda: desk.say('!probe-echo alive') == 'echo alive')
+    wait_until(lambda: not processes_in(xsoar.server.data_folder))
 
 
-def test_the_time_limit_of_the_server_holds_where_nothing_else_is_said(start: Callable[..., Desk]) -> None:
-    desk = start(time_limit=0.5)
-    desk.add()
+def test_commands_run_after_the_fork_server_was_killed(xsoar: XsoarTestClient) -> None:
+    assert xsoar.say('!probe-crash how="kill the fork server"') == 'killed'
 
-    assert desk.say('!probe-crash how=hang') == 'The command was stopped: it took longer than its limit of 0.5 seconds.'
+    assert wait_until(lambda: xsoar.say('!probe-echo alive') == 'echo alive')
 
 
-def test_the_time_limit_of_a_command_in_the_yml_holds(desk: Desk) -> None:
+def test_the_time_limit_of_the_server_holds_where_nothing_else_is_said(start: Callable[..., XsoarTestClient]) -> None:
+    xsoar = start(time_limit=0.5)
+    xsoar.add()
+
+    assert xsoar.say('!probe-crash how=hang') == 'The command was stopped: it took longer than its limit of 0.5 seconds.'
+
+
+def test_the_time_limit_of_a_command_in_the_yml_holds(xsoar: XsoarTestClient) -> None:
     yml = (
         'commonfields: {id: Slow}\nname: Slow\nscript: {type: python, commands: [{name: other}, {name: slow, timeout: 1}], '
         'script: "import time; time.sleep(60)"}'
     )
-    desk.request('POST', '/settings/integration-conf/upload', files={'file': ('Slow.yml', yml)})
-    desk.call('PUT', '/settings/integration', {'name': 'slow', 'brand': 'Slow'})
+    xsoar.request('POST', '/settings/integration-conf/upload', files={'file': ('Slow.yml', yml)})
+    xsoar.call('PUT', '/settings/integration', {'name': 'slow', 'brand': 'Slow'})
 
-    assert desk.say('!slow') == 'The command was stopped: it took longer than its limit of 1 seconds.'
+    assert xsoar.say('!slow') == 'The command was stopped: it took longer than its limit of 1 seconds.'
 
 
-def test_a_script_with_a_syntax_error_is_an_error_entry(desk: Desk) -> None:
+def test_a_script_with_a_syntax_error_is_an_error_entry(xsoar: XsoarTestClient) -> None:
     yml = 'commonfields: {id: Odd}\nname: Odd\nscript: {type: python, commands: [{name: odd}], script: "def x(:"}'
-    desk.request('POST', '/settings/integration-conf/upload', files={'file': ('Odd.yml', yml)})
-    desk.call('PUT', '/settings/integration', {'name': 'odd', 'brand': 'Odd'})
+    xsoar.request('POST', '/settings/integration-conf/upload', files={'file': ('Odd.yml', yml)})
+    xsoar.call('PUT', '/settings/integration', {'name': 'odd', 'brand': 'Odd'})
 
-    assert desk.say('!odd').startswith('The command crashed: SyntaxError: ')
-
-
-def platform(desk: Desk, text: str = '!probe-platform') -> Any:
-    return json.loads(desk.say(text))
+    assert xsoar.say('!odd').startswith('The command crashed: SyntaxError: ')
 
 
-def test_a_command_sees_only_the_environment_it_is_given(start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def platform(xsoar: XsoarTestClient, text: str = '!probe-platform') -> Any:
+    return json.loads(xsoar.say(text))
+
+
+def test_a_command_sees_only_the_environment_it_is_given(
+    start: Callable[..., XsoarTestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv('SECRET_OF_THE_HOST', 'x')
     monkeypatch.setenv('PYTHONPATH', '/somewhere')
-    desk = start(
+    xsoar = start(
         environment={'REQUESTS_CA_BUNDLE': '/ca.pem'}, engines={'azure-vm': {'IMDS': 'http://127.0.0.1:1'}, 'other': {'X': '1'}}
     )
-    desk.add('here')
-    desk.add('there', engine='azure-vm')
+    xsoar.add('here')
+    xsoar.add('there', engine='azure-vm')
 
-    here, there = platform(desk, '!probe-platform using=here'), platform(desk, '!probe-platform using=there')
+    here, there = platform(xsoar, '!probe-platform using=here'), platform(xsoar, '!probe-platform using=there')
 
     names = {'PATH', 'LANG', 'HOME', 'TMPDIR', 'REQUESTS_CA_BUNDLE', 'LC_CTYPE'}
     assert set(here['environment']) <= names
@@ -118,8 +121,8 @@ def test_a_command_sees_only_the_environment_it_is_given(start: Callable[..., De
     assert there['environment']['IMDS'] == 'http://127.0.0.1:1'
 
 
-def test_a_command_runs_as_the_main_module_in_a_folder_of_its_own(desk: Desk) -> None:
-    seen, again = platform(desk), platform(desk)
+def test_a_command_runs_as_the_main_module_in_a_folder_of_its_own(xsoar: XsoarTestClient) -> None:
+    seen, again = platform(xsoar), platform(xsoar)
 
     assert (seen['name'], seen['argv'], seen['files']) == ('__main__', [''], [])
     assert seen['folder'] == seen['environment']['TMPDIR'] != again['folder']
@@ -128,8 +131,8 @@ def test_a_command_runs_as_the_main_module_in_a_folder_of_its_own(desk: Desk) ->
     assert seen['unique'] != again['unique']
 
 
-def test_a_command_sees_its_parameters_as_the_platform_gives_them(desk: Desk) -> None:
-    desk.add(
+def test_a_command_sees_its_parameters_as_the_platform_gives_them(xsoar: XsoarTestClient) -> None:
+    xsoar.add(
         'full',
         url='https://x',
         credentials={'identifier': 'ada', 'password': 'sesame'},
@@ -138,7 +141,7 @@ def test_a_command_sees_its_parameters_as_the_platform_gives_them(desk: Desk) ->
         colours='red,green',
     )
 
-    params = platform(desk, '!probe-platform using=full')['params']
+    params = platform(xsoar, '!probe-platform using=full')['params']
 
     assert (params['url'], params['api_key'], params['insecure'], params['isFetch']) == ('https://x', 'key', True, False)
     assert (params['colours'], params['certificate'], params['incidentFetchInterval']) == (['red', 'green'], '', '1')
@@ -146,46 +149,46 @@ def test_a_command_sees_its_parameters_as_the_platform_gives_them(desk: Desk) ->
     assert (credentials['identifier'], credentials['password'], credentials['credential']) == ('ada', 'sesame', '')
 
 
-def test_parameters_that_were_never_set_have_the_empty_value_of_their_type(desk: Desk) -> None:
-    params = platform(desk)['params']
+def test_parameters_that_were_never_set_have_the_empty_value_of_their_type(xsoar: XsoarTestClient) -> None:
+    params = platform(xsoar)['params']
 
     assert (params['api_key'], params['insecure'], params['colours']) == ('', False, [])
     assert (params['credentials']['identifier'], params['credentials']['password']) == ('', '')
 
 
-def test_a_command_knows_where_it_runs(desk: Desk) -> None:
-    seen = platform(desk)
+def test_a_command_knows_where_it_runs(xsoar: XsoarTestClient) -> None:
+    seen = platform(xsoar)
 
-    assert (seen['version']['version'], seen['urls']['server'], seen['instance']) == ('6.10.0', desk.server.url, 'probe')
-    assert seen['investigation']['id'] == desk.playground
+    assert (seen['version']['version'], seen['urls']['server'], seen['instance']) == ('6.10.0', xsoar.server.url, 'probe')
+    assert seen['investigation']['id'] == xsoar.playground
     assert seen['calling']['context']['IntegrationBrand'] == 'Probe'
     assert seen['calling']['context']['IntegrationInstance'] == 'probe'
     assert seen['calling']['context']['ExecutedCommands'] == [{'moduleBrand': 'Probe', 'name': 'probe-platform'}]
     assert (seen['param'], seen['deep'], seen['last_run'], seen['context']) == ('https://probe.example', 1, {}, {})
 
 
-def test_outputs_of_commands_reach_the_context(desk: Desk) -> None:
-    desk.run('!probe-echo text=one id=1 colour=red')
-    desk.run('!probe-echo text=two id=1')
+def test_outputs_of_commands_reach_the_context(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-echo text=one id=1 colour=red')
+    xsoar.run('!probe-echo text=two id=1')
 
-    assert desk.context() == {'Probe': {'Echo': {'ID': '1', 'Text': 'two', 'Colour': 'red'}}}
-
-
-def test_an_argument_can_name_a_value_of_the_context(desk: Desk) -> None:
-    desk.run('!probe-echo text=one id=1')
-
-    assert desk.say('!probe-need what=${Probe.Echo.Text}') == 'got one'
+    assert xsoar.context() == {'Probe': {'Echo': {'ID': '1', 'Text': 'two', 'Colour': 'red'}}}
 
 
-def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(desk: Desk) -> None:
-    desk.add('second')
-    desk.add('third', enabled=False)
+def test_an_argument_can_name_a_value_of_the_context(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-echo text=one id=1')
 
-    assert sorted(each['instance'] for each in desk.run('!probe-echo x')) == ['probe', 'second']
-    assert [each['instance'] for each in desk.run('!probe-echo x using=second')] == ['second']
-    assert len(desk.run('!probe-echo x using-brand=Probe')) == 2
+    assert xsoar.say('!probe-need what=${Probe.Echo.Text}') == 'got one'
+
+
+def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(xsoar: XsoarTestClient) -> None:
+    xsoar.add('second')
+    xsoar.add('third', enabled=False)
+
+    assert sorted(each['instance'] for each in xsoar.run('!probe-echo x')) == ['probe', 'second']
+    assert [each['instance'] for each in xsoar.run('!probe-echo x using=second')] == ['second']
+    assert len(xsoar.run('!probe-echo x using-brand=Probe')) == 2
     assert (
-        desk.say('!probe-echo x using=third') == "!probe-echo cannot run using 'third': the enabled instances are probe, second."
+        xsoar.say('!probe-echo x using=third') == "!probe-echo cannot run using 'third': the enabled instances are probe, second."
     )
 
 
@@ -200,18 +203,18 @@ def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(desk: Desk
         ('!', 'A command is an exclamation mark and a name: write !command argument=value.'),
     ],
 )
-def test_a_mistake_in_a_command_is_an_error_entry(desk: Desk, text: str, sentence: str) -> None:
-    entries = desk.run(text)
+def test_a_mistake_in_a_command_is_an_error_entry(xsoar: XsoarTestClient, text: str, sentence: str) -> None:
+    entries = xsoar.run(text)
 
     assert [(each['type'], each['contents']) for each in entries] == [(4, sentence)]
 
 
-def test_an_argument_that_the_command_does_not_declare_does_not_reach_it(desk: Desk) -> None:
-    assert desk.say('!probe-echo hello typo=1') == 'echo hello'
+def test_an_argument_that_the_command_does_not_declare_does_not_reach_it(xsoar: XsoarTestClient) -> None:
+    assert xsoar.say('!probe-echo hello typo=1') == 'echo hello'
 
 
-def test_an_entry_tells_the_command_that_it_answers(desk: Desk) -> None:
-    entry = desk.run('!probe-echo hello')[0]
+def test_an_entry_tells_the_command_that_it_answers(xsoar: XsoarTestClient) -> None:
+    entry = xsoar.run('!probe-echo hello')[0]
 
     assert (entry['parentContent'], entry['brand'], entry['instance'], entry['format']) == (
         '!probe-echo hello',
@@ -219,103 +222,111 @@ def test_an_entry_tells_the_command_that_it_answers(desk: Desk) -> None:
         'probe',
         'markdown',
     )
-    parent = desk.entries()[0]
+    parent = xsoar.entries()[0]
     assert (parent['id'], parent['contents'], parent['user']) == (entry['parentId'], '!probe-echo hello', 'admin')
 
 
-def test_files_go_from_command_to_command(desk: Desk) -> None:
-    entry = desk.run('!probe-file name="päckchen.txt" text="what is in it"')[0]
+def test_files_go_from_command_to_command(xsoar: XsoarTestClient) -> None:
+    entry = xsoar.run('!probe-file name="päckchen.txt" text="what is in it"')[0]
 
     assert (entry['type'], entry['file']) == (3, 'päckchen.txt')
-    assert desk.request('GET', f'/entry/download/{entry["id"]}').content == b'what is in it'
-    assert desk.say(f'!probe-read-file entry_id={entry["id"]}') == 'päckchen.txt: what is in it'
-    assert desk.say('!probe-read-file entry_id=${File.EntryID}') == 'päckchen.txt: what is in it'
-    assert "There is no entry '99@1'" in desk.say('!probe-read-file entry_id=99@1')
+    assert xsoar.request('GET', f'/entry/download/{entry["id"]}').content == b'what is in it'
+    assert xsoar.say(f'!probe-read-file entry_id={entry["id"]}') == 'päckchen.txt: what is in it'
+    assert xsoar.say('!probe-read-file entry_id=${File.EntryID}') == 'päckchen.txt: what is in it'
+    assert "There is no entry '99@1'" in xsoar.say('!probe-read-file entry_id=99@1')
 
 
-def test_the_log_of_a_command_can_be_asked_for(desk: Desk) -> None:
-    entries = desk.run('!probe-leak how=log debug-mode=true')
+def test_the_log_of_a_command_can_be_asked_for(xsoar: XsoarTestClient) -> None:
+    entries = xsoar.run('!probe-leak how=log debug-mode=true')
 
     assert [each['type'] for each in entries] == [16]
-    log = desk.request('GET', f'/entry/download/{entries[0]["id"]}').text
+    log = xsoar.request('GET', f'/entry/download/{entries[0]["id"]}').text
     assert 'debug: debug' in log
-    assert log in (desk.server.data_folder / 'integration-instance.log').read_text().replace('probe probe-leak: ', '')
+    assert log in (xsoar.server.data_folder / 'integration-instance.log').read_text().replace('probe probe-leak: ', '')
 
 
 @pytest.mark.parametrize(
     'level, argument, is_debug',
     [('', '', False), ('', ' debug-mode=true', True), ('Debug', '', True), ('Verbose', '', True)],
 )
-def test_debug_mode_comes_from_the_command_or_from_the_log_level(desk: Desk, level: str, argument: str, is_debug: bool) -> None:
-    desk.call('PUT', '/settings/integration', {**desk.instance(), 'integrationLogLevel': level})
+def test_debug_mode_comes_from_the_command_or_from_the_log_level(
+    xsoar: XsoarTestClient, level: str, argument: str, is_debug: bool
+) -> None:
+    xsoar.call('PUT', '/settings/integration', {**xsoar.instance(), 'integrationLogLevel': level})
 
-    entries = desk.run(f'!probe-http{argument}')
+    entries = xsoar.run(f'!probe-http{argument}')
 
-    log = (desk.server.data_folder / 'integration-instance.log').read_text()
+    log = (xsoar.server.data_folder / 'integration-instance.log').read_text()
     assert ('POST /about' in log, 'the-body-of-a-request' in log) == (is_debug, is_debug)
     assert [each['type'] for each in entries] == [1, 16] if argument else [1]
 
 
-def test_the_log_level_can_be_changed_back(desk: Desk) -> None:
+def test_the_log_level_can_be_changed_back(xsoar: XsoarTestClient) -> None:
     for level in ('Debug', ''):
-        desk.call('PUT', '/settings/integration', {**desk.instance(), 'integrationLogLevel': level})
-        assert desk.instance()['integrationLogLevel'] == level
+        xsoar.call('PUT', '/settings/integration', {**xsoar.instance(), 'integrationLogLevel': level})
+        assert xsoar.instance()['integrationLogLevel'] == level
 
 
-def test_an_unknown_log_level_is_refused(desk: Desk) -> None:
-    answer = desk.request('PUT', '/settings/integration', json={**desk.instance(), 'integrationLogLevel': 'Loud'})
+def test_an_unknown_log_level_is_refused(xsoar: XsoarTestClient) -> None:
+    answer = xsoar.request('PUT', '/settings/integration', json={**xsoar.instance(), 'integrationLogLevel': 'Loud'})
 
     assert answer.status_code == 400
     assert "'Loud' is not a log level. Use Debug or Verbose" in answer.text
 
 
-def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(start: Callable[..., Desk]) -> None:
-    desk = start(concurrency=2)
-    desk.add()
-    most = 0
+def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(
+    start: Callable[..., XsoarTestClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    xsoar = start(concurrency=2)
+    xsoar.add()
+    run, running, counts = CommandProcess.run, [], []
 
-    def watch() -> None:
-        nonlocal most
-        most = max(most, len(list((desk.server.data_folder / 'work').iterdir())))
+    def record(self: CommandProcess, *values: Any) -> Outcome:
+        running.append(self)
+        counts.append(len(running))
+        try:
+            return run(self, *values)
+        finally:
+            running.remove(self)
 
-    with ThreadPoolExecutor(8) as users:
-        running = [users.submit(desk.say, f'!probe-echo {number}') for number in range(8)]
-        while not all(each.done() for each in running):
-            watch()
-    assert sorted(each.result() for each in running) == [f'echo {number}' for number in range(8)]
-    assert most == 2
+    monkeypatch.setattr(CommandProcess, 'run', record)
+    (tmp_path / 'met').mkdir()
+    with ThreadPoolExecutor(8) as users:  # the first command waits for the second
+        counted = users.map(xsoar.say, [f'!probe-count folder="{tmp_path / "met"}"'] * 8)
+    assert sorted(json.loads(each)['number'] for each in counted) == list(range(1, 9))
+    assert max(counts) == 2
 
 
-def test_stopping_the_server_ends_what_runs(start: Callable[..., Desk]) -> None:
-    desk = start()
-    desk.add()
+def test_stopping_the_server_ends_what_runs(start: Callable[..., XsoarTestClient]) -> None:
+    xsoar = start()
+    xsoar.add()
     with ThreadPoolExecutor(1) as users:
         running = users.submit(
-            desk.request,
+            xsoar.request,
             'POST',
             '/entry/execute/sync',
-            json={'investigationId': desk.playground, 'data': '!probe-crash how=hang'},
+            json={'investigationId': xsoar.playground, 'data': '!probe-crash how=hang'},
         )
-        eventually(lambda: processes_in(desk.server.data_folder))
-        desk.server.stop()
+        wait_until(lambda: processes_in(xsoar.server.data_folder))
+        xsoar.server.stop()
         assert running.result().json()[0]['contents'] == 'The command was stopped with the server.'
-    assert not processes_in(desk.server.data_folder)
+    assert not processes_in(xsoar.server.data_folder)
 
 
 def test_a_missing_common_server_python_says_what_to_set(
-    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: Callable[..., XsoarTestClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv('COMMON_SERVER_PYTHON', str(tmp_path / 'nowhere'))
-    desk = start()
-    desk.add()
+    xsoar = start()
+    xsoar.add()
 
-    assert desk.say('!probe-echo x') == (
+    assert xsoar.say('!probe-echo x') == (
         f'{tmp_path / "nowhere"}/CommonServerPython.py does not exist: let COMMON_SERVER_PYTHON name the folder that holds it.'
     )
 
 
 def test_the_common_server_python_of_a_folder_is_used(
-    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: Callable[..., XsoarTestClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / 'CommonServerPython.py').write_text(
         'from __future__ import print_function\nimport demistomock as demisto  # noqa\nWORD = "mine"\n'
@@ -323,11 +334,11 @@ def test_the_common_server_python_of_a_folder_is_used(
     )
     (tmp_path / 'CommonServerUserPython.py').write_text('from CommonServerPython import *\nWORD += " and yours"\n')
     monkeypatch.setenv('COMMON_SERVER_PYTHON', str(tmp_path))
-    desk = start()
+    xsoar = start()
     yml = (
         'commonfields: {id: Word}\nname: Word\nscript: {type: python, commands: [{name: word}], script: "demisto.results(WORD)"}'
     )
-    desk.request('POST', '/settings/integration-conf/upload', files={'file': ('Word.yml', yml)})
-    desk.call('PUT', '/settings/integration', {'name': 'word', 'brand': 'Word'})
+    xsoar.request('POST', '/settings/integration-conf/upload', files={'file': ('Word.yml', yml)})
+    xsoar.call('PUT', '/settings/integration', {'name': 'word', 'brand': 'Word'})
 
-    assert desk.say('!word') == 'mine and yours'
+    assert xsoar.say('!word') == 'mine and yours'

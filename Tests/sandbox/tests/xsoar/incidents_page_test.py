@@ -8,20 +8,20 @@ import pytest
 from bs4 import BeautifulSoup
 
 from sandbox.tests.xsoar.browser import Browser
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 
 
-def add(desk: Desk, **fields: Any) -> str:
+def add(xsoar: XsoarTestClient, **fields: Any) -> str:
     """Return a new incident's id."""
-    return str(desk.call('POST', '/incident', {'name': 'Invoice', 'type': 'Phishing', **fields})['id'])
+    return str(xsoar.call('POST', '/incident', {'name': 'Invoice', 'type': 'Phishing', **fields})['id'])
 
 
-def fetch(desk: Desk, does: str = 'mail') -> str:
+def fetch(xsoar: XsoarTestClient, does: str = 'mail') -> str:
     """Return the id of the first incident that a fetch brings, classified and mapped."""
-    instance = desk.add('fetcher', isFetch=True, fetch_does=does)
+    instance = xsoar.add('fetcher', isFetch=True, fetch_does=does)
     chosen = {'mappingId': 'Probe - Classifier', 'incomingMapperId': 'Probe - Incoming Mapper'}
-    desk.call('PUT', '/settings/integration', {**instance, **chosen})
-    return str(desk.server.fetch_now('fetcher').incidents[0]['id'])
+    xsoar.call('PUT', '/settings/integration', {**instance, **chosen})
+    return str(xsoar.server.fetch_now('fetcher').incidents[0]['id'])
 
 
 def facts(page: BeautifulSoup, heading: str) -> dict[str, str]:
@@ -37,10 +37,10 @@ def ids(page: BeautifulSoup) -> list[str]:
 # region list
 
 
-def test_the_list_begins_with_the_newest(browser: Browser, desk: Desk) -> None:
+def test_the_list_begins_with_the_newest(browser: Browser, xsoar: XsoarTestClient) -> None:
     assert 'There are none yet' in browser.open('/incidents').text
-    add(desk, severity=3, owner='admin', occurred='2026-01-31T23:59:57Z')
-    fetch(desk)
+    add(xsoar, severity=3, owner='admin', occurred='2026-01-31T23:59:57Z')
+    fetch(xsoar)
 
     rows = [[cell.text.strip() for cell in row.select('td')] for row in browser.open('/incidents').select('tbody tr')]
 
@@ -66,10 +66,12 @@ def test_the_list_begins_with_the_newest(browser: Browser, desk: Desk) -> None:
         ({'type': 'Phishing', 'owner': 'admin', 'status': '2'}, []),
     ],
 )
-def test_incidents_are_searched_and_filtered(browser: Browser, desk: Desk, query: dict[str, str], found: list[str]) -> None:
-    add(desk, owner='admin')
-    add(desk, name='Virus', type='Malware', severity='informational', details='This is URGENT.')
-    browser.open(f'/incidents/{add(desk, name="Letter", CustomFields={"emailfrom": "eve@partner.example"})}')
+def test_incidents_are_searched_and_filtered(
+    browser: Browser, xsoar: XsoarTestClient, query: dict[str, str], found: list[str]
+) -> None:
+    add(xsoar, owner='admin')
+    add(xsoar, name='Virus', type='Malware', severity='informational', details='This is URGENT.')
+    browser.open(f'/incidents/{add(xsoar, name="Letter", CustomFields={"emailfrom": "eve@partner.example"})}')
     browser.send('#close form')
     browser.open('/incidents')
 
@@ -79,9 +81,9 @@ def test_incidents_are_searched_and_filtered(browser: Browser, desk: Desk, query
     assert bool(page.select('.empty')) == (not found)
 
 
-def test_older_incidents_are_on_the_next_page(browser: Browser, desk: Desk) -> None:
+def test_older_incidents_are_on_the_next_page(browser: Browser, xsoar: XsoarTestClient) -> None:
     for number in range(1, 52):
-        add(desk, name=f'Incident {number}')
+        add(xsoar, name=f'Incident {number}')
 
     shown = [ids(browser.open('/incidents?type=Phishing'))]
     assert '51 incidents, page 1 of 3' in browser.page.select_one('.pager').text
@@ -96,8 +98,8 @@ def test_older_incidents_are_on_the_next_page(browser: Browser, desk: Desk) -> N
 @pytest.mark.parametrize(
     'severity, shown', [('high', 'High'), ('4', 'Critical'), (0.5, 'Informational'), (17, 'Unknown'), ([], 'Unknown')]
 )
-def test_a_severity_is_a_number_or_a_name(browser: Browser, desk: Desk, severity: Any, shown: str) -> None:
-    add(desk, severity=severity)
+def test_a_severity_is_a_number_or_a_name(browser: Browser, xsoar: XsoarTestClient, severity: Any, shown: str) -> None:
+    add(xsoar, severity=severity)
 
     assert browser.open('/incidents').select_one('.severity').text == shown
 
@@ -106,8 +108,8 @@ def test_a_severity_is_a_number_or_a_name(browser: Browser, desk: Desk, severity
 # region one incident
 
 
-def test_an_incident_shows_what_the_mapper_filled_in(browser: Browser, desk: Desk) -> None:
-    page = browser.open(f'/incidents/{fetch(desk)}')
+def test_an_incident_shows_what_the_mapper_filled_in(browser: Browser, xsoar: XsoarTestClient) -> None:
+    page = browser.open(f'/incidents/{fetch(xsoar)}')
 
     assert facts(page, 'mail') == {
         'Email From': 'eve@partner.example',
@@ -119,8 +121,8 @@ def test_an_incident_shows_what_the_mapper_filled_in(browser: Browser, desk: Des
     assert page.select_one('#severity option[selected]').text == 'High'
 
 
-def test_the_mail_is_in_a_frame_that_can_do_nothing(browser: Browser, desk: Desk) -> None:
-    frame = browser.open(f'/incidents/{fetch(desk)}').select_one('iframe')
+def test_the_mail_is_in_a_frame_that_can_do_nothing(browser: Browser, xsoar: XsoarTestClient) -> None:
+    frame = browser.open(f'/incidents/{fetch(xsoar)}').select_one('iframe')
     assert frame['sandbox'] == []
 
     page = browser.open(str(frame['src']))
@@ -131,23 +133,23 @@ def test_the_mail_is_in_a_frame_that_can_do_nothing(browser: Browser, desk: Desk
     assert "frame-ancestors 'self'" in policy
 
 
-def test_a_mail_of_plain_text_stays_text(browser: Browser, desk: Desk) -> None:
-    number = add(desk, CustomFields={'emailbody': 'Pay <b>now</b>.\nSoon.'})
+def test_a_mail_of_plain_text_stays_text(browser: Browser, xsoar: XsoarTestClient) -> None:
+    number = add(xsoar, CustomFields={'emailbody': 'Pay <b>now</b>.\nSoon.'})
 
     page = browser.open(f'/incidents/{number}/body')
 
     assert (page.select('b'), page.select_one('div').text) == ([], 'Pay <b>now</b>.\nSoon.')
 
 
-def test_an_image_inside_a_mail_is_shown(browser: Browser, desk: Desk) -> None:
-    images = browser.open(f'/incidents/{fetch(desk)}/body').select('img')
+def test_an_image_inside_a_mail_is_shown(browser: Browser, xsoar: XsoarTestClient) -> None:
+    images = browser.open(f'/incidents/{fetch(xsoar)}/body').select('img')
 
     assert base64.b64decode(str(images[0]['src']).removeprefix('data:image/png;base64,')).startswith(b'\x89PNG')
     assert [each['src'] for each in images[1:]] == ['cid:missing@mail', 'https://tracker.example/x.png']
 
 
-def test_attachments_are_shown_with_their_hashes(browser: Browser, desk: Desk) -> None:
-    page = browser.open(f'/incidents/{fetch(desk, "attach")}')
+def test_attachments_are_shown_with_their_hashes(browser: Browser, xsoar: XsoarTestClient) -> None:
+    page = browser.open(f'/incidents/{fetch(xsoar, "attach")}')
 
     link = page.select_one('.attachment a')
     assert link.text == 'note.txt'
@@ -156,10 +158,10 @@ def test_attachments_are_shown_with_their_hashes(browser: Browser, desk: Desk) -
     assert browser.answer.content == b'attached text'
 
 
-def test_other_fields_labels_and_raw_json_are_shown(browser: Browser, desk: Desk) -> None:
+def test_other_fields_labels_and_raw_json_are_shown(browser: Browser, xsoar: XsoarTestClient) -> None:
     label = {'type': 'Email/From', 'value': '<bob@contoso.example>'}
     fields = {'headers': [{'name': 'A', 'value': 'b'}], 'list': ['x', 'y'], 'text': 'see https://docs.example/1'}
-    number = add(desk, details='Pay <b>now</b>.', labels=[label], rawJSON='{"ID": 1}', CustomFields=fields)
+    number = add(xsoar, details='Pay <b>now</b>.', labels=[label], rawJSON='{"ID": 1}', CustomFields=fields)
 
     page = browser.open(f'/incidents/{number}')
 
@@ -172,8 +174,8 @@ def test_other_fields_labels_and_raw_json_are_shown(browser: Browser, desk: Desk
     assert '<bob@contoso.example>' in page.text
 
 
-def test_an_incident_has_a_war_room_of_its_own(browser: Browser, desk: Desk) -> None:
-    number = fetch(desk, 'attach')
+def test_an_incident_has_a_war_room_of_its_own(browser: Browser, xsoar: XsoarTestClient) -> None:
+    number = fetch(xsoar, 'attach')
     link = browser.open(f'/incidents/{number}').select_one('.tabs a[href^="/war-room"]')
 
     page = browser.open(str(link['href']))
@@ -181,33 +183,33 @@ def test_an_incident_has_a_war_room_of_its_own(browser: Browser, desk: Desk) -> 
     assert page.select_one('.file a').text == 'note.txt'
     assert page.select_one('.tabs [aria-current]').text == 'War room'
     browser.send('form.say', __text='!probe-echo text=here using=fetcher')
-    assert [each['contents'] for each in desk.entries(number)] == ['', '!probe-echo text=here using=fetcher', 'echo here']
-    assert desk.entries() == []
+    assert [each['contents'] for each in xsoar.entries(number)] == ['', '!probe-echo text=here using=fetcher', 'echo here']
+    assert xsoar.entries() == []
 
 
-def test_severity_and_owner_are_changed(browser: Browser, desk: Desk) -> None:
-    number = add(desk)
+def test_severity_and_owner_are_changed(browser: Browser, xsoar: XsoarTestClient) -> None:
+    number = add(xsoar)
     browser.open(f'/incidents/{number}')
 
     browser.send('section[aria-labelledby=about] form', severity='0.5', owner=' admin ')
 
-    incident = desk.call('GET', f'/incident/load/{number}')
+    incident = xsoar.call('GET', f'/incident/load/{number}')
     assert (incident['severity'], incident['owner'], incident['version']) == (0.5, 'admin', 2)
     assert browser.page.select_one('#severity option[selected]').text == 'Informational'
 
 
-def test_an_incident_is_closed_and_reopened(browser: Browser, desk: Desk) -> None:
-    number = add(desk)
+def test_an_incident_is_closed_and_reopened(browser: Browser, xsoar: XsoarTestClient) -> None:
+    number = add(xsoar)
     browser.open(f'/incidents/{number}')
 
     browser.send('#close form', reason='False Positive', notes='A real invoice.')
-    incident = desk.call('GET', f'/incident/load/{number}')
+    incident = xsoar.call('GET', f'/incident/load/{number}')
     assert (incident['status'], incident['closeReason'], incident['closeNotes']) == (2, 'False Positive', 'A real invoice.')
-    assert [each['contents'] for each in desk.entries(number)] == ['The incident was closed: False Positive. A real invoice.']
+    assert [each['contents'] for each in xsoar.entries(number)] == ['The incident was closed: False Positive. A real invoice.']
     assert (facts(browser.page, 'about')['Status'], browser.page.select('#close')) == ('Closed', [])
     browser.send('.head form')
 
-    incident = desk.call('GET', f'/incident/load/{number}')
+    incident = xsoar.call('GET', f'/incident/load/{number}')
     assert (incident['status'], incident['closeReason'], incident['closed']) == (1, '', '')
 
 
@@ -219,23 +221,23 @@ def test_an_incident_is_closed_and_reopened(browser: Browser, desk: Desk) -> Non
     ],
 )
 def test_a_value_that_the_page_does_not_offer_is_refused(
-    browser: Browser, desk: Desk, path: str, data: dict[str, str], sentence: str
+    browser: Browser, xsoar: XsoarTestClient, path: str, data: dict[str, str], sentence: str
 ) -> None:
-    number = add(desk)
+    number = add(xsoar)
     token = browser.open(f'/incidents/{number}').select_one('[name=".token"]')['value']
 
-    answer = browser.http.post(f'{desk.server.url}/incidents/{number}{path}', data={'.token': token, **data}, timeout=30)
+    answer = browser.http.post(f'{xsoar.server.url}/incidents/{number}{path}', data={'.token': token, **data}, timeout=30)
 
     assert (answer.status_code, sentence in answer.text) == (400, True)
 
 
-def test_an_incident_is_not_closed_twice(browser: Browser, desk: Desk) -> None:
-    number = add(desk)
+def test_an_incident_is_not_closed_twice(browser: Browser, xsoar: XsoarTestClient) -> None:
+    number = add(xsoar)
     browser.open(f'/incidents/{number}')
     form = browser.fields(browser.page.select_one('#close form'))
     browser.send('#close form')
 
-    answer = browser.http.post(f'{desk.server.url}/incidents/{number}/close', data=form, timeout=30)
+    answer = browser.http.post(f'{xsoar.server.url}/incidents/{number}/close', data=form, timeout=30)
 
     assert (answer.status_code, 'closed already' in answer.text) == (400, True)
 

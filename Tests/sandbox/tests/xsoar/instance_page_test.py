@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.tests.xsoar.browser import Browser
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 
 FORM = '#instance-form'
 
@@ -39,21 +39,23 @@ def test_a_free_name_is_proposed(browser: Browser) -> None:
         browser.send(FORM)
 
 
-def test_a_new_instance_begins_with_the_classifier_and_mapper_of_its_integration(browser: Browser, desk: Desk) -> None:
+def test_a_new_instance_begins_with_the_classifier_and_mapper_of_its_integration(
+    browser: Browser, xsoar: XsoarTestClient
+) -> None:
     page = browser.open('/integrations/Probe/add')
     assert [each.text for each in page.select('#classifier option')] == ['None', 'Probe - Classifier']
     assert [each.text for each in page.select('#mapper option[selected]')] == ['Probe - Incoming Mapper']
 
     browser.send(FORM, __name='mapped', __mappingId='')
 
-    instance = desk.instance('mapped')
+    instance = xsoar.instance('mapped')
     assert (instance['mappingId'], instance['incomingMapperId']) == ('', 'Probe - Incoming Mapper')
 
 
-def test_a_classifier_that_is_not_installed_stays_chosen(browser: Browser, desk: Desk) -> None:
-    desk.call('PUT', '/settings/integration', {**desk.instance(), 'mappingId': 'Another'})
+def test_a_classifier_that_is_not_installed_stays_chosen(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.call('PUT', '/settings/integration', {**xsoar.instance(), 'mappingId': 'Another'})
 
-    page = browser.open(f'/instances/{desk.instance()["id"]}')
+    page = browser.open(f'/instances/{xsoar.instance()["id"]}')
 
     assert page.select_one('#classifier option[selected]').text == 'Another (not installed)'
 
@@ -69,9 +71,9 @@ def test_the_instructions_are_rendered_and_cannot_bring_a_script(browser: Browse
     assert not drawer.select('script')
 
 
-def test_links_lead_to_what_stands_in_for_a_page_of_the_internet(browser: Browser, desk: Desk) -> None:
+def test_links_lead_to_the_sandbox(browser: Browser, xsoar: XsoarTestClient) -> None:
     assert browser.open('/integrations/Probe/add').select('#instructions a[href^="https://probes.example/"]')
-    desk.server.surroundings.local_addresses['https://probes.example'] = 'https://localhost:9'
+    xsoar.server.surroundings.local_addresses['https://probes.example'] = 'https://localhost:9'
 
     drawer = browser.open('/integrations/Probe/add').select_one('#instructions')
 
@@ -82,8 +84,8 @@ def test_links_lead_to_what_stands_in_for_a_page_of_the_internet(browser: Browse
     assert not drawer.select('a[href^="https://probes.example"]')
 
 
-def test_no_link_leads_to_a_page_that_has_no_stand_in(browser: Browser, desk: Desk) -> None:
-    desk.server.surroundings.local_addresses['https://probes.example'] = ''
+def test_no_link_leads_to_a_page_that_has_no_stand_in(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.server.surroundings.local_addresses['https://probes.example'] = ''
 
     drawer = browser.open('/integrations/Probe/add').select_one('#instructions')
 
@@ -91,8 +93,8 @@ def test_no_link_leads_to_a_page_that_has_no_stand_in(browser: Browser, desk: De
     assert 'probes.example' not in str(drawer)
 
 
-def test_what_the_sandbox_knows_is_filled_in(browser: Browser, desk: Desk) -> None:
-    desk.server.surroundings.presets['Probe'] = {'url': 'https://localhost:9', 'colours': ['blue'], 'nothing of the kind': '1'}
+def test_what_the_sandbox_knows_is_filled_in(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.server.surroundings.presets['Probe'] = {'url': 'https://localhost:9', 'colours': ['blue'], 'nothing of the kind': '1'}
 
     page = browser.open('/integrations/Probe/add')
 
@@ -101,7 +103,7 @@ def test_what_the_sandbox_knows_is_filled_in(browser: Browser, desk: Desk) -> No
     assert 'filled in where its Microsoft cloud is: Server, Colours.' in page.text
 
 
-def test_an_instance_is_added_with_the_form(browser: Browser, desk: Desk) -> None:
+def test_an_instance_is_added_with_the_form(browser: Browser, xsoar: XsoarTestClient) -> None:
     browser.open('/integrations/Probe/add')
     browser.send(
         FORM,
@@ -117,7 +119,7 @@ def test_an_instance_is_added_with_the_form(browser: Browser, desk: Desk) -> Non
 
     assert [each.status_code for each in browser.answer.history] == [303]
     assert (browser.url.split('#')[0].endswith('/integrations'), browser.message()) == (True, 'Saved from the form.')
-    params = desk.run('!probe-platform using="from the form"')[0]['contents']
+    params = xsoar.run('!probe-platform using="from the form"')[0]['contents']
     for part in (
         '"url": "https://form"',
         '"identifier": "ada"',
@@ -130,7 +132,7 @@ def test_an_instance_is_added_with_the_form(browser: Browser, desk: Desk) -> Non
         assert part in params
 
 
-def test_a_rejected_save_keeps_all_that_was_typed(browser: Browser, desk: Desk) -> None:
+def test_a_rejected_save_keeps_all_that_was_typed(browser: Browser, xsoar: XsoarTestClient) -> None:
     typed: dict[str, Any] = {
         '__name': 'typed',
         '__enabled': None,
@@ -156,7 +158,7 @@ def test_a_rejected_save_keeps_all_that_was_typed(browser: Browser, desk: Desk) 
 
     browser.send(FORM, url='https://second')
 
-    instance = desk.instance('typed')
+    instance = xsoar.instance('typed')
     stored = {each['name']: each['value'] for each in instance['data']}
     assert (instance['enabled'], instance['mappingId'], instance['incomingMapperId']) == ('false', '', '')
     assert instance['integrationLogLevel'] == 'Debug'
@@ -169,11 +171,11 @@ def test_a_rejected_save_keeps_all_that_was_typed(browser: Browser, desk: Desk) 
     ]
     assert stored['insecure'] is stored['isFetch'] is True
     browser.send(f'#instance-{instance["id"]} form')
-    params = desk.run('!probe-platform using=typed')[0]['contents']
+    params = xsoar.run('!probe-platform using=typed')[0]['contents']
     assert all(part in params for part in ('"password": "sesame"', '"api_key": "shown only once"', r'"certificate": "one\ntwo"'))
 
 
-def test_the_test_button_tests_what_was_typed_and_saves_nothing(browser: Browser, desk: Desk) -> None:
+def test_the_test_button_tests_what_was_typed_and_saves_nothing(browser: Browser, xsoar: XsoarTestClient) -> None:
     browser.open('/integrations/Probe/add')
 
     browser.send(FORM, __name='tested', __do='test', api_key='typed')
@@ -182,19 +184,19 @@ def test_the_test_button_tests_what_was_typed_and_saves_nothing(browser: Browser
 
     assert browser.problem() == 'the server cannot be reached'
     assert (browser.page.select_one('#name')['value'], browser.page.select_one('#p-api_key')['value']) == ('tested', 'typed')
-    assert [each['name'] for each in desk.call('POST', '/settings/integration/search', {})['instances']] == ['probe']
+    assert [each['name'] for each in xsoar.call('POST', '/settings/integration/search', {})['instances']] == ['probe']
 
 
-def test_the_test_button_uses_stored_secrets(browser: Browser, desk: Desk) -> None:
-    desk.call(
-        'PUT', '/settings/integration', {**desk.instance(), 'version': -1, 'data': [{'name': 'api_key', 'value': 'sesame'}]}
+def test_the_test_button_uses_stored_secrets(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.call(
+        'PUT', '/settings/integration', {**xsoar.instance(), 'version': -1, 'data': [{'name': 'api_key', 'value': 'sesame'}]}
     )
-    browser.open(f'/instances/{desk.instance()["id"]}')
+    browser.open(f'/instances/{xsoar.instance()["id"]}')
 
     browser.send(FORM, __do='test', test_answer='text')
 
     assert browser.problem() == 'something else'
-    assert '"api_key": "sesame"' in desk.say('!probe-platform')
+    assert '"api_key": "sesame"' in xsoar.say('!probe-platform')
 
 
 def test_a_script_gets_the_result_of_a_test_as_json(browser: Browser) -> None:
@@ -213,75 +215,75 @@ def test_a_script_gets_the_result_of_a_test_as_json(browser: Browser) -> None:
     ]
 
 
-def test_the_log_level_is_chosen_in_the_form(browser: Browser, desk: Desk) -> None:
-    path = f'/instances/{desk.instance()["id"]}'
+def test_the_log_level_is_chosen_in_the_form(browser: Browser, xsoar: XsoarTestClient) -> None:
+    path = f'/instances/{xsoar.instance()["id"]}'
     browser.open(path)
 
     browser.send(FORM, __integrationLogLevel='Debug')
-    assert desk.instance()['integrationLogLevel'] == 'Debug'
+    assert xsoar.instance()['integrationLogLevel'] == 'Debug'
     browser.open(path)
     browser.send(FORM, url='https://changed')
-    assert desk.instance()['integrationLogLevel'] == 'Debug'
+    assert xsoar.instance()['integrationLogLevel'] == 'Debug'
     browser.open(path)
     browser.send(FORM, __integrationLogLevel='')
 
-    assert desk.instance()['integrationLogLevel'] == ''
+    assert xsoar.instance()['integrationLogLevel'] == ''
 
 
-def test_a_stored_secret_is_kept_unless_it_is_removed(browser: Browser, desk: Desk) -> None:
-    desk.add('secret', api_key='sesame', credentials={'identifier': 'ada', 'password': 'sesame'})
-    path = f'/instances/{desk.instance("secret")["id"]}'
+def test_a_stored_secret_is_kept_unless_it_is_removed(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.add('secret', api_key='sesame', credentials={'identifier': 'ada', 'password': 'sesame'})
+    path = f'/instances/{xsoar.instance("secret")["id"]}'
     page = browser.open(path)
     assert 'sesame' not in browser.answer.text
     assert page.select('#p-api_key')[0]['placeholder'] == 'stored'
 
     browser.send(FORM, url='https://changed')
-    assert '"api_key": "sesame"' in desk.say('!probe-platform using=secret')
+    assert '"api_key": "sesame"' in xsoar.say('!probe-platform using=secret')
     browser.open(path)
     browser.send(FORM, api_key__clear='on')
 
-    params = desk.say('!probe-platform using=secret')
+    params = xsoar.say('!probe-platform using=secret')
     assert ('"api_key": ""' in params, '"password": "sesame"' in params) == (True, True)
 
 
-def test_a_rejected_save_shows_no_stored_secret(browser: Browser, desk: Desk) -> None:
-    desk.add('secret', api_key='sesame')
-    browser.open(f'/instances/{desk.instance("secret")["id"]}')
+def test_a_rejected_save_shows_no_stored_secret(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.add('secret', api_key='sesame')
+    browser.open(f'/instances/{xsoar.instance("secret")["id"]}')
 
     browser.send(FORM, url='')
 
     assert (browser.answer.status_code, 'sesame' in browser.answer.text) == (400, False)
 
 
-def test_an_instance_is_disabled_and_deleted(browser: Browser, desk: Desk) -> None:
-    path = f'/instances/{desk.instance()["id"]}'
+def test_an_instance_is_disabled_and_deleted(browser: Browser, xsoar: XsoarTestClient) -> None:
+    path = f'/instances/{xsoar.instance()["id"]}'
     browser.open(path)
     browser.send(FORM, __enabled=None)
-    assert desk.instance()['enabled'] == 'false'
+    assert xsoar.instance()['enabled'] == 'false'
 
     page = browser.open(path)
     assert page.select_one('button[popovertarget=delete]').text == 'Delete this instance'
     assert 'Delete probe?' in page.select_one('#delete[popover]').text
     browser.send('#delete form')
 
-    assert desk.call('POST', '/settings/integration/search', {})['instances'] == []
+    assert xsoar.call('POST', '/settings/integration/search', {})['instances'] == []
     assert ([each.status_code for each in browser.answer.history], browser.message()) == ([303], 'Deleted probe.')
     browser.open(path)
     assert (browser.answer.status_code, 'There is no instance' in browser.problem()) == (404, True)
 
 
-def test_a_taken_name_is_refused(browser: Browser, desk: Desk) -> None:
+def test_a_taken_name_is_refused(browser: Browser, xsoar: XsoarTestClient) -> None:
     browser.open('/integrations/Probe/add')
 
     browser.send(FORM, __name='probe')
 
     assert browser.problem() == "There is already an instance named 'probe': choose another name."
-    assert len(desk.call('POST', '/settings/integration/search', {})['instances']) == 1
+    assert len(xsoar.call('POST', '/settings/integration/search', {})['instances']) == 1
 
 
-def test_two_people_do_not_overwrite_each_other(browser: Browser, desk: Desk) -> None:
-    browser.open(f'/instances/{desk.instance()["id"]}')
-    desk.call('PUT', '/settings/integration', {**desk.instance(), 'version': -1})
+def test_two_people_do_not_overwrite_each_other(browser: Browser, xsoar: XsoarTestClient) -> None:
+    browser.open(f'/instances/{xsoar.instance()["id"]}')
+    xsoar.call('PUT', '/settings/integration', {**xsoar.instance(), 'version': -1})
 
     for _ in range(2):  # also when the same form is sent again
         browser.send(FORM, url='https://late')
@@ -289,10 +291,10 @@ def test_two_people_do_not_overwrite_each_other(browser: Browser, desk: Desk) ->
 
 
 @pytest.mark.parametrize('size', [1, 2])
-def test_a_changed_advanced_field_is_shown_at_once(browser: Browser, desk: Desk, size: int) -> None:
+def test_a_changed_advanced_field_is_shown_at_once(browser: Browser, xsoar: XsoarTestClient, size: int) -> None:
     assert not browser.open('/integrations/Probe/add').select('details[open]')
-    desk.add('advanced', certificate='x' * size)
+    xsoar.add('advanced', certificate='x' * size)
 
-    page = browser.open(f'/instances/{desk.instance("advanced")["id"]}')
+    page = browser.open(f'/instances/{xsoar.instance("advanced")["id"]}')
 
     assert page.select('details[open] #p-certificate')

@@ -7,41 +7,44 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 from sandbox.xsoar.database import Database
+from sandbox.xsoar.errors import Conflict, NotFound
 from sandbox.xsoar.instances import Instance, Instances
-from sandbox.xsoar.problems import Conflict, NotFound
 from sandbox.xsoar.vault import Vault
 
 
-def test_twenty_commands_at_once_lose_no_update(desk: Desk, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(20) as users:
-        counted = [json.loads(each) for each in users.map(desk.say, [f'!probe-count folder="{tmp_path}"'] * 20)]
+def test_twenty_commands_at_once_lose_no_update(xsoar: XsoarTestClient, tmp_path: Path) -> None:
+    meeting = tmp_path / 'meeting'
+    meeting.mkdir()
 
-    assert json.loads(desk.say('!probe-recall')) == {'context': {'number': '20'}, 'version': 20}
+    with ThreadPoolExecutor(20) as users:
+        counted = [json.loads(each) for each in users.map(xsoar.say, [f'!probe-count folder="{meeting}"'] * 20)]
+
+    assert json.loads(xsoar.say('!probe-recall')) == {'context': {'number': '20'}, 'version': 20}
     assert sorted(each['number'] for each in counted) == list(range(1, 21))
     assert sum(each['conflicts'] for each in counted) > 0, 'they ran at once'
 
 
-def test_a_stale_version_is_a_value_error_in_the_command(desk: Desk) -> None:
-    desk.run('!probe-remember text=one')
-    desk.run('!probe-remember text=two')
+def test_a_stale_version_is_a_value_error_in_the_command(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-remember text=one')
+    xsoar.run('!probe-remember text=two')
 
-    sentence = desk.say('!probe-remember text=three version=1')
+    sentence = xsoar.say('!probe-remember text=three version=1')
 
     assert sentence == (
         'The command crashed: ValueError: DB Version error: The integration context is at version 2, not 1: '
         'read it again and repeat the change.'
     )
-    assert json.loads(desk.say('!probe-recall')) == {'context': {'text': 'two'}, 'version': 2}
+    assert json.loads(xsoar.say('!probe-recall')) == {'context': {'text': 'two'}, 'version': 2}
 
 
 @pytest.mark.parametrize('version', ['-1', '1'])
-def test_the_current_version_and_no_version_are_taken(desk: Desk, version: str) -> None:
-    desk.run('!probe-remember text=one')
+def test_the_current_version_and_no_version_are_taken(xsoar: XsoarTestClient, version: str) -> None:
+    xsoar.run('!probe-remember text=one')
 
-    assert desk.say(f'!probe-remember text=two version={version}') == 'remembered'
-    assert json.loads(desk.say('!probe-recall')) == {'context': {'text': 'two'}, 'version': 2}
+    assert xsoar.say(f'!probe-remember text=two version={version}') == 'remembered'
+    assert json.loads(xsoar.say('!probe-recall')) == {'context': {'text': 'two'}, 'version': 2}
 
 
 def test_a_hundred_changes_from_eight_threads_are_all_kept(tmp_path: Path) -> None:
@@ -71,8 +74,8 @@ def test_a_deleted_instance_remembers_nothing_more(tmp_path: Path) -> None:
         instances.set_last_run('gone', {})
 
 
-def test_each_instance_has_its_own(desk: Desk) -> None:
-    desk.add('second')
-    desk.run('!probe-remember text=one using=probe')
+def test_each_instance_has_its_own(xsoar: XsoarTestClient) -> None:
+    xsoar.add('second')
+    xsoar.run('!probe-remember text=one using=probe')
 
-    assert json.loads(desk.say('!probe-recall using=second')) == {'context': {}, 'version': 0}
+    assert json.loads(xsoar.say('!probe-recall using=second')) == {'context': {}, 'version': 0}

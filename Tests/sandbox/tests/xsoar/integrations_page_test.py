@@ -2,8 +2,9 @@
 
 import pytest
 
+from sandbox.tests.machine import wait_until
 from sandbox.tests.xsoar.browser import Browser
-from sandbox.tests.xsoar.desk import Desk, eventually
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 
 
 def state_of(browser: Browser, name: str) -> str:
@@ -37,32 +38,32 @@ def test_nothing_is_installed_yet(browser: Browser) -> None:
     assert page.select_one('.empty a[href="/integrations"]')
 
 
-def test_an_instance_is_switched_off_and_on(browser: Browser, desk: Desk) -> None:
+def test_an_instance_is_switched_off_and_on(browser: Browser, xsoar: XsoarTestClient) -> None:
     browser.open('/integrations')
     assert browser.page.select_one('[role=switch]')['aria-checked'] == 'true'
 
     browser.send('form[action$=enabled]')
-    assert (desk.instance()['enabled'], browser.message()) == ('false', 'Disabled probe.')
+    assert (xsoar.instance()['enabled'], browser.message()) == ('false', 'Disabled probe.')
     assert browser.page.select_one('[role=switch]')['aria-checked'] == 'false'
     browser.send('form[action$=enabled]')
 
-    assert (desk.instance()['enabled'], browser.message()) == ('true', 'Enabled probe.')
+    assert (xsoar.instance()['enabled'], browser.message()) == ('true', 'Enabled probe.')
     assert [each.status_code for each in browser.answer.history] == [303]
 
 
-def test_fetch_now_shows_when_it_was_and_how_many_came(browser: Browser, desk: Desk) -> None:
-    desk.add('fetcher', isFetch=True)
+def test_fetch_now_shows_when_it_was_and_how_many_came(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.add('fetcher', isFetch=True)
     assert 'Has not fetched yet' in state_of(browser, 'fetcher')
 
     browser.send('form[action$=fetch]')
 
-    eventually(lambda: 'Last fetch' in state_of(browser, 'fetcher'))
+    wait_until(lambda: 'Last fetch' in state_of(browser, 'fetcher'))
     assert 'Healthy Last fetch just now: 2 incidents' in state_of(browser, 'fetcher')
-    assert len(desk.call('POST', '/incidents/search', {})['data']) == 2
+    assert len(xsoar.call('POST', '/incidents/search', {})['data']) == 2
 
 
-def test_a_fetch_that_goes_on_is_shown(browser: Browser, desk: Desk) -> None:
-    desk.add('fetcher', isFetch=True, fetch_does='slow')
+def test_a_fetch_that_goes_on_is_shown(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.add('fetcher', isFetch=True, fetch_does='slow')
     browser.open('/integrations')
 
     page = browser.send('form[action$=fetch]')
@@ -72,10 +73,10 @@ def test_a_fetch_that_goes_on_is_shown(browser: Browser, desk: Desk) -> None:
     assert page.select_one('#cards')['data-refresh'] == '1'
 
 
-def test_a_fetch_that_failed_says_why_and_is_in_the_history(browser: Browser, desk: Desk) -> None:
-    desk.add('fetcher', isFetch=True, fetch_does='error')
-    desk.server.fetch_now('fetcher')
-    desk.server.fetch_now('fetcher')
+def test_a_fetch_that_failed_says_why_and_is_in_the_history(browser: Browser, xsoar: XsoarTestClient) -> None:
+    xsoar.add('fetcher', isFetch=True, fetch_does='error')
+    xsoar.server.fetch_now('fetcher')
+    xsoar.server.fetch_now('fetcher')
 
     state = state_of(browser, 'fetcher')
 
@@ -84,21 +85,23 @@ def test_a_fetch_that_failed_says_why_and_is_in_the_history(browser: Browser, de
 
 
 @pytest.mark.parametrize('settings', [{'isFetch': False}, {'isFetch': True, 'enabled': False}])
-def test_an_instance_that_does_not_fetch_has_no_button_for_it(browser: Browser, desk: Desk, settings: dict[str, bool]) -> None:
-    instance = desk.add('other', **settings)
+def test_an_instance_that_does_not_fetch_has_no_button_for_it(
+    browser: Browser, xsoar: XsoarTestClient, settings: dict[str, bool]
+) -> None:
+    instance = xsoar.add('other', **settings)
     page = browser.open('/integrations')
     assert not page.select('form[action$=fetch]')
 
     token = page.select_one('[name=".token"]')['value']
-    answer = browser.http.post(f'{desk.server.url}/instances/{instance["id"]}/fetch', data={'.token': token}, timeout=30)
+    answer = browser.http.post(f'{xsoar.server.url}/instances/{instance["id"]}/fetch', data={'.token': token}, timeout=30)
 
     assert (answer.status_code, 'other does not fetch' in answer.text) == (400, True)
 
 
-def test_a_deleted_instance_has_no_fetches_left(desk: Desk) -> None:
-    instance = desk.add('fetcher', isFetch=True)
-    desk.server.fetch_now('fetcher')
+def test_a_deleted_instance_has_no_fetches_left(xsoar: XsoarTestClient) -> None:
+    instance = xsoar.add('fetcher', isFetch=True)
+    xsoar.server.fetch_now('fetcher')
 
-    desk.call('DELETE', f'/settings/integration/{instance["id"]}')
+    xsoar.call('DELETE', f'/settings/integration/{instance["id"]}')
 
-    assert desk.add('fetcher', isFetch=True)['health'] == ''
+    assert xsoar.add('fetcher', isFetch=True)['health'] == ''

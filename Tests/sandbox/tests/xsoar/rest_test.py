@@ -14,7 +14,7 @@ import requests
 import trustme
 
 from sandbox.tests.machine import limit
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 from sandbox.xsoar import XsoarServer
 
 CALLS = [
@@ -42,28 +42,28 @@ CALLS = [
 
 
 @pytest.mark.parametrize('key', ['wrong', '', 'ключ'])
-def test_no_call_works_without_the_api_key(desk: Desk, key: str) -> None:
-    answers = [desk.request(method, path, headers={'Authorization': key.encode()}) for method, path in CALLS]
+def test_no_call_works_without_the_api_key(xsoar: XsoarTestClient, key: str) -> None:
+    answers = [xsoar.request(method, path, headers={'Authorization': key.encode()}) for method, path in CALLS]
 
     assert {(each.status_code, each.json()['error']) for each in answers} == {
         (401, 'The API key is missing or wrong: send the one of this server in the Authorization header.')
     }
 
 
-def test_about_holds_texts_only_as_demisto_sdk_needs(desk: Desk) -> None:
-    about = desk.call('GET', '/about')
+def test_about_holds_texts_only_as_demisto_sdk_needs(xsoar: XsoarTestClient) -> None:
+    about = xsoar.call('GET', '/about')
 
     assert about == {'demistoVersion': '6.10.0', 'buildNum': '12345', 'productMode': 'xsoar', 'deploymentMode': 'opp'}
 
 
-def test_health_of_the_process_needs_no_key(desk: Desk) -> None:
-    assert requests.get(f'{desk.server.url}/health', timeout=limit(10)).status_code == 200
+def test_health_of_the_process_needs_no_key(xsoar: XsoarTestClient) -> None:
+    assert requests.get(f'{xsoar.server.url}/health', timeout=limit(10)).status_code == 200
 
 
-def test_an_answer_waits_for_the_whole_request(desk: Desk) -> None:
-    with socket.create_connection(('127.0.0.1', int(desk.server.url.rpartition(':')[2])), timeout=limit(10)) as connection:
+def test_an_answer_waits_for_the_whole_request(xsoar: XsoarTestClient) -> None:
+    with socket.create_connection(('127.0.0.1', int(xsoar.server.url.rpartition(':')[2])), timeout=limit(10)) as connection:
         head = (
-            f'POST /settings/integration/search HTTP/1.0\r\nHost: localhost\r\nAuthorization: {desk.server.api_key}\r\n'
+            f'POST /settings/integration/search HTTP/1.0\r\nHost: localhost\r\nAuthorization: {xsoar.server.api_key}\r\n'
             'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n'
         )
         connection.sendall(head.encode())
@@ -74,28 +74,28 @@ def test_an_answer_waits_for_the_whole_request(desk: Desk) -> None:
     assert 'configurations' in json.loads(answer.partition(b'\r\n\r\n')[2])
 
 
-def test_user(desk: Desk) -> None:
-    assert desk.call('GET', '/user')['username'] == 'admin'
+def test_user(xsoar: XsoarTestClient) -> None:
+    assert xsoar.call('GET', '/user')['username'] == 'admin'
 
 
-def test_a_client_of_version_8_may_put_xsoar_before_each_path(desk: Desk) -> None:
-    assert desk.call('GET', '/xsoar/about') == desk.call('GET', '/about')
+def test_a_client_of_version_8_may_put_xsoar_before_each_path(xsoar: XsoarTestClient) -> None:
+    assert xsoar.call('GET', '/xsoar/about') == xsoar.call('GET', '/about')
 
 
 @pytest.mark.parametrize('host', ['evil.example', 'evil.example:443', '10.0.0.1', '[::2]', ''])
-def test_a_name_that_is_not_of_this_machine_is_refused(desk: Desk, host: str) -> None:
-    response = desk.request('GET', '/about', headers={'Host': host})
+def test_a_name_that_is_not_of_this_machine_is_refused(xsoar: XsoarTestClient, host: str) -> None:
+    response = xsoar.request('GET', '/about', headers={'Host': host})
 
     assert response.status_code in (400, 403)
 
 
 @pytest.mark.parametrize('host', ['localhost', '127.0.0.1:80', '[::1]:80'])
-def test_names_of_this_machine_are_taken(desk: Desk, host: str) -> None:
-    assert desk.request('GET', '/about', headers={'Host': host}).status_code == 200
+def test_names_of_this_machine_are_taken(xsoar: XsoarTestClient, host: str) -> None:
+    assert xsoar.request('GET', '/about', headers={'Host': host}).status_code == 200
 
 
-def test_an_unknown_path_says_so(desk: Desk) -> None:
-    response = desk.request('GET', '/nowhere')
+def test_an_unknown_path_says_so(xsoar: XsoarTestClient) -> None:
+    response = xsoar.request('GET', '/nowhere')
 
     assert (response.status_code, response.json()['error']) == (
         404,
@@ -103,14 +103,14 @@ def test_an_unknown_path_says_so(desk: Desk) -> None:
     )
 
 
-def test_a_wrong_method_says_so(desk: Desk) -> None:
-    response = desk.request('DELETE', '/about')
+def test_a_wrong_method_says_so(xsoar: XsoarTestClient) -> None:
+    response = xsoar.request('DELETE', '/about')
 
     assert (response.status_code, response.json()['error'][:27]) == (405, '/about does not take DELETE')
 
 
-def test_a_body_that_is_no_object_is_refused(desk: Desk) -> None:
-    response = desk.request('POST', '/entry/execute/sync', json=['!probe-echo'])
+def test_a_body_that_is_no_object_is_refused(xsoar: XsoarTestClient) -> None:
+    response = xsoar.request('POST', '/entry/execute/sync', json=['!probe-echo'])
 
     assert (response.status_code, response.reason) == (400, 'Bad Request')
     assert response.json()['error'].startswith('/entry/execute/sync takes a JSON object')
@@ -126,34 +126,34 @@ def test_a_body_that_is_no_object_is_refused(desk: Desk) -> None:
         ('PUT', '/settings/integration', {'name': 'x', 'brand': 'Probe', 'version': 'new'}, "version cannot be 'new'"),
     ],
 )
-def test_a_wrong_value_in_a_body_is_named(desk: Desk, method: str, path: str, body: Any, sentence: str) -> None:
-    response = desk.request(method, path, json=body)
+def test_a_wrong_value_in_a_body_is_named(xsoar: XsoarTestClient, method: str, path: str, body: Any, sentence: str) -> None:
+    response = xsoar.request(method, path, json=body)
 
     assert (response.status_code, sentence in response.json()['error']) == (400, True), response.text
 
 
-def test_installed_packs_are_listed(desk: Desk) -> None:
-    packs = desk.call('GET', '/contentpacks/metadata/installed')
+def test_installed_packs_are_listed(xsoar: XsoarTestClient) -> None:
+    packs = xsoar.call('GET', '/contentpacks/metadata/installed')
 
     assert [(each['id'], each['name'], each['currentVersion']) for each in packs] == [('Probe', 'Probe', '1.0.0')]
 
 
-def test_a_pack_can_be_uploaded_again_and_keeps_its_instances(desk: Desk, probe_pack: Path) -> None:
-    desk.upload(probe_pack)
+def test_a_pack_can_be_uploaded_again_and_keeps_its_instances(xsoar: XsoarTestClient, probe_pack: Path) -> None:
+    xsoar.upload(probe_pack)
 
-    assert len(desk.call('GET', '/contentpacks/metadata/installed')) == 1
-    assert desk.say('!probe-echo again') == 'echo again'
+    assert len(xsoar.call('GET', '/contentpacks/metadata/installed')) == 1
+    assert xsoar.say('!probe-echo again') == 'echo again'
 
 
-def test_a_zip_of_zips_brings_each_pack(desk: Desk, probe_pack: Path, tmp_path: Path) -> None:
+def test_a_zip_of_zips_brings_each_pack(xsoar: XsoarTestClient, probe_pack: Path, tmp_path: Path) -> None:
     outer = tmp_path / 'uploadable_packs.zip'
     with zipfile.ZipFile(outer, 'w') as archive:
         archive.write(probe_pack, 'Probe.zip')
         archive.writestr('Other.zip', zip_of({'pack_metadata.json': json.dumps({'name': 'Other', 'id': 'Other'})}))
 
-    desk.upload(outer)
+    xsoar.upload(outer)
 
-    assert [each['name'] for each in desk.call('GET', '/contentpacks/metadata/installed')] == ['Other', 'Probe']
+    assert [each['name'] for each in xsoar.call('GET', '/contentpacks/metadata/installed')] == ['Other', 'Probe']
 
 
 def zip_of(files: dict[str, str]) -> bytes:
@@ -198,45 +198,45 @@ BROKEN = [
 
 
 @pytest.mark.parametrize('data, sentence', BROKEN)
-def test_a_broken_pack_is_refused_with_a_sentence_and_changes_nothing(desk: Desk, data: bytes, sentence: str) -> None:
-    response = desk.request('POST', '/contentpacks/installed/upload', files={'file': ('Broken.zip', data)})
+def test_a_broken_pack_is_refused_with_a_sentence_and_changes_nothing(xsoar: XsoarTestClient, data: bytes, sentence: str) -> None:
+    response = xsoar.request('POST', '/contentpacks/installed/upload', files={'file': ('Broken.zip', data)})
 
     assert response.status_code == 400
     assert sentence in response.json()['error']
-    assert [each['id'] for each in desk.call('GET', '/contentpacks/metadata/installed')] == ['Probe']
-    assert desk.say('!probe-echo still') == 'echo still'
+    assert [each['id'] for each in xsoar.call('GET', '/contentpacks/metadata/installed')] == ['Probe']
+    assert xsoar.say('!probe-echo still') == 'echo still'
 
 
-def test_a_pack_that_unpacks_to_too_much_is_refused_unread(desk: Desk) -> None:
+def test_a_pack_that_unpacks_to_too_much_is_refused_unread(xsoar: XsoarTestClient) -> None:
     bomb = zip_of({'pack_metadata.json': METADATA, 'large.bin': '0' * (257 << 20)})
 
-    response = desk.request('POST', '/contentpacks/installed/upload', files={'file': ('Bomb.zip', bomb)})
+    response = xsoar.request('POST', '/contentpacks/installed/upload', files={'file': ('Bomb.zip', bomb)})
 
     assert (response.status_code, 'unpacks to more than 256 MB' in response.json()['error']) == (400, True)
 
 
 @pytest.mark.parametrize('path', ['/contentpacks/installed/upload', '/settings/integration-conf/upload'])
-def test_an_upload_without_a_file_is_refused(desk: Desk, path: str) -> None:
-    response = desk.request('POST', path, data={'skipVerify': 'true'})
+def test_an_upload_without_a_file_is_refused(xsoar: XsoarTestClient, path: str) -> None:
+    response = xsoar.request('POST', path, data={'skipVerify': 'true'})
 
     assert (response.status_code, 'part named file' in response.json()['error']) == (400, True)
 
 
-def test_one_integration_can_be_uploaded_and_replaced(desk: Desk) -> None:
+def test_one_integration_can_be_uploaded_and_replaced(xsoar: XsoarTestClient) -> None:
     for word in ('one', 'two'):
         yml = (
             'commonfields: {id: Alone}\nname: Alone\ncategory: Utilities\nconfiguration: []\n'
             f'script: {{type: python, script: "demisto.results(\'{word}\')", commands: [{{name: alone}}]}}'
         )
-        answer = desk.request('POST', '/settings/integration-conf/upload', files={'file': ('integration-Alone.yml', yml)})
+        answer = xsoar.request('POST', '/settings/integration-conf/upload', files={'file': ('integration-Alone.yml', yml)})
         assert (answer.status_code, answer.json()['name']) == (200, 'Alone')
-    desk.call('PUT', '/settings/integration', {'name': 'alone', 'brand': 'Alone'})
+    xsoar.call('PUT', '/settings/integration', {'name': 'alone', 'brand': 'Alone'})
 
-    assert desk.say('!alone') == 'two'
+    assert xsoar.say('!alone') == 'two'
 
 
-def test_integrations_are_described_with_all_that_a_form_needs(desk: Desk) -> None:
-    probe = desk.call('POST', '/settings/integration/search', {})['configurations'][0]
+def test_integrations_are_described_with_all_that_a_form_needs(xsoar: XsoarTestClient) -> None:
+    probe = xsoar.call('POST', '/settings/integration/search', {})['configurations'][0]
 
     assert (probe['id'], probe['name'], probe['category']) == ('Probe', 'Probe', 'Utilities')
     assert '## How to set up a probe' in probe['detailedDescription']
@@ -252,8 +252,8 @@ def test_integrations_are_described_with_all_that_a_form_needs(desk: Desk) -> No
     }
 
 
-def test_an_instance_takes_the_defaults_that_are_not_sent(desk: Desk) -> None:
-    shown = {each['name']: each['value'] for each in desk.instance()['data']}
+def test_an_instance_takes_the_defaults_that_are_not_sent(xsoar: XsoarTestClient) -> None:
+    shown = {each['name']: each['value'] for each in xsoar.instance()['data']}
 
     assert (shown['url'], shown['test_answer'], shown['isFetch'], shown['incidentFetchInterval']) == (
         'https://probe.example',
@@ -281,44 +281,44 @@ def test_an_instance_takes_the_defaults_that_are_not_sent(desk: Desk) -> None:
         ({'brand': 'Probe', 'name': 'x', 'data': {'url': 1}}, 'The data of an instance is a list'),
     ],
 )
-def test_a_wrong_instance_is_refused(desk: Desk, body: dict[str, Any], sentence: str) -> None:
-    response = desk.request('PUT', '/settings/integration', json=body)
+def test_a_wrong_instance_is_refused(xsoar: XsoarTestClient, body: dict[str, Any], sentence: str) -> None:
+    response = xsoar.request('PUT', '/settings/integration', json=body)
 
     assert (response.status_code, sentence in response.json()['error']) == (400, True), response.text
-    assert len(desk.call('POST', '/settings/integration/search', {})['instances']) == 1
+    assert len(xsoar.call('POST', '/settings/integration/search', {})['instances']) == 1
 
 
-def test_an_unknown_integration_or_instance_is_not_found(desk: Desk) -> None:
-    assert desk.request('PUT', '/settings/integration', json={'brand': 'None', 'name': 'x'}).status_code == 404
-    assert desk.request('PUT', '/settings/integration', json={'brand': 'Probe', 'name': 'x', 'id': 'none'}).status_code == 404
-    assert desk.request('DELETE', '/settings/integration/none').status_code == 404
+def test_an_unknown_integration_or_instance_is_not_found(xsoar: XsoarTestClient) -> None:
+    assert xsoar.request('PUT', '/settings/integration', json={'brand': 'None', 'name': 'x'}).status_code == 404
+    assert xsoar.request('PUT', '/settings/integration', json={'brand': 'Probe', 'name': 'x', 'id': 'none'}).status_code == 404
+    assert xsoar.request('DELETE', '/settings/integration/none').status_code == 404
 
 
-def test_an_instance_can_be_changed_and_disabled(desk: Desk) -> None:
-    instance = desk.instance()
+def test_an_instance_can_be_changed_and_disabled(xsoar: XsoarTestClient) -> None:
+    instance = xsoar.instance()
 
-    changed = desk.call('PUT', '/settings/integration', {**instance, 'name': 'renamed', 'enabled': 'false', 'version': -1})
+    changed = xsoar.call('PUT', '/settings/integration', {**instance, 'name': 'renamed', 'enabled': 'false', 'version': -1})
 
     assert (changed['name'], changed['enabled'], changed['version']) == ('renamed', 'false', instance['version'] + 1)
-    assert 'No instance of Probe is enabled' in desk.say('!probe-echo x')
+    assert 'No instance of Probe is enabled' in xsoar.say('!probe-echo x')
 
 
-def test_a_change_of_an_old_version_is_refused(desk: Desk) -> None:
-    old = desk.instance()
-    desk.call('PUT', '/settings/integration', old)
+def test_a_change_of_an_old_version_is_refused(xsoar: XsoarTestClient) -> None:
+    old = xsoar.instance()
+    xsoar.call('PUT', '/settings/integration', old)
 
-    response = desk.request('PUT', '/settings/integration', json=old)
+    response = xsoar.request('PUT', '/settings/integration', json=old)
 
     assert (response.status_code, 'read it again' in response.json()['error']) == (409, True)
 
 
-def test_a_deleted_instance_is_gone_with_what_it_remembered(desk: Desk) -> None:
-    desk.run('!probe-remember text=old')
-    desk.call('DELETE', f'/settings/integration/{desk.instance()["id"]}')
-    assert 'No instance of Probe is enabled' in desk.say('!probe-recall')
-    desk.add()
+def test_a_deleted_instance_is_gone_with_what_it_remembered(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-remember text=old')
+    xsoar.call('DELETE', f'/settings/integration/{xsoar.instance()["id"]}')
+    assert 'No instance of Probe is enabled' in xsoar.say('!probe-recall')
+    xsoar.add()
 
-    assert json.loads(desk.say('!probe-recall')) == {'context': {}, 'version': 0}
+    assert json.loads(xsoar.say('!probe-recall')) == {'context': {}, 'version': 0}
 
 
 @pytest.mark.parametrize(
@@ -331,99 +331,99 @@ def test_a_deleted_instance_is_gone_with_what_it_remembered(desk: Desk) -> None:
         ('remembers', False, 'sees {}'),
     ],
 )
-def test_the_test_button(desk: Desk, answer: str, success: bool, message: str) -> None:
-    instance = desk.instance()
+def test_the_test_button(xsoar: XsoarTestClient, answer: str, success: bool, message: str) -> None:
+    instance = xsoar.instance()
     for each in instance['data']:
         if each['name'] == 'test_answer':
             each['value'] = answer
 
-    assert desk.call('POST', '/settings/integration/test', instance) == {'success': success, 'message': message}
-    assert desk.instance()['version'] == instance['version'], 'a test stores nothing'
+    assert xsoar.call('POST', '/settings/integration/test', instance) == {'success': success, 'message': message}
+    assert xsoar.instance()['version'] == instance['version'], 'a test stores nothing'
 
 
-def test_the_test_button_neither_sees_nor_stores_the_integration_context(desk: Desk) -> None:
-    desk.run('!probe-remember text=kept')
-    instance = desk.instance()
+def test_the_test_button_neither_sees_nor_stores_the_integration_context(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-remember text=kept')
+    instance = xsoar.instance()
     next(each for each in instance['data'] if each['name'] == 'test_answer')['value'] = 'remembers'
 
-    assert desk.call('POST', '/settings/integration/test', instance)['message'] == 'sees {}'
-    assert json.loads(desk.say('!probe-recall'))['context'] == {'text': 'kept'}
+    assert xsoar.call('POST', '/settings/integration/test', instance)['message'] == 'sees {}'
+    assert json.loads(xsoar.say('!probe-recall'))['context'] == {'text': 'kept'}
 
 
-def test_there_is_one_playground(desk: Desk) -> None:
-    found = desk.call('POST', '/investigations/search', {'filter': {'type': [9], 'page': 0}})
+def test_there_is_one_playground(xsoar: XsoarTestClient) -> None:
+    found = xsoar.call('POST', '/investigations/search', {'filter': {'type': [9], 'page': 0}})
 
     assert (found['total'], found['data'][0]['name'], found['data'][0]['type']) == (1, 'Playground', 9)
 
 
-def test_an_investigation_that_does_not_exist_is_not_found(desk: Desk) -> None:
+def test_an_investigation_that_does_not_exist_is_not_found(xsoar: XsoarTestClient) -> None:
     for path, body in [
         ('/entry/execute/sync', {'investigationId': '7', 'data': '!x'}),
         ('/investigation/7/context', {'query': '${.}'}),
         ('/investigation/7', {}),
     ]:
-        response = desk.request('POST', path, json=body)
+        response = xsoar.request('POST', path, json=body)
         assert (response.status_code, "There is no investigation '7'" in response.json()['error']) == (404, True)
-    assert desk.request('POST', '/entry/upload/7', files={'file': b'x'}).status_code == 404
+    assert xsoar.request('POST', '/entry/upload/7', files={'file': b'x'}).status_code == 404
 
 
-def test_the_context_can_be_asked_for_a_path(desk: Desk) -> None:
-    desk.run('!probe-echo text=one id=1')
-    desk.run('!probe-echo text=two id=2')
+def test_the_context_can_be_asked_for_a_path(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-echo text=one id=1')
+    xsoar.run('!probe-echo text=two id=2')
 
-    assert desk.context('${Probe.Echo.Text}') == ['one', 'two']
-    assert desk.context('Probe.Nothing') is None
+    assert xsoar.context('${Probe.Echo.Text}') == ['one', 'two']
+    assert xsoar.context('Probe.Nothing') is None
     assert (
-        desk.request('POST', f'/investigation/{desk.playground}/context', json={'query': '${Probe(val.ID)}'}).status_code == 400
+        xsoar.request('POST', f'/investigation/{xsoar.playground}/context', json={'query': '${Probe(val.ID)}'}).status_code == 400
     )
 
 
-def test_the_context_can_be_deleted_whole_or_in_part(desk: Desk) -> None:
-    desk.run('!probe-echo text=one')
-    desk.run('!probe-file name=a.txt text=x')
+def test_the_context_can_be_deleted_whole_or_in_part(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-echo text=one')
+    xsoar.run('!probe-file name=a.txt text=x')
 
-    desk.run('!DeleteContext key=Probe.Echo')
-    assert (desk.context()['Probe'], desk.context()['File']['Name']) == ({}, 'a.txt')
-    desk.run('!DeleteContext all=yes')
-    assert desk.context() == {}
-    assert 'needs to know what to delete' in desk.say('!DeleteContext')
-    assert desk.say('!Print value="It is done."') == 'It is done.'
+    xsoar.run('!DeleteContext key=Probe.Echo')
+    assert (xsoar.context()['Probe'], xsoar.context()['File']['Name']) == ({}, 'a.txt')
+    xsoar.run('!DeleteContext all=yes')
+    assert xsoar.context() == {}
+    assert 'needs to know what to delete' in xsoar.say('!DeleteContext')
+    assert xsoar.say('!Print value="It is done."') == 'It is done.'
 
 
-def test_a_file_goes_into_the_war_room_and_comes_back_byte_for_byte(desk: Desk) -> None:
+def test_a_file_goes_into_the_war_room_and_comes_back_byte_for_byte(xsoar: XsoarTestClient) -> None:
     data = bytes(range(256)) * 5000
 
-    entry = desk.request(
+    entry = xsoar.request(
         'POST',
-        f'/entry/upload/{desk.playground}',
+        f'/entry/upload/{xsoar.playground}',
         data={'fileName': '../a b.bin', 'fileComment': 'look'},
         files={'file': ('x', data)},
     ).json()
 
     assert (entry['type'], entry['file'], entry['contents'], entry['fileMetadata']['size']) == (3, 'a b.bin', 'look', len(data))
-    assert desk.request('GET', f'/entry/download/{entry["id"]}').content == data
-    assert desk.context('${File.EntryID}') == entry['id']
+    assert xsoar.request('GET', f'/entry/download/{entry["id"]}').content == data
+    assert xsoar.context('${File.EntryID}') == entry['id']
 
 
-def test_only_files_can_be_downloaded(desk: Desk) -> None:
-    note = desk.run('only a note')[0]
+def test_only_files_can_be_downloaded(xsoar: XsoarTestClient) -> None:
+    note = xsoar.run('only a note')[0]
 
-    assert desk.request('GET', f'/entry/download/{note["id"]}').status_code == 400
-    assert desk.request('GET', '/entry/download/99@1').status_code == 404
-    assert desk.request('GET', '/entry/download/nonsense').status_code == 404
-
-
-def test_a_text_without_a_command_is_a_note(desk: Desk) -> None:
-    assert desk.run('call Ada')[0]['contents'] == 'call Ada'
-    assert [each['contents'] for each in desk.entries()] == ['call Ada']
+    assert xsoar.request('GET', f'/entry/download/{note["id"]}').status_code == 400
+    assert xsoar.request('GET', '/entry/download/99@1').status_code == 404
+    assert xsoar.request('GET', '/entry/download/nonsense').status_code == 404
 
 
-def test_incidents_are_created_searched_and_loaded(desk: Desk) -> None:
-    first = desk.call('POST', '/incident', {'name': 'Phish', 'type': 'Phishing', 'createInvestigation': True})
-    second = desk.call('POST', '/incident', {'name': 'Other'})
+def test_a_text_without_a_command_is_a_note(xsoar: XsoarTestClient) -> None:
+    assert xsoar.run('call Ada')[0]['contents'] == 'call Ada'
+    assert [each['contents'] for each in xsoar.entries()] == ['call Ada']
+
+
+def test_incidents_are_created_searched_and_loaded(xsoar: XsoarTestClient) -> None:
+    first = xsoar.call('POST', '/incident', {'name': 'Phish', 'type': 'Phishing', 'createInvestigation': True})
+    second = xsoar.call('POST', '/incident', {'name': 'Other'})
 
     def names(**wanted: object) -> list[str]:
-        return [each['name'] for each in desk.call('POST', '/incidents/search', {'filter': wanted})['data']]
+        return [each['name'] for each in xsoar.call('POST', '/incidents/search', {'filter': wanted})['data']]
 
     assert names() == ['Phish', 'Other']
     assert names(id=[second['id']]) == ['Other']
@@ -433,20 +433,20 @@ def test_incidents_are_created_searched_and_loaded(desk: Desk) -> None:
     assert names(fromDate='2120-01-01T00:00:00.000+00:00') == []
     assert names(toDate='2020-01-01T00:00:00Z') == []
     assert names(page=1, size=1) == ['Other']
-    assert desk.call('GET', f'/incident/load/{first["id"]}')['type'] == 'Phishing'
-    assert desk.request('GET', '/incident/load/99').status_code == 404
-    assert desk.request('GET', '/incident/load/x').status_code == 404
-    assert desk.request('POST', '/incidents/search', json={'filter': {'query': 'name:x'}}).status_code == 400
+    assert xsoar.call('GET', f'/incident/load/{first["id"]}')['type'] == 'Phishing'
+    assert xsoar.request('GET', '/incident/load/99').status_code == 404
+    assert xsoar.request('GET', '/incident/load/x').status_code == 404
+    assert xsoar.request('POST', '/incidents/search', json={'filter': {'query': 'name:x'}}).status_code == 400
 
 
-def test_commands_run_in_the_war_room_of_an_incident(desk: Desk) -> None:
-    incident = desk.call('POST', '/incident', {'name': 'Phish'})
+def test_commands_run_in_the_war_room_of_an_incident(xsoar: XsoarTestClient) -> None:
+    incident = xsoar.call('POST', '/incident', {'name': 'Phish'})
 
-    entries = desk.run('!probe-platform', incident['id'])
+    entries = xsoar.run('!probe-platform', incident['id'])
 
     seen = json.loads(entries[0]['contents'])
     assert (seen['investigation']['id'], seen['incident']['name']) == (incident['id'], 'Phish')
-    assert desk.entries() == []
+    assert xsoar.entries() == []
 
 
 def test_the_server_speaks_tls_when_it_is_given_a_certificate(tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ from demisto_sdk.commands.common.clients.errors import UnAuthorized
 from demisto_sdk.commands.common.constants import MarketplaceVersions
 
 from sandbox.tests.machine import limit
-from sandbox.tests.xsoar.desk import SDK, Desk
+from sandbox.tests.xsoar.xsoar_client import SDK, XsoarTestClient
 from sandbox.xsoar import XsoarServer
 
 
 @pytest.fixture
-def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> XsoarClient:
+def client(xsoar: XsoarTestClient, monkeypatch: pytest.MonkeyPatch) -> XsoarClient:
     """The SDK's client of a server that has the probe and an instance of it."""
     for name in ('XSIAM_AUTH_ID', 'DEMISTO_API_KEY_ID', 'HTTP_PROXY', 'HTTPS_PROXY'):
         monkeypatch.delenv(name, raising=False)
-    return get_client_from_server_type(base_url=desk.server.url, api_key=desk.server.api_key)
+    return get_client_from_server_type(base_url=xsoar.server.url, api_key=xsoar.server.api_key)
 
 
 def run_sdk(content: Path, server: XsoarServer, *arguments: str, key: str = '') -> 'subprocess.CompletedProcess[str]':
@@ -43,12 +43,12 @@ def test_the_client_recognises_the_server(client: XsoarClient) -> None:
     assert client.marketplace == MarketplaceVersions.XSOAR
 
 
-def test_a_wrong_key_is_told_as_such(desk: Desk) -> None:
+def test_a_wrong_key_is_told_as_such(xsoar: XsoarTestClient) -> None:
     with pytest.raises(UnAuthorized, match='credentials are invalid'):
-        get_client_from_server_type(base_url=desk.server.url, api_key='wrong')
+        get_client_from_server_type(base_url=xsoar.server.url, api_key='wrong')
 
 
-def test_an_instance_from_its_creation_to_its_end(client: XsoarClient, desk: Desk) -> None:
+def test_an_instance_from_its_creation_to_its_end(client: XsoarClient, xsoar: XsoarTestClient) -> None:
     parameters = {
         'url': 'https://x',
         'credentials': {'identifier': 'ada', 'password': 'sesame'},
@@ -100,10 +100,10 @@ def test_errors_of_commands_are_error_entries(client: XsoarClient) -> None:
     }
 
 
-def test_incidents_are_created_and_found(client: XsoarClient, desk: Desk) -> None:
+def test_incidents_are_created_and_found(client: XsoarClient, xsoar: XsoarTestClient) -> None:
     created = client.create_incident('Phish')
-    desk.add('fetcher', isFetch=True)
-    desk.server.fetch_now('fetcher')
+    xsoar.add('fetcher', isFetch=True)
+    xsoar.server.fetch_now('fetcher')
 
     assert client.search_incidents(created.id)['data'][0]['name'] == 'Phish'
     assert [each['name'] for each in client.search_incidents(source_instance_name='fetcher')['data']] == [
@@ -138,12 +138,12 @@ def empty(tmp_path: Path) -> Any:
 
 def test_demisto_sdk_uploads_a_pack_and_runs_a_command(content: Path, empty: XsoarServer) -> None:
     uploaded = run_sdk(content, empty, 'upload', '-i', 'Packs/Probe', '-z', '--insecure')
-    desk = Desk(empty)
-    desk.add()
+    xsoar = XsoarTestClient(empty)
+    xsoar.add()
     ran = run_sdk(content, empty, 'run', '-q', '!probe-echo text="two words"', '--insecure')
 
     assert (uploaded.returncode, 'SUCCESSFUL UPLOADS' in uploaded.stdout + uploaded.stderr) == (0, True)
-    assert [each['name'] for each in desk.call('GET', '/contentpacks/metadata/installed')] == ['Probe']
+    assert [each['name'] for each in xsoar.call('GET', '/contentpacks/metadata/installed')] == ['Probe']
     assert (ran.returncode, 'echo two words' in ran.stdout + ran.stderr) == (0, True)
 
 
@@ -151,14 +151,16 @@ def test_demisto_sdk_uploads_one_integration(content: Path, empty: XsoarServer) 
     uploaded = run_sdk(content, empty, 'upload', '-i', 'Packs/Probe/Integrations/Probe', '--insecure')
 
     assert (uploaded.returncode, 'SUCCESSFUL UPLOADS' in uploaded.stdout + uploaded.stderr) == (0, True), uploaded.stdout
-    desk = Desk(empty)
-    desk.add()
-    assert desk.say('!probe-echo x') == 'echo x'
+    xsoar = XsoarTestClient(empty)
+    xsoar.add()
+    assert xsoar.say('!probe-echo x') == 'echo x'
 
 
-def test_demisto_sdk_shows_why_an_upload_was_refused(content: Path, empty: XsoarServer, start: Callable[..., Desk]) -> None:
+def test_demisto_sdk_shows_why_an_upload_was_refused(
+    content: Path, empty: XsoarServer, start: Callable[..., XsoarTestClient]
+) -> None:
     yml = 'commonfields: {id: Other}\nname: Probe\nscript: {type: python, script: "pass"}'
-    Desk(empty).request('POST', '/settings/integration-conf/upload', files={'file': ('Other.yml', yml)})
+    XsoarTestClient(empty).request('POST', '/settings/integration-conf/upload', files={'file': ('Other.yml', yml)})
 
     uploaded = run_sdk(content, empty, 'upload', '-i', 'Packs/Probe', '-z', '--insecure')
 
@@ -171,4 +173,4 @@ def test_demisto_sdk_is_refused_with_a_wrong_key(content: Path, empty: XsoarServ
     uploaded = run_sdk(content, empty, 'upload', '-i', 'Packs/Probe', '-z', '--insecure', key='wrong')
 
     assert uploaded.returncode == 1
-    assert Desk(empty).call('GET', '/contentpacks/metadata/installed') == []
+    assert XsoarTestClient(empty).call('GET', '/contentpacks/metadata/installed') == []

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.xsoar.desk import Desk
-from sandbox.xsoar.problems import Refusal
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
+from sandbox.xsoar.errors import Refusal
 from sandbox.xsoar.vault import Vault
 
 PASSWORD, API_KEY, TOKEN, WORD = (
@@ -25,26 +25,26 @@ SECRETS = [PASSWORD, API_KEY, TOKEN, WORD, *CERTIFICATE.splitlines()[1:3]]
 
 
 @pytest.fixture
-def full(desk: Desk) -> Desk:
+def full(xsoar: XsoarTestClient) -> XsoarTestClient:
     """A server whose instance has a secret of every kind, and has used them."""
-    desk.call('DELETE', f'/settings/integration/{desk.instance()["id"]}')
-    desk.add(credentials={'identifier': 'ada', 'password': PASSWORD}, api_key=API_KEY, certificate=CERTIFICATE)
-    desk.run(f'!probe-remember text={TOKEN}')
-    desk.run(f'!probe-echo text=x password="{WORD}"')
-    desk.run(f'!probe-poll left=100 word={WORD}')
-    return desk
+    xsoar.call('DELETE', f'/settings/integration/{xsoar.instance()["id"]}')
+    xsoar.add(credentials={'identifier': 'ada', 'password': PASSWORD}, api_key=API_KEY, certificate=CERTIFICATE)
+    xsoar.run(f'!probe-remember text={TOKEN}')
+    xsoar.run(f'!probe-echo text=x password="{WORD}"')
+    xsoar.run(f'!probe-poll left=100 word={WORD}')
+    return xsoar
 
 
-def answers(desk: Desk) -> str:
-    instance = desk.instance()
+def answers(xsoar: XsoarTestClient) -> str:
+    instance = xsoar.instance()
     everything = [
-        desk.call('POST', '/settings/integration/search', {}),
-        desk.call('PUT', '/settings/integration', instance),
-        desk.call('POST', '/settings/integration/test', desk.instance()),
-        desk.entries(),
-        desk.context(),
-        desk.call('POST', '/incidents/search', {}),
-        desk.call('GET', '/contentpacks/metadata/installed'),
+        xsoar.call('POST', '/settings/integration/search', {}),
+        xsoar.call('PUT', '/settings/integration', instance),
+        xsoar.call('POST', '/settings/integration/test', xsoar.instance()),
+        xsoar.entries(),
+        xsoar.context(),
+        xsoar.call('POST', '/incidents/search', {}),
+        xsoar.call('GET', '/contentpacks/metadata/installed'),
     ]
     return json.dumps(everything, ensure_ascii=False)
 
@@ -53,7 +53,7 @@ def stored(folder: Path) -> bytes:
     return b''.join(each.read_bytes() for each in folder.rglob('*') if each.is_file())
 
 
-def test_no_secret_is_found_in_any_file_or_answer(full: Desk) -> None:
+def test_no_secret_is_found_in_any_file_or_answer(full: XsoarTestClient) -> None:
     said, kept = answers(full), stored(full.server.data_folder)
 
     assert [each for each in SECRETS if each in said] == []
@@ -61,7 +61,7 @@ def test_no_secret_is_found_in_any_file_or_answer(full: Desk) -> None:
     assert full.server.api_key.encode() not in kept
 
 
-def test_what_a_command_shows_is_not_masked(full: Desk) -> None:
+def test_what_a_command_shows_is_not_masked(full: XsoarTestClient) -> None:
     """A server that masked it would hide that an integration does not."""
     full.run('!probe-leak how=log')
     sentence = full.say('!probe-leak how=crash')
@@ -73,23 +73,26 @@ def test_what_a_command_shows_is_not_masked(full: Desk) -> None:
     assert f'info: info {PASSWORD} {API_KEY} ' in log
 
 
-def test_secrets_reach_the_command(full: Desk) -> None:
-    params = json.loads(full.say('!probe-platform'))['params']
+def secrets_of_a_command(xsoar: XsoarTestClient) -> tuple[str, str, str]:
+    params = json.loads(xsoar.say('!probe-platform'))['params']
+    return params['credentials']['password'], params['api_key'], params['certificate']
 
-    assert (params['credentials']['password'], params['api_key'], params['certificate']) == (PASSWORD, API_KEY, CERTIFICATE)
+
+def test_secrets_reach_the_command(full: XsoarTestClient) -> None:
+    assert secrets_of_a_command(full) == (PASSWORD, API_KEY, CERTIFICATE)
 
 
-def test_a_stored_secret_is_only_said_to_be_there(full: Desk) -> None:
+def test_a_stored_secret_is_only_said_to_be_there(full: XsoarTestClient) -> None:
     shown = {each['name']: (each['value'], each['hasvalue']) for each in full.instance()['data']}
 
     assert shown['credentials'] == ({'credential': '', 'identifier': 'ada', 'password': '', 'passwordChanged': False}, True)
     assert (shown['api_key'], shown['certificate']) == (('', True), ('', True))
 
 
-def test_saving_an_instance_as_it_was_shown_keeps_its_secrets(full: Desk) -> None:
+def test_saving_an_instance_as_it_was_shown_keeps_its_secrets(full: XsoarTestClient) -> None:
     full.call('PUT', '/settings/integration', full.instance())
 
-    test_secrets_reach_the_command(full)
+    assert secrets_of_a_command(full) == (PASSWORD, API_KEY, CERTIFICATE)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_saving_an_instance_as_it_was_shown_keeps_its_secrets(full: Desk) -> Non
         ({'api_key': ('newer', True)}, PASSWORD, 'newer'),
     ],
 )
-def test_secrets_can_be_changed_and_cleared(full: Desk, change: dict[str, Any], password: str, api_key: str) -> None:
+def test_secrets_can_be_changed_and_cleared(full: XsoarTestClient, change: dict[str, Any], password: str, api_key: str) -> None:
     data = [{'name': name, 'value': value, 'hasvalue': has_value} for name, (value, has_value) in change.items()]
     full.call('PUT', '/settings/integration', {**full.instance(), 'data': data})
 
@@ -111,11 +114,11 @@ def test_secrets_can_be_changed_and_cleared(full: Desk, change: dict[str, Any], 
     assert (params['credentials']['password'], params['api_key'], params['certificate']) == (password, api_key, CERTIFICATE)
 
 
-def test_secret_arguments_are_blanked_in_the_war_room(full: Desk) -> None:
+def test_secret_arguments_are_blanked_in_the_war_room(full: XsoarTestClient) -> None:
     assert '!probe-echo text=x password=*****' in [each['contents'] for each in full.entries()]
 
 
-def test_files_are_for_their_owner_only(full: Desk) -> None:
+def test_files_are_for_their_owner_only(full: XsoarTestClient) -> None:
     folder = full.server.data_folder
 
     modes = {

@@ -3,45 +3,45 @@
 import pytest
 
 from sandbox.tests.xsoar.browser import Browser
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 
 
-def test_the_api_key_opens_the_pages(desk: Desk) -> None:
-    browser = Browser(desk.server.url)
+def test_the_api_key_opens_the_pages(xsoar: XsoarTestClient) -> None:
+    browser = Browser(xsoar.server.url)
 
     for path in ('/', '/integrations', '/war-room', '/incidents', '/files/1@1', '/instances/x', '/credentials', '/api-keys'):
         browser.open(path)
         assert browser.url.split('?')[0].endswith('/login')
     browser.send('form', key='wrong')
     assert browser.problem() == 'This is not an API key of the server. It is shown when the server starts.'
-    browser.send('form', key=f' {desk.server.api_key} ')
+    browser.send('form', key=f' {xsoar.server.api_key} ')
 
     assert browser.url.endswith('/api-keys'), 'the page that was asked for'
     cookie = next(iter(browser.http.cookies))
     assert (cookie.has_nonstandard_attr('HttpOnly'), cookie.get_nonstandard_attr('SameSite')) == (True, 'Strict')
-    assert desk.server.api_key not in (cookie.value or '')
+    assert xsoar.server.api_key not in (cookie.value or '')
 
 
 @pytest.mark.parametrize('address', ['https://evil.example/', '//evil.example/', '/\\evil.example'])
-def test_signing_in_never_leads_to_another_site(desk: Desk, address: str) -> None:
-    browser = Browser(desk.server.url)
+def test_signing_in_never_leads_to_another_site(xsoar: XsoarTestClient, address: str) -> None:
+    browser = Browser(xsoar.server.url)
     browser.open('/login')
 
-    browser.send('form', key=desk.server.api_key, next=address)
+    browser.send('form', key=xsoar.server.api_key, next=address)
 
-    assert browser.url == f'{desk.server.url}/integrations'
-
-
-def test_the_address_with_the_ticket_opens_the_pages(desk: Desk) -> None:
-    browser = Browser(desk.server.url)
-
-    browser.open(desk.server.sign_in_url)
-
-    assert browser.url == f'{desk.server.url}/integrations'
+    assert browser.url == f'{xsoar.server.url}/integrations'
 
 
-def test_a_ticket_of_another_run_is_refused(desk: Desk) -> None:
-    browser = Browser(desk.server.url)
+def test_the_address_with_the_ticket_opens_the_pages(xsoar: XsoarTestClient) -> None:
+    browser = Browser(xsoar.server.url)
+
+    browser.open(xsoar.server.sign_in_url)
+
+    assert browser.url == f'{xsoar.server.url}/integrations'
+
+
+def test_a_ticket_of_another_run_is_refused(xsoar: XsoarTestClient) -> None:
+    browser = Browser(xsoar.server.url)
 
     browser.open('/sign-in/of-another-run')
 
@@ -56,10 +56,10 @@ def test_signing_out_ends_the_visit(browser: Browser) -> None:
     assert '/login' in browser.url
 
 
-def test_two_servers_in_one_browser_do_not_sign_each_other_out(browser: Browser, desk: Desk) -> None:
+def test_two_servers_in_one_browser_do_not_sign_each_other_out(browser: Browser, xsoar: XsoarTestClient) -> None:
     names = {cookie.name for cookie in browser.http.cookies}
 
-    assert names == {f'xsoar-{desk.server.url.rpartition(":")[2]}'}
+    assert names == {f'xsoar-{xsoar.server.url.rpartition(":")[2]}'}
 
 
 def test_the_cookie_of_a_visit_is_no_key_for_rest_calls(browser: Browser) -> None:
@@ -69,13 +69,13 @@ def test_the_cookie_of_a_visit_is_no_key_for_rest_calls(browser: Browser) -> Non
 
 
 @pytest.mark.parametrize('token', [None, '', 'wrong'])
-def test_a_form_that_another_site_sends_is_refused(browser: Browser, desk: Desk, token: str | None) -> None:
+def test_a_form_that_another_site_sends_is_refused(browser: Browser, xsoar: XsoarTestClient, token: str | None) -> None:
     browser.open('/war-room')
 
     browser.send('form.say', **{'.token': token, '.text': 'a note'})
 
     assert (browser.answer.status_code, 'This form is too old' in browser.problem()) == (403, True)
-    assert desk.entries() == []
+    assert xsoar.entries() == []
 
 
 def test_pages_forbid_foreign_scripts_and_frames(browser: Browser) -> None:
@@ -102,8 +102,8 @@ def test_a_browser_sees_a_page_after_a_wrong_method(browser: Browser) -> None:
     assert browser.page.select_one('main a[href="/"]')
 
 
-def test_the_icon_and_the_style_are_served_to_everyone(desk: Desk) -> None:
-    browser = Browser(desk.server.url)
+def test_the_icon_and_the_style_are_served_to_everyone(xsoar: XsoarTestClient) -> None:
+    browser = Browser(xsoar.server.url)
     page = browser.open('/login')
 
     for link in page.select('link[href]'):
@@ -111,9 +111,9 @@ def test_the_icon_and_the_style_are_served_to_everyone(desk: Desk) -> None:
         assert browser.answer.status_code == 200
 
 
-def test_the_start_page_of_a_sandbox_is_in_the_menu(browser: Browser, desk: Desk) -> None:
+def test_the_start_page_of_a_sandbox_is_in_the_menu(browser: Browser, xsoar: XsoarTestClient) -> None:
     assert not browser.page.select('header a[href="http://127.0.0.1:9/"]')
 
-    desk.server.surroundings.start_page = 'http://127.0.0.1:9/'
+    xsoar.server.surroundings.start_page = 'http://127.0.0.1:9/'
 
     assert browser.open('/integrations').select('header a[href="http://127.0.0.1:9/"]')

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +12,7 @@ from sandbox.microsoft.entra.model import User
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
-from sandbox.tests.machine import limit
+from sandbox.tests.machine import limit, wait_until
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, IMMUTABLE, GraphClient
 
 ZOE = EmailAddress('Zoë', 'zoe@partner.example')
@@ -185,8 +184,7 @@ def test_items_that_take_time_are_answered_four_at_a_time(
     # delays every other change of this mailbox
     with ThreadPoolExecutor(1) as pool, mailbox.lock:
         waiting = pool.submit(graph.batch, get('drafts', '/mailFolders/drafts'), *changes)
-        while cloud.limits.running_requests(ada.object_id) < 4:
-            time.sleep(0.001)
+        wait_until(lambda: cloud.limits.running_requests(ada.object_id) == 4)
         mailbox.lock.release()
         answers = waiting.result()
         mailbox.lock.acquire()

@@ -282,7 +282,7 @@ def test_a_deleted_folder_keeps_its_id_and_its_delta_until_it_is_removed(graph: 
     assert graph.error('GET', f'{path}/messages/delta') == (404, 'ErrorItemNotFound')
 
 
-def test_an_expired_token_begins_anew_with_the_same_ids(graph: GraphClient, mailbox: Mailbox) -> None:
+def test_an_expired_token_restarts_with_the_same_ids(graph: GraphClient, mailbox: Mailbox) -> None:
     message = put(mailbox, 'x')
     _, link = round_of(graph, DELTA)
     mailbox.expire_delta_tokens()

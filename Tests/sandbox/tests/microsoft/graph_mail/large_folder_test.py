@@ -79,7 +79,7 @@ def test_pages_of_a_list_join_without_gap(graph: GraphClient, mailbox: Mailbox) 
 
 
 class Counted(Message):
-    """Knows how often a filter asked whether one has attachments."""
+    """A message that counts how often a filter asked whether one has attachments."""
 
     looks = 0
 

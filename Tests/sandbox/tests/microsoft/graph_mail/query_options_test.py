@@ -128,7 +128,7 @@ def test_pages(graph: GraphClient, options: str, headers: dict[str, str], sizes:
     assert len({row['id'] for page in pages for row in page['value']}) == sum(sizes)
 
 
-def test_next_link_says_nothing_but_the_way(graph: GraphClient) -> None:
+def test_next_link_is_opaque(graph: GraphClient) -> None:
     link = graph.get('/messages?$top=3&$select=subject')['@odata.nextLink']
     assert link.startswith(f'{graph.base}/messages?'.replace('@', '%40'))
     assert 'skip=' not in link

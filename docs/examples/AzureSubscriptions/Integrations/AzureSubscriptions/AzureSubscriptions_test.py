@@ -62,8 +62,8 @@ def test_no_more_pages_are_read_than_the_limit_needs(monkeypatch: pytest.MonkeyP
         [[FIRST]],
     ],
 )
-def test_a_list_that_leads_astray_is_an_error(monkeypatch: pytest.MonkeyPatch, pages: list[Any]) -> None:
-    with pytest.raises(DemistoException, match=r'The (link to the next page|response) '):
+def test_an_unusable_list_is_an_error(monkeypatch: pytest.MonkeyPatch, pages: list[Any]) -> None:
+    with pytest.raises(DemistoException, match=r'The (next-page link|response) '):
         list_subscriptions_command(client_with(monkeypatch, Responses(*pages)), {})
 
 

@@ -9,7 +9,7 @@ from MicrosoftInstanceApiModule import *
 
 MAX_LIMIT = 10_000  # of one page, and so of one request
 SEVERITIES = ('High', 'Medium', 'Low', 'Informational')
-RATE_LIMITED = ('defender-endpoint-alerts-list', 'defender-endpoint-machines-list')  # polling commands of the yml
+RATE_LIMITED = ('defender-endpoint-alerts-list', 'defender-endpoint-machines-list')  # commands with `polling` in the yml
 GOVERNMENT_CLOUDS = ('gcc-high', 'dod')
 GOVERNMENT_SCOPE = 'https://securitycenter.onmicrosoft.us/windowsatpservice/.default'
 ALERT_COLUMNS = ['title', 'severity', 'status', 'category', 'computerDnsName', 'alertCreationTime', 'id']
@@ -27,7 +27,7 @@ def list_entities(client: MicrosoftClient, name: str, limit: int, conditions: di
     """Return alerts or machines.
 
     Args:
-        conditions: the values that properties must have; those that are empty do not count.
+        conditions: required values by property; empty values are left out.
     """
     quoted = {key: value.replace("'", "''") for key, value in conditions.items() if value}
     query: dict[str, Any] = {'$top': limit}
@@ -35,7 +35,7 @@ def list_entities(client: MicrosoftClient, name: str, limit: int, conditions: di
         query['$filter'] = ' and '.join(f"{key} eq '{value}'" for key, value in quoted.items())
     try:
         return list_items(client, f'/api/{name}', limit, query)
-    except NotFoundError:  # the answer where there is no machine
+    except NotFoundError:  # Defender answers 404 if there is no machine
         return []
 
 

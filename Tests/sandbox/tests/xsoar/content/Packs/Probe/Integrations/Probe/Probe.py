@@ -42,7 +42,7 @@ def need(args: Args) -> str:
 
 def crash(args: Args) -> None:
     """End in one of the ways in which commands end badly."""
-    WAYS[args['how']]()
+    BAD_ENDINGS[args['how']]()
 
 
 def exit_after_error() -> None:
@@ -90,7 +90,7 @@ def recurse() -> None:
     recurse()
 
 
-WAYS: dict[str, Any] = {
+BAD_ENDINGS: dict[str, Any] = {
     'exception': lambda: [].pop(),
     'error': partial(return_error, 'it went wrong', error='why'),
     'exit': partial(sys.exit, 1),

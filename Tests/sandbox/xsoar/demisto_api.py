@@ -1,4 +1,4 @@
-"""Answers what the ``demisto`` object of a running command asks."""
+"""Answer the calls of the ``demisto`` object of a running command."""
 
 import os
 import shutil
@@ -8,13 +8,13 @@ from typing import Any
 
 from .engine import Job
 from .entries import entries_of
+from .errors import Conflict, Refusal
+from .incident_creation import IncidentCreator
 from .instances import Instances
-from .intake import Intake
-from .problems import Conflict, Refusal
 from .war_room import WarRoom
 
 
-class Answers:
+class DemistoApi:
     """The answers for one command; the names are those that ``demisto_object.py`` asks for.
 
     Args:
@@ -24,13 +24,19 @@ class Answers:
     """
 
     def __init__(
-        self, job: Job, folder: Path, instances: Instances, war_room: WarRoom, intake: Intake, with_context: bool
+        self,
+        job: Job,
+        folder: Path,
+        instances: Instances,
+        war_room: WarRoom,
+        incident_creator: IncidentCreator,
+        with_context: bool,
     ) -> None:
         self._job = job
         self._folder = folder
         self._instances = instances
         self._war_room = war_room
-        self._intake = intake
+        self._incident_creator = incident_creator
         self._with_context = with_context
         self._table: dict[str, Callable[..., Any]] = {
             'integration_context': self._integration_context,
@@ -91,7 +97,7 @@ class Answers:
 
     def _create_incidents(self, incidents: list[dict[str, Any]], last_run: dict[str, Any] | None) -> list[dict[str, Any]]:
         instance = self._job.instance
-        created = self._intake.create(self._job, incidents, self._folder)
+        created = self._incident_creator.create(self._job, incidents, self._folder)
         if last_run is not None:
             self._instances.set_last_run(instance.id, last_run)
         return created

@@ -7,15 +7,15 @@ from .catalogue import Catalogue
 from .classifiers import CLASSIFIER, INCOMING_MAPPER, Classifier, classified, event_of, mapped
 from .engine import Job
 from .entries import FILE, Entry, error_entry
+from .errors import Refusal
 from .files import Files, file_in
 from .incidents import Incidents
 from .instances import Instance
-from .problems import Refusal
 from .war_room import WarRoom
 
 
-class Intake:
-    """Creates the incidents that integrations fetch."""
+class IncidentCreator:
+    """A creator of the incidents that integrations fetch."""
 
     def __init__(self, catalogue: Catalogue, incidents: Incidents, war_room: WarRoom, files: Files) -> None:
         self._catalogue = catalogue

@@ -1,4 +1,4 @@
-"""What can be wrong with a request, as sentences for the person who sent it."""
+"""Errors of requests, as sentences for the user who sent them."""
 
 
 class Refusal(ValueError):

@@ -1,4 +1,4 @@
-"""Work that goes on beside requests: on threads of its own, each piece at most once at a time."""
+"""Jobs that run beside requests, in threads of their own. No two with the same key run at the same time."""
 
 import threading
 import traceback
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .problems import NotFound
+from .errors import NotFound
 
 
-class Work:
-    """Runs pieces of work.
+class BackgroundJobs:
+    """A queue of jobs, and the threads that run them.
 
     Args:
-        threads: how many of them run at once; more wait.
+        threads: how many jobs run at once; more wait.
     """
 
     def __init__(self, threads: int) -> None:
@@ -21,8 +21,8 @@ class Work:
         self._running: set[tuple[str, Any]] = set()
         self._lock = threading.Lock()
 
-    def begin(self, key: tuple[str, Any], work: Callable[[], object]) -> bool:
-        """Run a piece of work soon. Return False, and do nothing, if the one of the same key has not ended yet."""
+    def start(self, key: tuple[str, Any], job: Callable[[], object]) -> bool:
+        """Run a job soon. Return False, and do nothing, if one with the same key has not ended yet."""
         with self._lock:
             if key in self._running:
                 return False
@@ -30,7 +30,7 @@ class Work:
 
         def run() -> None:
             try:
-                guarded(work)
+                run_and_log_errors(job)
             finally:
                 with self._lock:
                     self._running.discard(key)
@@ -39,19 +39,19 @@ class Work:
         return True
 
     def is_running(self, key: tuple[str, Any]) -> bool:
-        """Return whether the piece of work of a key waits or runs."""
+        """Return whether the job with a key waits or runs."""
         with self._lock:
             return key in self._running
 
     def stop(self) -> None:
-        """Wait for what runs, and for what waits."""
+        """Wait until all jobs have ended, also those that wait."""
         self._workers.shutdown(wait=True)
 
 
-def guarded(work: Callable[[], object]) -> None:
-    """Do work on a thread that must not end: a defect of the server is printed."""
+def run_and_log_errors(job: Callable[[], object]) -> None:
+    """Run a job in a thread that must not end. Print the traceback of a defect of the server."""
     try:
-        work()
+        job()
     except NotFound:
         return  # the instance has been deleted in between
     except Exception:

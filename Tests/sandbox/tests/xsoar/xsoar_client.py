@@ -1,8 +1,6 @@
-"""Somebody who uses a local XSOAR server, and what happens meanwhile."""
+"""A client of a local XSOAR server, and the processes of its commands."""
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ SDK = Path(sys.executable).with_name('demisto-sdk')
 TEMPO = 0.01
 
 
-class Desk:
-    """Uses a server over its REST calls, as an administrator would.
+class XsoarTestClient:
+    """An administrator who uses the REST calls of a server.
 
     Args:
         server: a running server.
@@ -71,18 +69,6 @@ class Desk:
 
     def context(self, query: str = '${.}') -> Any:
         return self.call('POST', f'/investigation/{self.playground}/context', {'query': query})
-
-
-def eventually(what: Callable[[], Any]) -> Any:
-    """Wait until something is true, and return it."""
-    seconds = limit(5)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f'did not happen within {seconds:.0f} seconds')
 
 
 def processes_in(data_folder: Path) -> list[str]:

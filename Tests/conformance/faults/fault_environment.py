@@ -15,7 +15,7 @@ import requests
 
 import CommonServerPython
 import demistomock as demisto
-import MicrosoftCoreApiModule
+import MicrosoftHttpApiModule
 import O365OutlookMailSingleUser
 from authentication_methods import AuthenticationMethod
 from MicrosoftCoreApiModule import SystemClock
@@ -48,7 +48,7 @@ class Exchange(NamedTuple):
 
 
 class ProcessKilled(BaseException):
-    """The process ends here, without a word."""
+    """The process ends here, without cleanup."""
 
 
 class Result(NamedTuple):
@@ -73,7 +73,7 @@ class Result(NamedTuple):
         return [str(one['Contents']) for one in self.entries if one.get('Type') == 4] + ([self.error] if self.error else [])
 
 
-class World:
+class FaultEnvironment:
     """The cloud at its beginning, and a new instance.
 
     Attributes:
@@ -211,7 +211,7 @@ class World:
     def _platform(
         self, command: str, args: dict[str, str], entries: list[Any], logs: list[str], health: list[str], incidents: list[Any]
     ) -> Iterator[None]:
-        environment = self.cloud.host_environment(self.method.engine) if self.method.engine else {}
+        variables = self.cloud.host_environment(self.method.engine) if self.method.engine else {}
         seams: dict[str, Any] = {
             'command': lambda: command,
             'params': lambda: self.params,
@@ -242,7 +242,7 @@ class World:
 
         with (
             mock.patch.multiple(demisto, **seams),
-            mock.patch.dict(os.environ, {'REQUESTS_CA_BUNDLE': self.cloud.ca_file, **environment}),
+            mock.patch.dict(os.environ, {'REQUESTS_CA_BUNDLE': self.cloud.ca_file, **variables}),
             mock.patch.object(CommonServerPython.LOG, 'replace_strs', []),
             mock.patch.object(requests.Session, 'send', recorded),
             mock.patch.multiple(SystemClock, now=self._now, elapsed=self._elapsed, sleep=self._sleep),
@@ -257,7 +257,7 @@ class World:
     @contextlib.contextmanager
     def _paced(self) -> Iterator[None]:
         """Let deadlines come `pace` times as fast."""
-        deadline = MicrosoftCoreApiModule._Deadline
+        deadline = MicrosoftHttpApiModule._Deadline
         begin = deadline.__init__
 
         def faster(one: Any, seconds: float) -> None:

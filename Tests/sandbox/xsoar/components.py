@@ -1,4 +1,4 @@
-"""The parts that the REST calls, the pages and the background of the server work with."""
+"""The components that the REST calls, the pages and the background of the server work with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .api_keys import ApiKeys
+from .background_jobs import BackgroundJobs
 from .catalogue import Catalogue
 from .console import Console
 from .credentials import Credentials
@@ -13,15 +14,14 @@ from .database import Database
 from .engine import Engine
 from .fetches import Fetches
 from .files import Files
+from .incident_creation import IncidentCreator
 from .incidents import Incidents
 from .instances import Instances
-from .intake import Intake
 from .metrics import Metrics
 from .runner import Runner
 from .schedules import Schedules
 from .vault import Vault
 from .war_room import WarRoom
-from .work import Work
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The server, taken apart."""
+class Components:
+    """What the server consists of."""
 
     api_keys: ApiKeys
     catalogue: Catalogue
@@ -61,12 +61,12 @@ class Parts:
     engine: Engine
     runner: Runner
     console: Console
-    work: Work
+    background_jobs: BackgroundJobs
     version: dict[str, str]
     surroundings: Surroundings
 
 
-def assemble(
+def build_components(
     folder: Path,
     database: Database,
     vault: Vault,
@@ -76,23 +76,33 @@ def assemble(
     api_key: str,
     second: float,
     threads: int,
-) -> Parts:
-    """Make the parts of a server out of what they stand on.
+) -> Components:
+    """Create the components of a server.
 
     Args:
         api_key: the key that the server starts with.
         second: how long a second of schedules lasts, in seconds.
-        threads: how many pieces of work go on beside requests.
+        threads: how many background jobs run at once.
     """
     catalogue, instances = Catalogue(database), Instances(database, vault)
     files, credentials, fetches = Files(database, folder / 'files'), Credentials(database, vault), Fetches(database)
     war_room = WarRoom(database, vault, files)
     incidents, schedules, metrics = Incidents(database, war_room), Schedules(database, vault, second), Metrics(database)
-    intake = Intake(catalogue, incidents, war_room, files)
+    incident_creator = IncidentCreator(catalogue, incidents, war_room, files)
     runner = Runner(
-        catalogue, instances, war_room, incidents, metrics, files, fetches, credentials, intake, engine, surroundings.url
+        catalogue,
+        instances,
+        war_room,
+        incidents,
+        metrics,
+        files,
+        fetches,
+        credentials,
+        incident_creator,
+        engine,
+        surroundings.url,
     )
-    return Parts(
+    return Components(
         api_keys=ApiKeys(database, api_key),
         catalogue=catalogue,
         credentials=credentials,
@@ -106,7 +116,7 @@ def assemble(
         engine=engine,
         runner=runner,
         console=Console(catalogue, instances, war_room, schedules, runner),
-        work=Work(threads),
+        background_jobs=BackgroundJobs(threads),
         version=version,
         surroundings=surroundings,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import create_environ, run_wsgi_app
 
-from sandbox.microsoft.wire_log import RequestLog, RequestRecords
+from sandbox.microsoft.request_log import RequestLog, RequestRecords
 
 
 @pytest.mark.parametrize('is_reset', [False, True])

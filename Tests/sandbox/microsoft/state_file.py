@@ -1,4 +1,4 @@
-"""Keeps the state of a local cloud in a file from one run to the next: directory, mailboxes, grants, tokens, registrations."""
+"""Keep the state of a local cloud in a file from one run to the next: directory, mailboxes, grants, tokens, registrations."""
 
 import io
 import os
@@ -17,7 +17,7 @@ _LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threa
 
 
 class _Pickler(pickle.Pickler):
-    """Writes what pickle cannot: locks as new ones, keys as PEM, contents of files as bytes."""
+    """A pickler for what pickle cannot write: locks as new ones, keys as PEM, contents of files as bytes."""
 
     def reducer_override(self, value: Any) -> Any:
         if type(value) in _LOCKS:
