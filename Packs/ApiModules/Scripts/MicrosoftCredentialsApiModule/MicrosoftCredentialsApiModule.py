@@ -759,7 +759,7 @@ class ManagedIdentityCredential(Credential):
 
     def __init__(self, client_id: str = '', environment: StrMapping = os.environ):
         self.client_id = clean_managed_identity_id(client_id)
-        hosts = AppService, AzureArc, WorkloadIdentity, VirtualMachine
+        hosts = ServiceFabric, AppService, AzureArc, WorkloadIdentity, VirtualMachine
         host = next(host for host in hosts if all(map(environment.get, host.variables)))
         has_pod_identity = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
         if host is VirtualMachine and not has_pod_identity and os.path.isdir(AzureArc.KEY_FOLDER):
@@ -832,6 +832,17 @@ class AppService(ManagedIdentityHost):
     def __init__(self, environment: StrMapping):
         super().__init__(environment)
         self.headers = {'X-IDENTITY-HEADER': environment['IDENTITY_HEADER']}
+
+
+class ServiceFabric(ManagedIdentityHost):
+    """A cluster of Service Fabric, which has the variables of App Service, and a service with a certificate of its own."""
+
+    variables = 'IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'IDENTITY_SERVER_THUMBPRINT'
+
+    def __init__(self, _environment: StrMapping):
+        raise CredentialError(
+            'A managed identity of Service Fabric is not supported.', 'Use an application, or an engine on another Azure host.'
+        )
 
 
 class AzureArc(ManagedIdentityHost):

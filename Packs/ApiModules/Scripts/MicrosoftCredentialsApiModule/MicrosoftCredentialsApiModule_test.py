@@ -1205,6 +1205,13 @@ def test_a_refusal_of_the_proxy_and_of_its_certificate_have_their_own_advice(bou
     assert {advice.by_code[code] for code in ('untrusted_certificate', 'no_tls')} == {tls}
 
 
+def test_service_fabric_is_refused() -> None:
+    environment = {**APP_SERVICE_HOST, 'IDENTITY_SERVER_THUMBPRINT': 'AB' * 20}
+    message = 'A managed identity of Service Fabric is not supported. Use an application, or an engine on another Azure host.'
+    with pytest.raises(CredentialError, match=says(message)):
+        ManagedIdentityCredential(environment=environment)
+
+
 def test_a_pod_reads_its_federated_token_again_for_each_retry(pod: dict[str, str]) -> None:
     request = ManagedIdentityCredential(environment=pod).token_request(RESOURCE, NOTHING)
     Path(pod['AZURE_FEDERATED_TOKEN_FILE']).write_text('a.newer.token')
