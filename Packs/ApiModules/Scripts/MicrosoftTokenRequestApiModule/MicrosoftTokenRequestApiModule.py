@@ -167,7 +167,7 @@ _ADVICE_BY_NUMBERS = {
         '900144': _INCOMPLETE,
         '700024 500133': _CLOCK,
         '7000112 700011': SignInAdvice('Enable sign-in of the enterprise application.'),
-        '70011 700022 901002': _ONE_RESOURCE,
+        '70011 1002012 700022 901002': _ONE_RESOURCE,
         '90038 900382 900432 900439': SignInAdvice('The tenant is in another national cloud. Change the cloud setting.'),
         '1002016': SignInAdvice('A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
         '70021 700211 700212 700213': SignInAdvice(
