@@ -106,7 +106,6 @@ def test_auth_test_lists_a_permission_that_only_sending_needs(cloud: MicrosoftCl
         pytest.param('odata="isRead eq false"', 'odata', id='no option'),
         pytest.param('folder_id=nothing-of-this-name', 'There is no folder .* Change folder_id', id='no folder'),
         pytest.param('user_id=nobody@contoso.example', 'nobody|ErrorInvalidUser|Check the address', id='no user'),
-        pytest.param('pages=3', 'has no argument pages', id='no argument'),
     ],
 )
 def test_a_wrong_argument_is_an_error(cloud: MicrosoftCloud, administrator: Administrator, arguments: str, sentence: str) -> None:

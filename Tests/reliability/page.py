@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 OUTCOMES = ('handled', 'rejected cleanly', 'fell short')
-DEADLINES = {'Commands': 240, 'Fetch': 180, 'Sign-in': 240}
+PARTS = ('Commands', 'Fetch', 'Sign-in')
 _TEMPLATE = """# Reliability
 
 How the integration behaves when services fail. `make report` runs the tests and writes this page; no figure is entered by hand.
@@ -36,8 +36,8 @@ invisible characters. Each row is judged by what users see. It falls short if
 
 ## Slowest commands
 
-Times are virtual: the run skips waits, and speeds up slow services. A command has 240 seconds and a fetch 180, including the
-removal of a draft that could not be sent. The platform ends both after 300 seconds.
+Times are virtual: the run skips waits, and speeds up slow services. A command or a fetch has 175 seconds, including the
+removal of a draft that could not be sent. The platform ends it after three minutes by default.
 
 {slowest}
 
@@ -124,7 +124,7 @@ def _table(head: list[str], rows: list[list[Any]]) -> str:
 
 
 def _rows(rows: list[Row]) -> str:
-    counted = {name: Counter(row['outcome'] for row in rows if section_of(row) == name) for name in DEADLINES}
+    counted = {name: Counter(row['outcome'] for row in rows if section_of(row) == name) for name in PARTS}
     total: Counter[str] = sum(counted.values(), Counter())
     lines = [[name, sum(one.values()), *(one[outcome] for outcome in OUTCOMES)] for name, one in counted.items()]
     lines.append(['**all**', sum(total.values()), *(total[outcome] for outcome in OUTCOMES)])
@@ -133,11 +133,11 @@ def _rows(rows: list[Row]) -> str:
 
 def _slowest(rows: list[Row]) -> str:
     lines = []
-    for name, deadline in DEADLINES.items():
+    for name in PARTS:
         found = max((row for row in rows if section_of(row) == name), key=lambda row: row['seconds'], default=None)
         if found:
-            lines.append([name, found['scenario'], found['fault'], f'{found["seconds"]:.0f} s', f'{deadline} s'])
-    return _table(['Part', 'Command', 'Fault', 'Time', 'Deadline'], lines)
+            lines.append([name, found['scenario'], found['fault'], f'{found["seconds"]:.0f} s'])
+    return _table(['Part', 'Command', 'Fault', 'Time'], lines)
 
 
 def _short(rows: list[Row]) -> str:

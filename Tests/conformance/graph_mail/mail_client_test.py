@@ -20,6 +20,7 @@ UNKNOWN_ID = 'AAMkAGVmMDEz'
 REFUSED = 'Microsoft Graph refused the request: '
 CHECK_ARGUMENTS = 'Check the arguments of the command.'
 CHECK_ID = 'Check that the ID belongs to this mailbox.'
+CHECK_USER = 'Check the address of the mailbox. It must be the user principal name or the object ID of its user.'
 NOT_UTF8 = bytes(range(256)) * 5000
 MIME = (
     b'From: a@contoso.example\r\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n'
@@ -217,7 +218,7 @@ def test_a_mailbox_that_does_not_exist_is_not_a_missing_folder(mail: GraphMailCl
     'address, arguments, code, advice',
     [
         (ADA, {'folder_id': 'nowhere'}, 'ErrorI[A-Za-z]+', CHECK_ID),
-        ('nobody@contoso.example', {}, 'ErrorInvalidUser', 'Check the address of the mailbox.'),
+        ('nobody@contoso.example', {}, 'ErrorInvalidUser', CHECK_USER),
         (
             'admin@contoso.example',
             {},
@@ -233,6 +234,13 @@ def test_an_error_says_what_happened_what_to_do_and_the_request_id(
 ) -> None:
     error = error_of(GraphMailbox(mail, address), **arguments)
     assert re.fullmatch(rf'{REFUSED}{code}: [^:]+\. {advice} Request ID: [0-9a-f-]{{36}}', str(error))
+
+
+def test_an_email_address_that_is_not_the_principal_name_is_explained(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    user = cloud.directory.user(ADA)
+    user.mail = 'ada.lovelace@contoso.example'
+    assert error_of(GraphMailbox(mail, user.mail)).advice == CHECK_USER
+    assert GraphMailbox(mail, user.object_id).list_messages(page_size=1)[0]
 
 
 def test_a_missing_permission_is_named(mailbox: GraphMailbox, cloud: MicrosoftCloud) -> None:

@@ -75,6 +75,7 @@ ADVICE = (
     *(Advice(number, REFUSED, 'is licensed for the product') for number in (650052, 500014)),
     Advice(500011, REFUSED, 'Check the scope and the cloud'),
     Advice(70011, REFUSED, '/.default'),
+    Advice(1002012, REFUSED, '/.default'),
     Advice(700022, REFUSED, 'one resource'),
     Advice(901002, REFUSED, '/.default'),
     # policies

@@ -10,6 +10,8 @@ from MicrosoftGraphMailArgumentsApiModule import addresses_text, escape_markdown
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.xsoar.context import ask, merge
 
+CHECK_USER = 'Check the address of the mailbox. It must be the user principal name or the object ID of its user.'
+
 
 def test_emails_are_listed_in_the_context_and_in_a_table(instance: Instance) -> None:
     entry = instance.run('msgraph-mail-list-emails', page_size='2')
@@ -150,8 +152,8 @@ def test_invalid_arguments_are_rejected_before_a_request(instance: Instance, arg
 @pytest.mark.parametrize(
     'args, advice',
     [
-        ({'user_id': 'nobody@contoso.example'}, 'Check the address of the mailbox.'),
-        ({'user_id': 'eve@fabrikam.example'}, 'Check the address of the mailbox.'),
+        ({'user_id': 'nobody@contoso.example'}, CHECK_USER),
+        ({'user_id': 'eve@fabrikam.example'}, CHECK_USER),
         ({'odata': '$select=colour'}, 'Check the arguments of the command.'),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from conformance.unified.instances import Instance
+from conformance.unified.integration_yml import YML
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftInstanceApiModule import ParameterLabel
 
@@ -20,15 +21,22 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize('value', ['0', '201', '-1', '1.5', 'a minute', '60s', '1e2'])
+@pytest.mark.parametrize('value', ['0', '141', '-1', '1.5', 'a minute', '60s', '1e2'])
 @pytest.mark.parametrize('name, label', [('timeout', ParameterLabel.TIMEOUT), ('retry_budget', ParameterLabel.RETRY_BUDGET)])
 def test_the_test_button_rejects_what_is_not_a_number_of_seconds(instance: Instance, name: str, label: str, value: str) -> None:
     instance.params[name] = value
-    assert instance.error('test-module') == f"'{value}' is not a whole number from 1 to 200. Change '{label}'."
+    assert instance.error('test-module') == f"'{value}' is not a whole number from 1 to 140. Change '{label}'."
     assert instance.requests('graph') == []
 
 
-@pytest.mark.parametrize('value', [None, '', ' ', '1', ' 200 ', 30])
+@pytest.mark.parametrize('name, label', [('timeout', ParameterLabel.TIMEOUT), ('retry_budget', ParameterLabel.RETRY_BUDGET)])
+def test_the_label_names_the_limit(instance: Instance, name: str, label: str) -> None:
+    instance.params[name] = '9999'
+    limit = instance.error('test-module').partition(' from 1 to ')[2].partition('.')[0]
+    assert f'{label} (seconds, 1 to {limit})' in [one['display'] for one in YML['configuration'] if one['name'] == name]
+
+
+@pytest.mark.parametrize('value', [None, '', ' ', '1', ' 140 ', 30])
 def test_the_test_button_accepts_seconds_and_nothing(instance: Instance, value: Any) -> None:
     instance.params.update(timeout=value, retry_budget=value)
     assert instance.run('test-module')['Contents'] == 'ok'

@@ -26,6 +26,7 @@ from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.uploads import UploadSessions
 from sandbox.microsoft.metadata import routes as metadata
 from sandbox.microsoft.metadata.arc_keys import ArcKeys
+from sandbox.microsoft.metadata.cluster import Cluster
 from sandbox.microsoft.request_log import RequestLog, RequestRecords
 from sandbox.microsoft.resource_manager import routes as resource_manager
 from sandbox.microsoft.resource_manager.model import Subscription
@@ -52,6 +53,7 @@ class MicrosoftCloud:
         faults: switched on and off by tests.
         requests: what was answered so far.
         arc_keys: the key files of the Azure Arc machine; their folder may be changed until ``reset``.
+        cluster: the Kubernetes cluster whose pods get tokens by an identity binding.
     """
 
     def __init__(self, ports: Mapping[str, int] | None = None) -> None:
@@ -65,11 +67,13 @@ class MicrosoftCloud:
         self.faults = Faults()
         self.requests = RequestRecords()
         self.arc_keys = ArcKeys()
+        self.cluster = Cluster(Path(self._folder.name))
         self._identity_header = secrets.token_hex(16)
         self._services: dict[str, Service] = {}
         try:
             for name in (*SERVICES, 'admin'):
-                self._services[name] = Service(name, ports.get(name, 0), _tls() if name in TLS_SERVICES else None)
+                tls = self.cluster.tls if name == 'aks' else _tls() if name in TLS_SERVICES else None
+                self._services[name] = Service(name, ports.get(name, 0), tls)
         except OSError:
             self.stop()
             raise
@@ -96,6 +100,7 @@ class MicrosoftCloud:
             'imds': metadata.create_vm_app(state),
             'app-service': metadata.create_app_service_app(state, self._identity_header),
             'arc': metadata.create_arc_app(state, self.arc_keys),
+            'aks': metadata.create_token_proxy_app(state, self.cluster),
         }
 
     def stop(self) -> None:
@@ -147,7 +152,7 @@ class MicrosoftCloud:
         """Return the environment variables by which software on an Azure host finds its identity endpoint.
 
         Args:
-            host: azure-vm, app-service or arc.
+            host: azure-vm, app-service, arc or aks.
         Raises:
             ArcKeyFolderError: Arc's key folder cannot be made (an OSError; it takes root).
             ValueError: the host is unknown.
@@ -161,7 +166,12 @@ class MicrosoftCloud:
             self.arc_keys.prepare()
             arc = self._state.addresses.arc
             return {'IDENTITY_ENDPOINT': f'{arc}/metadata/identity/oauth2/token', 'IMDS_ENDPOINT': arc}
-        raise ValueError(f'There is no host "{host}". Use azure-vm, app-service or arc.')
+        if host == 'aks':
+            identity = self.directory.managed_identity('soar-engine')
+            entra = {'AZURE_CLIENT_ID': identity.client_id, 'AZURE_TENANT_ID': identity.tenant_id}
+            pod = self.cluster.pod(self._services['aks'].url, self.clock)
+            return {**entra, 'AZURE_AUTHORITY_HOST': f'{self.authority}/', **pod}
+        raise ValueError(f'There is no host "{host}". Use azure-vm, app-service, arc or aks.')
 
     @property
     def directory(self) -> Directory:

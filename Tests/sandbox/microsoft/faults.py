@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from sandbox.microsoft.clock import Clock
 from sandbox.microsoft.entra.errors import AADSTS, EntraError
 
-SERVICES = ('entra', 'graph', 'resource-manager', 'defender', 'token-service', 'imds', 'app-service', 'arc')
+SERVICES = ('entra', 'graph', 'resource-manager', 'defender', 'token-service', 'imds', 'app-service', 'arc', 'aks')
 GARBAGE = b'<!DOCTYPE html><html><head><title>Guest network</title></head><body>Please accept our terms.</body></html>'
 MID_BODY_PAUSE = 0.05
 

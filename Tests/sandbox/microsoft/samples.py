@@ -189,7 +189,7 @@ def sample_users() -> list[User]:
 
 
 def sample_managed_identities() -> list[ManagedIdentity]:
-    """Return a system-assigned identity for each kind of host, and ``soar-engine``, user-assigned on VM and App Service."""
+    """Return a system-assigned identity for each kind of host, and ``soar-engine``, user-assigned elsewhere."""
     group = f'/subscriptions/{SUBSCRIPTION}/resourcegroups/soar/providers'
     system = [
         ('azure-vm', f'{group}/Microsoft.Compute/virtualMachines/soar-vm'),
@@ -212,7 +212,7 @@ def sample_managed_identities() -> list[ManagedIdentity]:
             name='soar-engine',
             tenant_id=CONTOSO,
             is_user_assigned=True,
-            hosts={'azure-vm', 'app-service'},
+            hosts={'azure-vm', 'app-service', 'aks'},
             resource_id=f'{group}/Microsoft.ManagedIdentity/userAssignedIdentities/soar-engine',
             application_permissions=list(APPLICATION),
         )

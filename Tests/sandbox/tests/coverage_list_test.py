@@ -23,6 +23,7 @@ TITLES = {
     'imds': 'Instance metadata of a virtual machine',
     'app-service': 'App Service',
     'arc': 'Azure Arc',
+    'aks': 'Token proxy of a Kubernetes cluster',
 }
 XSOAR = 'XSOAR server'
 

@@ -38,7 +38,7 @@ class CommandLine:
         """Return the arguments that the integration gets.
 
         Raises:
-            Refusal: one is unknown, given twice, missing, or has a value that is not allowed.
+            Refusal: one is given twice, missing, or has a value that is not allowed.
         """
         default = next((argument.name for argument in arguments if argument.is_default), '')
         given: dict[str, Any] = {}
@@ -73,18 +73,14 @@ class CommandLine:
 
 
 def bind(command: str, arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete arguments with the defaults of the yml and check them against it.
+    """Return the arguments that the integration gets: those that the yml declares, or all if it declares none.
 
     Raises:
-        Refusal: one is unknown, missing, or has a value that is not allowed.
+        Refusal: one is missing, or has a value that is not allowed.
     """
-    known = {argument.name: argument for argument in arguments}
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        offered = [argument.name for argument in arguments if not argument.deprecated]
-        raise Refusal(f'!{command} has no argument {", ".join(unknown)}: it takes {", ".join(offered) or "none"}.')
+    declared = {argument.name for argument in arguments}
     bound = {argument.name: argument.default for argument in arguments if argument.default not in (None, '')}
-    bound.update(given)
+    bound.update({name: value for name, value in given.items() if name in declared or not declared})
     for argument in arguments:
         value = bound.get(argument.name)
         if argument.required and value in (None, ''):

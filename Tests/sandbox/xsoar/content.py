@@ -1,6 +1,5 @@
 """What a pack brings: integrations with their parameters, commands and arguments, as the unified yml states them."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,11 +209,10 @@ class Integration:
             if not _is_true(each.get('deprecated'))
         ]
 
-    @property
-    def time_limit(self) -> float:
-        """Return the seconds that a command may take; 0 when the yml does not say. The platform writes ``1200ns`` for 1200 s."""
-        digits = re.match(r'\d+', str(self.document['script'].get('timeout') or ''))
-        return float(digits[0]) if digits else 0
+    def time_limit(self, command: str) -> float:
+        """Return the seconds that a command may take; 0 when the yml does not say."""
+        commands = self.document['script'].get('commands') or ()
+        return next((float(each.get('timeout') or 0) for each in commands if each['name'] == command), 0)
 
     def to_answer(self) -> dict[str, Any]:
         """Return the integration as ``/settings/integration/search`` describes it."""

@@ -126,7 +126,7 @@ class Engine:
                 process = self._start(message, folder, job, answerer(folder))
                 try:
                     title = f'{job.instance.name} {job.command}:'
-                    limit = job.time_limit or job.integration.time_limit or self._time_limit
+                    limit = job.time_limit or job.integration.time_limit(job.command) or self._time_limit
                     outcome = process.run(limit, self._log, title)
                 finally:
                     with self._lock:

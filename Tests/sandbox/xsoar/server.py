@@ -66,7 +66,7 @@ class XsoarServer:
         tls: ssl.SSLContext | None = None,
         api_key: str = '',
         concurrency: int = 10,
-        time_limit: float = 300,
+        time_limit: float = 180,
         second: float = 1,
         fetches: bool = True,
     ) -> None:

@@ -5,11 +5,13 @@ import hashlib
 import json
 import os
 import re
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+import requests
 from MicrosoftTokenRequestApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -29,6 +31,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftHttpApiModule import RetryPolicy, require_https
     from MicrosoftTokenRequestApiModule import (
+        AccessToken,
         ErrorAdvice,
         IF_BLOCKED,
         SignInRefusedError,
@@ -729,8 +732,11 @@ MANAGED_IDENTITY_RETRIES = RetryPolicy({404: 4, 408: 4, 410: 7, 429: 4, **dict.f
 _METADATA_CONNECT_TIMEOUT = 2.0  # seconds
 _CHALLENGE_SECONDS = 130.0  # for those of all retries
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
+_MAX_AUTHORITIES = 1024 * 1024  # characters
 _IDENTITY_ADVICE = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
 _ISSUER_ADVICE = f'{TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
+_BINDING_ADVICE = 'Check the identity binding of the managed identity, and that the service account may use it.'
+_PROXY_TLS_ADVICE = 'Check AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_SNI_NAME in the container of the integration.'
 _HOST_ADVICE = (
     'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. The container of the '
     'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
@@ -753,7 +759,7 @@ class ManagedIdentityCredential(Credential):
 
     def __init__(self, client_id: str = '', environment: StrMapping = os.environ):
         self.client_id = clean_managed_identity_id(client_id)
-        hosts = AppService, AzureArc, WorkloadIdentity, VirtualMachine
+        hosts = ServiceFabric, AppService, AzureArc, WorkloadIdentity, VirtualMachine
         host = next(host for host in hosts if all(map(environment.get, host.variables)))
         has_pod_identity = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
         if host is VirtualMachine and not has_pod_identity and os.path.isdir(AzureArc.KEY_FOLDER):
@@ -828,6 +834,17 @@ class AppService(ManagedIdentityHost):
         self.headers = {'X-IDENTITY-HEADER': environment['IDENTITY_HEADER']}
 
 
+class ServiceFabric(ManagedIdentityHost):
+    """A cluster of Service Fabric, which has the variables of App Service, and a service with a certificate of its own."""
+
+    variables = 'IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'IDENTITY_SERVER_THUMBPRINT'
+
+    def __init__(self, _environment: StrMapping):
+        raise CredentialError(
+            'A managed identity of Service Fabric is not supported.', 'Use an application, or an engine on another Azure host.'
+        )
+
+
 class AzureArc(ManagedIdentityHost):
     """A machine connected by Azure Arc. It authenticates with a key file that only root and the agent's group can read."""
 
@@ -879,10 +896,31 @@ def _start_of_file(path: str, size: int) -> str:
     return ''
 
 
+class _TokenProxyAdapter(requests.adapters.HTTPAdapter):
+    """Connect to a server whose certificate has another name than its address, and is always verified.
+
+    Args:
+        name: that of the certificate, empty for that of the address.
+        tls: has the only certificate authorities that are trusted.
+    """
+
+    def __init__(self, name: str, tls: ssl.SSLContext):
+        self._tls: dict[str, Any] = {'server_hostname': name or None, 'ssl_context': tls}
+        super().__init__()
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **more, **self._tls)
+
+    def cert_verify(self, conn: Any, *_args: Any) -> None:
+        conn.cert_reqs = 'CERT_REQUIRED'  # and no other authorities than those of the context
+
+
 class WorkloadIdentity(ManagedIdentityHost):
     """A pod of a Kubernetes cluster (AKS). Its federated token, which the cluster replaces every hour, is the client assertion.
 
-    Source: https://learn.microsoft.com/azure/aks/workload-identity-overview
+    With an identity binding, a proxy of the cluster takes the token request in place of Entra.
+    Sources: https://learn.microsoft.com/azure/aks/workload-identity-overview,
+    https://learn.microsoft.com/azure/aks/identity-bindings-concepts
     """
 
     variables = ('AZURE_FEDERATED_TOKEN_FILE',)
@@ -891,7 +929,10 @@ class WorkloadIdentity(ManagedIdentityHost):
         authority = environment.get('AZURE_AUTHORITY_HOST') or 'https://login.microsoftonline.com'
         self._environment = environment
         tenant = self._id('AZURE_TENANT_ID', clean_tenant, 'tenant-id')
-        self.endpoint = f'{require_https(authority, "AZURE_AUTHORITY_HOST")}/{quote(tenant)}/oauth2/v2.0/token'
+        proxy = environment.get('AZURE_KUBERNETES_TOKEN_PROXY', '')
+        self._has_proxy = bool(proxy)
+        base = require_https(proxy or authority, 'AZURE_KUBERNETES_TOKEN_PROXY' if proxy else 'AZURE_AUTHORITY_HOST')
+        self.endpoint = f'{base}/{quote(tenant)}/oauth2/v2.0/token'
         self.client_id = environment.get('AZURE_CLIENT_ID', '')
         self._token_file = environment['AZURE_FEDERATED_TOKEN_FILE']
 
@@ -903,7 +944,7 @@ class WorkloadIdentity(ManagedIdentityHost):
             **_client_assertion(self._read_token()),
             'scope': TokenTarget(resource=resource).as_scope,
         }
-        return TokenRequest(
+        request = TokenRequest(
             'POST',
             self.endpoint,
             form=form,
@@ -914,6 +955,29 @@ class WorkloadIdentity(ManagedIdentityHost):
                 by_code=dict.fromkeys(('AADSTS50166', 'AADSTS90061'), _ISSUER_ADVICE),
             ),
         )
+        return self._through_proxy(request) if self._has_proxy else request
+
+    def _through_proxy(self, request: TokenRequest) -> TokenRequest:
+        """Return a token request as the proxy of the cluster takes it. Raise CredentialError if it cannot be verified."""
+        by_code = {
+            **dict.fromkeys(('AADSTS700211', 'AADSTS700212', 'AADSTS700213'), _BINDING_ADVICE),
+            **dict.fromkeys(('untrusted_certificate', 'no_tls'), _PROXY_TLS_ADVICE),
+        }
+        adapter = _TokenProxyAdapter(self._environment.get('AZURE_KUBERNETES_SNI_NAME', ''), self._proxy_tls())
+        return request._replace(is_host_service=True, advice=ErrorAdvice(_BINDING_ADVICE, by_code=by_code), adapter=adapter)
+
+    def _proxy_tls(self) -> ssl.SSLContext:
+        """Return what the token proxy is verified with. Raise CredentialError if its certificates cannot be read."""
+        file, data = (self._environment.get(f'AZURE_KUBERNETES_CA_{name}', '') for name in ('FILE', 'DATA'))
+        if file and data:
+            raise CredentialError('AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_CA_DATA cannot be combined.', 'Set one of them.')
+        authorities = _start_of_file(file, _MAX_AUTHORITIES) if file else data
+        if authorities or not file:
+            with suppress(ssl.SSLError, TypeError, ValueError):
+                return ssl.create_default_context(cadata=authorities or None)
+        variable = f'AZURE_KUBERNETES_CA_{"FILE" if file else "DATA"}'
+        advice = 'Mount the file into the container of the integration.' if file else 'Paste them in PEM format.'
+        raise CredentialError(f'The certificates in {variable} cannot be read.', advice)
 
     def _id(self, variable: str, clean: Callable[[str], str], annotation: str) -> str:
         """Return the ID in a variable. Raise CredentialError, which names the variable, if there is none."""
@@ -931,6 +995,12 @@ class WorkloadIdentity(ManagedIdentityHost):
             raise SignInRefusedError(
                 f'The federated token of this pod cannot be read from {self._token_file}.',
                 'Use a service account with workload identity, and label the pod azure.workload.identity/use: "true".',
+            )
+        audience = AccessToken(token, 0, 0).claims().get('aud')
+        if not self._has_proxy and audience in ('api://AKSIdentityBinding', ['api://AKSIdentityBinding']):
+            raise CredentialError(
+                'The federated token of this pod is for an identity binding, but AZURE_KUBERNETES_TOKEN_PROXY is not set.',
+                'Pass it on to the container of the integration, with AZURE_KUBERNETES_SNI_NAME and AZURE_KUBERNETES_CA_FILE.',
             )
         return token
 

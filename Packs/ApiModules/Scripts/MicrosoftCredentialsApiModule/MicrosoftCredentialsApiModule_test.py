@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import ssl
 import subprocess
 import sys
 import uuid
@@ -1123,6 +1124,92 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
     assert not request.is_host_service
     other = ManagedIdentityCredential('another-id', pod).token_request(RESOURCE, NOTHING)
     assert other.form['client_id'] == 'another-id'
+
+
+@pytest.fixture
+def bound_pod(pod: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Return the environment variables of a pod with an identity binding."""
+    (tmp_path / 'token').write_text(jwt.encode({'aud': ['api://AKSIdentityBinding']}, 'x' * 32, algorithm='HS256'))
+    (tmp_path / 'ca.crt').write_text(OWN.certificate_pem)
+    return {
+        **pod,
+        'AZURE_KUBERNETES_TOKEN_PROXY': 'https://10.0.0.1/proxy/',
+        'AZURE_KUBERNETES_SNI_NAME': 'a0.ests.aks',
+        'AZURE_KUBERNETES_CA_FILE': str(tmp_path / 'ca.crt'),
+    }
+
+
+@pytest.mark.parametrize('source', ['file', 'data'])
+def test_a_pod_with_an_identity_binding_asks_the_proxy_of_its_cluster(bound_pod: dict[str, str], source: str) -> None:
+    if source == 'data':
+        bound_pod['AZURE_KUBERNETES_CA_DATA'] = Path(bound_pod.pop('AZURE_KUBERNETES_CA_FILE')).read_text()
+    request = ManagedIdentityCredential(environment=bound_pod).token_request(RESOURCE, NOTHING)
+    assert request.url == f'https://10.0.0.1/proxy/{TENANT}/oauth2/v2.0/token'
+    assert request.is_host_service
+    assert request.adapter is not None
+    pool = request.adapter.poolmanager.connection_pool_kw  # type: ignore[attr-defined]
+    assert (pool['server_hostname'], pool['ssl_context'].cert_store_stats()['x509']) == ('a0.ests.aks', 1)
+    assert pool['ssl_context'].verify_mode == ssl.CERT_REQUIRED
+
+
+def test_a_proxy_without_a_name_and_certificates_of_its_own_is_verified_as_others(bound_pod: dict[str, str]) -> None:
+    for name in ('AZURE_KUBERNETES_SNI_NAME', 'AZURE_KUBERNETES_CA_FILE'):
+        del bound_pod[name]
+    adapter = ManagedIdentityCredential(environment=bound_pod).token_request(RESOURCE, NOTHING).adapter
+    pool = adapter.poolmanager.connection_pool_kw  # type: ignore[union-attr]
+    assert pool['server_hostname'] is None
+    assert (pool['ssl_context'].verify_mode, pool['ssl_context'].check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (
+            {'AZURE_KUBERNETES_TOKEN_PROXY': 'http://x.example'},
+            'AZURE_KUBERNETES_TOKEN_PROXY is not an https address. Enter the full address, starting with https://.',
+        ),
+        (
+            {'AZURE_KUBERNETES_CA_DATA': 'x'},
+            'AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_CA_DATA cannot be combined. Set one of them.',
+        ),
+        (
+            {'AZURE_KUBERNETES_CA_FILE': '/nowhere'},
+            'The certificates in AZURE_KUBERNETES_CA_FILE cannot be read. Mount the file into the container of the integration.',
+        ),
+        *(
+            (
+                {'AZURE_KUBERNETES_CA_FILE': '', 'AZURE_KUBERNETES_CA_DATA': data},
+                'The certificates in AZURE_KUBERNETES_CA_DATA cannot be read. Paste them in PEM format.',
+            )
+            for data in ('x', 'not ASCII: \xe4')
+        ),
+        (
+            {'AZURE_KUBERNETES_TOKEN_PROXY': ''},
+            'The federated token of this pod is for an identity binding, but AZURE_KUBERNETES_TOKEN_PROXY is not set. Pass it on '
+            'to the container of the integration, with AZURE_KUBERNETES_SNI_NAME and AZURE_KUBERNETES_CA_FILE.',
+        ),
+    ],
+)
+def test_a_variable_of_an_identity_binding_that_cannot_be_used_is_named(
+    bound_pod: dict[str, str], changes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
+        ManagedIdentityCredential(environment={**bound_pod, **changes}).token_request(RESOURCE, NOTHING)
+
+
+def test_a_refusal_of_the_proxy_and_of_its_certificate_have_their_own_advice(bound_pod: dict[str, str]) -> None:
+    advice = ManagedIdentityCredential(environment=bound_pod).token_request(RESOURCE, NOTHING).advice
+    binding = 'Check the identity binding of the managed identity, and that the service account may use it.'
+    tls = 'Check AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_SNI_NAME in the container of the integration.'
+    assert {advice.refusal, *(advice.by_code[f'AADSTS{number}'] for number in (700211, 700212, 700213))} == {binding}
+    assert {advice.by_code[code] for code in ('untrusted_certificate', 'no_tls')} == {tls}
+
+
+def test_service_fabric_is_refused() -> None:
+    environment = {**APP_SERVICE_HOST, 'IDENTITY_SERVER_THUMBPRINT': 'AB' * 20}
+    message = 'A managed identity of Service Fabric is not supported. Use an application, or an engine on another Azure host.'
+    with pytest.raises(CredentialError, match=says(message)):
+        ManagedIdentityCredential(environment=environment)
 
 
 def test_a_pod_reads_its_federated_token_again_for_each_retry(pod: dict[str, str]) -> None:

@@ -41,6 +41,7 @@ ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, 
 _ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)'
 CHECK_ID = 'Check that the ID belongs to this mailbox.'
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
+_CHECK_USER = f'{_CHECK_MAILBOX} It must be the user principal name or the object ID of its user.'
 CHECK_PROXY = 'Check the proxy and the cloud setting.'
 # What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
 UNREADABLE_CODES = (
@@ -71,10 +72,10 @@ _ADVICE_BY_FINAL_CODE = {
 _ADVICE_BY_CODE = {
     **_ADVICE_BY_FINAL_CODE,
     'ErrorInvalidIdMalformed': CHECK_ID,
-    'ErrorInvalidUser': _CHECK_MAILBOX,
+    'ErrorInvalidUser': _CHECK_USER,  # also for an email address that is not the principal name
     'ErrorNonExistentMailbox': _NO_MAILBOX,  # or the draft that is sent is not known for a moment (docs-contrib#8823)
-    'Request_ResourceNotFound': _CHECK_MAILBOX,
-    'ResourceNotFound': _CHECK_MAILBOX,
+    'Request_ResourceNotFound': _CHECK_USER,
+    'ResourceNotFound': _CHECK_USER,
     'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',

@@ -328,7 +328,7 @@ def test_a_file_may_have_the_maximum_size() -> None:
 
 CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
 NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
-CHECK_MAILBOX = 'Check the address of the mailbox.'
+CHECK_USER = 'Check the address of the mailbox. It must be the user principal name or the object ID of its user.'
 # Advice by the error code, whatever the status is.
 FINAL = {
     **dict.fromkeys(
@@ -349,7 +349,7 @@ FINAL = {
 }
 # Advice by the error code, unless the status says that Graph failed.
 OTHER = {
-    **dict.fromkeys(('ErrorInvalidUser', 'Request_ResourceNotFound', 'ResourceNotFound'), CHECK_MAILBOX),
+    **dict.fromkeys(('ErrorInvalidUser', 'Request_ResourceNotFound', 'ResourceNotFound'), CHECK_USER),
     'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',

@@ -49,8 +49,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 # Of one request; after the first failure of the service, a run does not wait any more, since the next run comes soon.
 FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds
-# The platform ends a command after five minutes by default, and everything that a run has read is lost then.
-_MAX_READING_SECONDS = 120.0
+# A run has COMMAND_SECONDS; if the platform ends it, everything that it has read is lost.
+_MAX_READING_SECONDS = 100.0
 # The failure is not that of what was requested; 0: no response came.
 TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
 

@@ -167,7 +167,7 @@ _ADVICE_BY_NUMBERS = {
         '900144': _INCOMPLETE,
         '700024 500133': _CLOCK,
         '7000112 700011': SignInAdvice('Enable sign-in of the enterprise application.'),
-        '70011 700022 901002': _ONE_RESOURCE,
+        '70011 1002012 700022 901002': _ONE_RESOURCE,
         '90038 900382 900432 900439': SignInAdvice('The tenant is in another national cloud. Change the cloud setting.'),
         '1002016': SignInAdvice('A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
         '70021 700211 700212 700213': SignInAdvice(
@@ -549,6 +549,7 @@ class TokenRequest(NamedTuple):
             machines, and may respond with a token from its own cache.
         rebuild: returns the request for a retry, if the same one must not be sent twice.
         transient_codes: regular expression for the start of the numbers of errors that may be gone some seconds later.
+        adapter: sends the request, and verifies the certificate of the service by itself.
     """
 
     method: str
@@ -565,6 +566,7 @@ class TokenRequest(NamedTuple):
     advice: ErrorAdvice = ErrorAdvice()
     rebuild: Callable[[], Any] | None = None
     transient_codes: str = ''
+    adapter: requests.adapters.BaseAdapter | None = None
 
     def __repr__(self) -> str:
         return f'<TokenRequest {self.method} {self.url}>'
@@ -739,8 +741,9 @@ class TokenClient:
         session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _MAX_TOKEN_RESPONSE)
         # Tokens of a host must not be requested through a proxy, whatever the environment says.
         session.trust_env = not request.is_host_service
-        if self._adapter:
-            session.mount('https://', self._adapter)
+        adapter = request.adapter or self._adapter
+        if adapter:
+            session.mount('https://', adapter)
         with session:
             try:
                 response = self._wait(
@@ -752,14 +755,15 @@ class TokenClient:
                         json=request.json_body or None,
                         headers={'Accept': 'application/json', **request.headers},
                         timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
-                        verify=self.verify,
+                        verify=request.adapter is not None or self.verify,
                         allow_redirects=False,
                         auth=skip_netrc,
                     )
                 )
             except OSError as error:  # all of requests, and that of a missing CA bundle
                 advice = request.advice.absence or 'Check the address, the proxy settings and that the engine may reach it.'
-                raise SignInUnavailableError(*connection_problem(error, request.host, advice)) from None
+                what, advice, code = connection_problem(error, request.host, advice)
+                raise SignInUnavailableError(what, request.advice.by_code.get(code, advice), code) from None
         if not response.ok:
             raise ErrorResponse(response)
         return response

@@ -75,6 +75,7 @@ AADSTS: dict[int, Refusal] = {
     901002: Refusal('invalid_request', "The parameter 'resource' is not supported here; use 'scope'."),
     700022: Refusal('invalid_scope', 'The scopes belong to more than one resource.'),
     70011: Refusal('invalid_scope', 'The scope is not valid.'),
+    1002012: Refusal('invalid_scope', 'The scope of client credentials does not end in /.default.'),
     500011: Refusal('invalid_resource', 'The tenant has no resource of this name.'),
     50011: Refusal('invalid_request', 'The redirect URI is not registered for the application.'),
     500112: Refusal('invalid_client', 'The redirect URI is not the one that the code was requested with.', 401),

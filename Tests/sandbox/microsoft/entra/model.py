@@ -65,9 +65,13 @@ class Principal:
 
 @dataclass(kw_only=True)
 class User(Principal):
-    """A user account. ``shared_with`` holds the object IDs of the users who may open this mailbox."""
+    """A user account. ``shared_with`` holds the object IDs of the users who may open this mailbox.
+
+    ``mail`` is the primary SMTP address if it is another one than ``user_principal_name``.
+    """
 
     user_principal_name: str
+    mail: str = ''
     display_name: str
     password: str = field(repr=False)
     is_admin: bool = False
@@ -133,7 +137,7 @@ class Application(Principal):
 
 @dataclass(kw_only=True)
 class ManagedIdentity(Principal):
-    """An identity of Azure hosts. ``hosts`` holds ``azure-vm``, ``app-service``, ``arc``."""
+    """An identity of Azure hosts. ``hosts`` holds ``azure-vm``, ``app-service``, ``arc``, ``aks``."""
 
     name: str
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))

@@ -8,9 +8,11 @@ from flask import Flask, Response, jsonify, request
 
 from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.sign_in_routes import add_pages
-from sandbox.microsoft.entra.tenants import requested_tenant
+from sandbox.microsoft.entra.tenants import PERSONAL, requested_tenant
 from sandbox.microsoft.entra.token_endpoint import TokenEndpoint
 from sandbox.microsoft.state import CloudState
+
+PERSONAL_TENANT_ID = '9188040d-6c67-4c5b-b112-36a304b66dad'  # of all Microsoft accounts
 
 
 def create_app(state: CloudState) -> Flask:
@@ -79,6 +81,8 @@ def _add_token_endpoints(app: Flask, state: CloudState) -> None:
 def _configuration(state: CloudState, tenant_name: str, issuer_path: str, endpoint_path: str) -> dict[str, Any]:
     tenant = requested_tenant(state.directory, tenant_name)
     name = tenant.tenant_id if tenant else tenant_name.lower()
+    # The shared endpoints do not know yet who will sign in, but all personal accounts are in one tenant.
+    issuing = tenant.tenant_id if tenant else PERSONAL_TENANT_ID if name == PERSONAL else '{tenantid}'
     base = f'{state.addresses.authority}/{name}'
     keys = '/discovery/v2.0/keys' if issuer_path == '/v2.0' else '/discovery/keys'
     return {
@@ -90,8 +94,7 @@ def _configuration(state: CloudState, tenant_name: str, issuer_path: str, endpoi
         'id_token_signing_alg_values_supported': ['RS256'],
         'response_types_supported': ['code'],
         'scopes_supported': ['openid', 'profile', 'email', 'offline_access'],
-        # The shared endpoints do not know yet who will sign in.
-        'issuer': f'{state.addresses.authority}/{tenant.tenant_id if tenant else "{tenantid}"}{issuer_path}',
+        'issuer': f'{state.addresses.authority}/{issuing}{issuer_path}',
         'authorization_endpoint': f'{base}{endpoint_path}/authorize',
         'device_authorization_endpoint': f'{base}{endpoint_path}/devicecode',
         'claims_supported': ['sub', 'iss', 'aud', 'exp', 'iat', 'nonce', 'preferred_username', 'name', 'tid', 'oid', 'ver'],

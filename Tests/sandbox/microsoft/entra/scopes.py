@@ -55,12 +55,16 @@ def parse_scope(directory: Directory, scope: str) -> ScopeRequest:
 
 
 def parse_default_scope(directory: Directory, scope: str) -> ResourceRequest:
-    """Read the ``scope`` of a client credentials request, which must be ``<resource>/.default``."""
+    """Read the ``scope`` of a client credentials request, which must be ``<resource>/.default``.
+
+    Raises:
+        EntraError: 1002012 for another scope, 700022 for several resources, 500011 for an unknown resource.
+    """
     words = scope.split()
     if len(words) > 1 and all(word.endswith('/' + DEFAULT) for word in words):
         raise EntraError(700022)
     if len(words) != 1 or not words[0].lower().endswith('/' + DEFAULT):
-        raise EntraError(70011, f'An application asks for <resource>/{DEFAULT}.')
+        raise EntraError(1002012, f'The scope {scope} is not valid for client credentials: write <resource>/{DEFAULT}.')
     wanted = parse_scope(directory, scope).single()
     assert wanted is not None, 'a scope that ends in .default names a resource'
     return wanted

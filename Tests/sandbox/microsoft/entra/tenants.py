@@ -5,12 +5,13 @@ import re
 from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.model import Application, Directory, Tenant, User
 
-SHARED_TENANTS = ('common', 'organizations')
+PERSONAL = 'consumers'
+SHARED_TENANTS = ('common', 'organizations', PERSONAL)
 TENANT_NAME = re.compile(r'[0-9a-z]([0-9a-z.-]*[0-9a-z])?', re.IGNORECASE)
 
 
 def requested_tenant(directory: Directory, name: str) -> Tenant | None:
-    """Return the tenant called ``name`` (ID or domain); None for ``common`` and ``organizations``.
+    """Return the tenant called ``name`` (ID or domain); None for ``common``, ``organizations`` and ``consumers``.
 
     Raises:
         EntraError: 900023 if it cannot name a tenant, 90002 if the tenant does not exist.
@@ -29,8 +30,8 @@ def requested_application(directory: Directory, tenant_name: str, client_id: str
     """Return the application of that client ID in the tenant.
 
     Raises:
-        EntraError: 700016 when the tenant does not know it, 7000112 when it is disabled, 50194 when it is registered for one
-            tenant and a common endpoint was asked.
+        EntraError: 700016 when the tenant does not know it, 7000112 when it is disabled, 9002332 at ``consumers``, 50194 when it
+            is registered for one tenant and a common endpoint was asked.
     """
     tenant = requested_tenant(directory, tenant_name)
     application = next((known for known in directory.applications if known.client_id == client_id.lower()), None)
@@ -38,6 +39,8 @@ def requested_application(directory: Directory, tenant_name: str, client_id: str
         raise EntraError(700016, f"Tenant '{tenant_name}' does not know an application with ID '{client_id}'.")
     if not application.enabled:
         raise EntraError(7000112, f"Application '{client_id}' is disabled.")
+    if tenant_name.lower() == PERSONAL:
+        raise EntraError(9002332)
     if tenant is None and not application.is_multi_tenant:
         raise EntraError(50194)
     return application

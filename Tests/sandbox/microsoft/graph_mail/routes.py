@@ -178,7 +178,7 @@ def user_json(user: User) -> dict[str, Any]:
         'displayName': user.display_name,
         'givenName': given_name,
         'jobTitle': None,
-        'mail': user.user_principal_name if user.has_mailbox else None,
+        'mail': (user.mail or user.user_principal_name) if user.has_mailbox else None,
         'mobilePhone': None,
         'officeLocation': None,
         'preferredLanguage': None,

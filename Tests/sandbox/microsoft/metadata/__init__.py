@@ -1,1 +1,1 @@
-"""The identity endpoints of Azure hosts: virtual machine, App Service, Azure Arc."""
+"""The identity endpoints of Azure hosts: virtual machine, App Service, Azure Arc, Kubernetes."""

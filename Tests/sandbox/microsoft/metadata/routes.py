@@ -1,11 +1,13 @@
-"""Where Azure hosts get tokens of their managed identities: instance metadata (VM), App Service, Arc."""
+"""Where Azure hosts get tokens of their managed identities: instance metadata (VM), App Service, Arc, AKS."""
 
 import secrets
 
 from flask import Flask, Response, jsonify, request
 
 from sandbox.microsoft.entra.errors import EntraError
+from sandbox.microsoft.entra.scopes import parse_default_scope
 from sandbox.microsoft.metadata.arc_keys import ArcKeys
+from sandbox.microsoft.metadata.cluster import Cluster
 from sandbox.microsoft.metadata.errors import IdentityNotFound, oauth_error
 from sandbox.microsoft.metadata.model import identity_of, identity_token
 from sandbox.microsoft.state import CloudState
@@ -102,6 +104,33 @@ def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
             return oauth_error('invalid_request', str(error)), 400
         except EntraError as error:
             return oauth_error(error.error, str(error)), error.status
+
+    return app
+
+
+def create_token_proxy_app(state: CloudState, cluster: Cluster) -> Flask:
+    """Return the WSGI application of the token proxy of a cluster with identity bindings.
+
+    Source: https://learn.microsoft.com/azure/aks/identity-bindings-concepts
+    """
+    app = Flask('aks', static_folder=None)
+
+    @app.post('/')
+    @app.post('/<tenant_name>/oauth2/v2.0/token')
+    def token(tenant_name: str = '') -> Response | tuple[Response, int]:
+        form = request.form
+        try:
+            if form.get('grant_type') != 'client_credentials':
+                raise EntraError(70003)
+            cluster.check(form.get('client_assertion', ''), state.clock.now())
+            identity = identity_of(state, 'aks', {'client_id': form.get('client_id', '')})
+            answer = identity_token(state, identity, parse_default_scope(state.directory, form.get('scope', '')).audience)
+        except IdentityNotFound as error:
+            return oauth_error('unauthorized_client', str(error)), 403
+        except EntraError as error:
+            return jsonify(error.body(state.clock.now())), error.status
+        seconds = int(answer['expires_in'])
+        return jsonify({'token_type': 'Bearer', 'expires_in': seconds, 'access_token': answer['access_token']})
 
     return app
 

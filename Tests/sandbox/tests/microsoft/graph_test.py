@@ -203,6 +203,16 @@ def test_mailboxes_that_do_not_exist(http: HttpClient, app_token: str) -> None:
     check_error(http.graph('/users/admin@contoso.example/messages', app_token), 404, 'MailboxNotEnabledForRESTAPI')
 
 
+def test_a_mailbox_is_found_by_principal_name_or_id_and_not_by_another_address(
+    web_app: WebAppClient, http: HttpClient, app_token: str, ada: User
+) -> None:
+    ada.mail = 'ada.lovelace@contoso.example'
+    assert http.graph('/me', user_token(web_app, 'User.Read')).json()['mail'] == ada.mail
+    for name in (ada.user_principal_name, ada.object_id):
+        assert http.graph(f'/users/{name}/messages', app_token).status_code == 200
+    check_error(http.graph(f'/users/{ada.mail}/messages', app_token), 404, 'ErrorInvalidUser')
+
+
 # Messages
 
 

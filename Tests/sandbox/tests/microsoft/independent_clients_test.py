@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,9 +16,10 @@ import pytest
 import requests
 
 from sandbox.microsoft.browser import Browser
+from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.client_authentication import ClientAuthentication
-from sandbox.microsoft.entra.model import Application
+from sandbox.microsoft.entra.model import Application, FederatedCredential
 from sandbox.microsoft.metadata.arc_keys import ARC_KEY_FOLDER
 from sandbox.microsoft.metadata.errors import ArcKeyFolderError
 from sandbox.tests.microsoft.clients import TENANT, HttpClient
@@ -192,6 +194,38 @@ def test_azure_identity_signs_in_with_device_code(cloud: MicrosoftCloud, http: H
     assert http.graph('/me', token).json()['userPrincipalName'] == ADA
 
 
+def test_azure_identity_signs_in_with_the_federated_token_of_a_pod(
+    cloud: MicrosoftCloud, http: HttpClient, daemon: Application, tmp_path: Path
+) -> None:
+    cluster = certificate('cluster')
+    issuer, subject = 'https://oidc.example/cluster', 'system:serviceaccount:soar:engine'
+    daemon.federated_credentials.append(FederatedCredential(issuer=issuer, subject=subject, public_key=cluster.public_key))
+    now = int(cloud.clock.now())
+    claims = {'iss': issuer, 'sub': subject, 'aud': ['api://AzureADTokenExchange'], 'iat': now, 'nbf': now, 'exp': now + 3600}
+    file = tmp_path / 'azure-identity-token'
+    file.write_text(jwt.encode(claims, cluster.private_key_pem, algorithm='RS256'))
+    credential = azure.identity.WorkloadIdentityCredential(
+        tenant_id=TENANT, client_id=daemon.client_id, token_file_path=str(file), **arguments(cloud)
+    )
+    with closing(credential):
+        token = credential.get_token(f'{cloud.graph}/.default').token
+    assert subjects_read(http, f'/users/{ADA}/messages', token) == 10
+    assert jwt.decode(token, options={'verify_signature': False})['appid'] == daemon.client_id
+
+
+def test_msal_is_told_why_an_application_cannot_use_an_endpoint_or_a_scope(cloud: MicrosoftCloud, daemon: Application) -> None:
+    client = confidential(cloud, daemon, daemon.secret)
+    assert client.acquire_token_for_client(['User.Read'])['error_codes'] == [1002012]
+    personal = msal.ConfidentialClientApplication(
+        daemon.client_id,
+        client_credential=daemon.secret,
+        verify=cloud.ca_file,
+        authority=f'{cloud.authority}/consumers',
+        instance_discovery=False,
+    )
+    assert personal.acquire_token_for_client([f'{cloud.graph}/.default'])['error_codes'] == [9002332]
+
+
 def test_azure_identity_gets_a_token_for_the_second_resource(
     cloud: MicrosoftCloud, http: HttpClient, daemon: Application
 ) -> None:
@@ -284,6 +318,16 @@ def test_the_documents_of_discovery_verify_a_token(cloud: MicrosoftCloud, http: 
     claims = jwt.decode(token, key, algorithms=['RS256'], audience=cloud.graph, issuer=configuration['issuer'])
     assert claims['roles'] == ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
     assert claims['tid'] == cloud.directory.tenant(TENANT).tenant_id
+
+
+@pytest.mark.parametrize(
+    'name, tenant',
+    [('common', '{tenantid}'), ('organizations', '{tenantid}'), ('consumers', '9188040d-6c67-4c5b-b112-36a304b66dad')],
+)
+def test_discovery_knows_the_endpoints_of_many_tenants(cloud: MicrosoftCloud, http: HttpClient, name: str, tenant: str) -> None:
+    configuration = http.get(f'{cloud.authority}/{name}/v2.0/.well-known/openid-configuration').json()
+    assert configuration['issuer'] == f'{cloud.authority}/{tenant}/v2.0'
+    assert configuration['token_endpoint'] == f'{cloud.authority}/{name}/oauth2/v2.0/token'
 
 
 def test_instance_discovery_names_the_authority(cloud: MicrosoftCloud, http: HttpClient) -> None:

@@ -85,6 +85,7 @@ ARGUMENTS = [
         ('!do tags="a, b"', {'limit': '50', 'tags': 'a, b'}),
         ('!do using=one debug-mode=true execution-timeout=5', {'limit': '50'}),
         ('!do colour=', {'limit': '50', 'colour': ''}),
+        ('!do typo=1 limit=5 raw-response=true', {'limit': '5'}),
     ],
 )
 def test_defaults_complete_what_was_typed(text: str, expected: dict[str, str]) -> None:
@@ -94,7 +95,6 @@ def test_defaults_complete_what_was_typed(text: str, expected: dict[str, str]) -
 @pytest.mark.parametrize(
     'text, sentence',
     [
-        ('!do typo=1', '!do has no argument typo: it takes text, limit, colour, tags, word.'),
         ('!do a b', 'The argument text of !do is given twice'),
         ('!do limit=1 limit=2', 'The argument limit of !do is given twice'),
         ('!do colour=blue', "The argument colour of !do cannot be 'blue': choose one of red, green."),
@@ -105,6 +105,10 @@ def test_wrong_arguments_are_refused_by_name(text: str, sentence: str) -> None:
     with pytest.raises(Refusal) as refusal:
         parse(text).bind(ARGUMENTS)
     assert sentence in str(refusal.value)
+
+
+def test_a_command_that_declares_no_argument_gets_all_that_was_typed() -> None:
+    assert parse('!do typo=1 using=one').bind([]) == {'typo': '1'}
 
 
 @pytest.mark.parametrize('text', ['!do', '!do to=', '!do to=""'])

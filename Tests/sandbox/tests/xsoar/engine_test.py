@@ -79,9 +79,9 @@ def test_the_time_limit_of_the_server_holds_where_nothing_else_is_said(start: Ca
     assert xsoar.say('!probe-crash how=hang') == 'The command was stopped: it took longer than its limit of 0.5 seconds.'
 
 
-def test_the_time_limit_of_the_yml_holds(xsoar: XsoarTestClient) -> None:
+def test_the_time_limit_of_a_command_in_the_yml_holds(xsoar: XsoarTestClient) -> None:
     yml = (
-        'commonfields: {id: Slow}\nname: Slow\nscript: {type: python, timeout: 1ns, commands: [{name: slow}], '
+        'commonfields: {id: Slow}\nname: Slow\nscript: {type: python, commands: [{name: other}, {name: slow, timeout: 1}], '
         'script: "import time; time.sleep(60)"}'
     )
     xsoar.request('POST', '/settings/integration-conf/upload', files={'file': ('Slow.yml', yml)})
@@ -196,7 +196,6 @@ def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(xsoar: Xso
     'text, sentence',
     [
         ('!probe-ecko x', 'There is no command !probe-ecko. Did you mean !probe-echo?'),
-        ('!probe-echo typo=1', '!probe-echo has no argument typo: it takes text, id, colour, password.'),
         ('!probe-need', '!probe-need needs the argument what: write what=<value>.'),
         ('!probe-echo colour=blue', "The argument colour of !probe-echo cannot be 'blue': choose one of red, green."),
         ('!probe-echo text="open', 'The quote at character 18 is not closed: end the value with a double quote.'),
@@ -208,6 +207,10 @@ def test_a_mistake_in_a_command_is_an_error_entry(xsoar: XsoarTestClient, text: 
     entries = xsoar.run(text)
 
     assert [(each['type'], each['contents']) for each in entries] == [(4, sentence)]
+
+
+def test_an_argument_that_the_command_does_not_declare_does_not_reach_it(xsoar: XsoarTestClient) -> None:
+    assert xsoar.say('!probe-echo hello typo=1') == 'echo hello'
 
 
 def test_an_entry_tells_the_command_that_it_answers(xsoar: XsoarTestClient) -> None:

@@ -137,10 +137,6 @@ def entry(**polling: Any) -> str:
     [
         ({'PollingCommand': 'nothing'}, '!nothing does not go on: Probe has no such command; name one in ScheduledCommand.'),
         ({'PollingCommand': 'probe-need'}, '!probe-need needs the argument what: write what=<value>.'),
-        (
-            {'PollingCommand': 'probe-echo', 'PollingArgs': {'typo': 1}},
-            '!probe-echo has no argument typo: it takes text, id, colour, password.',
-        ),
     ],
 )
 def test_a_schedule_that_cannot_be_run_is_an_error_entry(xsoar: XsoarTestClient, polling: dict[str, Any], sentence: str) -> None:
