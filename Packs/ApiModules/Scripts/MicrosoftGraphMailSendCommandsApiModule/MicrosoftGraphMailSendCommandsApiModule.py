@@ -249,6 +249,7 @@ def _filled(text: str, values: dict[str, str], argument: str) -> str:
 # region resuming
 
 _MAX_RUNS = 20
+_MARK = r'[0-9a-f]{32}(?:@[A-Za-z0-9.-]+)?'
 
 
 def run_resumable(
@@ -256,13 +257,14 @@ def run_resumable(
 ) -> MailCommandResult:
     """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
     with the progress of this run."""
-    run, first_files = int_argument(args, 'resume_run', 1, _MAX_RUNS), None
+    run, mark, first_files = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_mark')), None
     with suppress(ValueError, TypeError):
         first_files = [(str(name), bool(is_inline)) for name, is_inline in json.loads(args.get('resume_made_with') or '')]
     progress = SendingProgress(
         clean_value(args.get('resume_draft_id')),
         first_files,
         can_resume=run < _MAX_RUNS and supports_scheduling(),
+        mark=mark if re.fullmatch(_MARK, mark) else '',
     )
     try:
         return send(progress)
@@ -271,8 +273,8 @@ def run_resumable(
         if delay is None:
             raise
     made_with = '' if progress.first_files is None else json.dumps(progress.first_files)
-    rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': made_with, 'resume_run': str(run + 1)}
-    return reschedule({**args, **rest}, delay, 'Sending resumes', is_last=False)
+    draft = {'resume_draft_id': progress.draft_id, 'resume_mark': progress.mark, 'resume_made_with': made_with}
+    return reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'Sending resumes', is_last=False)
 
 
 _Command = Callable[[GraphMailClient, Arguments], MailCommandResult]
@@ -487,7 +489,7 @@ _COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES} templateParams'
 SENDING_COMMANDS: dict[str, _Command] = {
     name: checked_command(
         _templated(function) if 'templateParams' in arguments else function,
-        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+        f'{arguments} user_id resume_draft_id resume_mark resume_made_with resume_run',
         _READERS,
     )
     for name, function, arguments in (
