@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -162,6 +162,7 @@ MAX_HEADERS = 5
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
+RECIPIENT_LISTS = ('toRecipients', 'ccRecipients', 'bccRecipients')
 _HEADER_NAME = r'[xX]-[!-9;-~]{1,255}'
 
 
@@ -228,6 +229,15 @@ class OutgoingMail:
     def require_recipients(self) -> None:
         if not self._recipient_count:
             raise DemistoException('The email has no recipients. Enter an address in to, cc or bcc.')
+
+    @property
+    def reply_recipients(self) -> JsonObject:
+        """The lists that replace those of a reply: with a recipient in ``to`` all, since a list that is not sent stays.
+
+        Source: https://learn.microsoft.com/graph/api/message-createreplyall
+        """
+        lists = {name: self._recipients[name] for name in RECIPIENT_LISTS}
+        return lists if lists['toRecipients'] else {name: value for name, value in lists.items() if value}
 
     @property
     def body_type(self) -> str:
@@ -613,8 +623,9 @@ class _Draft:
         self.attach(mail.attachments)
         return draft
 
-    def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> JsonObject:
-        """Create the draft of a reply unless there is one, and return the change that it needs then.
+    def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> tuple[JsonObject, JsonObject]:
+        """Create the draft of a reply unless there is one. Return it, empty if it was created earlier, and the change that it
+        needs then.
 
         Args:
             action: as `MailSender.reply`.
@@ -622,11 +633,13 @@ class _Draft:
             comment: HTML.
         """
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
-        properties = message.pop('singleValueExtendedProperties', None)
+        properties, draft = message.pop('singleValueExtendedProperties', None), {}
         if not self.progress.draft_id:
             path = f'{self._mailbox.message_path(message_id)}/{action}'
-            self._create_marked(path, message, {'comment': comment} if comment else {})
-        return {'singleValueExtendedProperties': properties} if properties else {}
+            draft = self._create_marked(path, message, {'comment': comment} if comment else {})
+        lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
+        change = {} if _recipients_of(draft, lists) == _recipients_of(message, lists) else lists
+        return draft, {**change, **({'singleValueExtendedProperties': properties} if properties else {})}
 
     def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
@@ -930,26 +943,30 @@ class MailSender:
 
     def reply(
         self, action: str, message_id: str, mail: OutgoingMail, comment: str = '', progress: SendingProgress | None = None
-    ) -> str:
-        """Reply to a message or forward it, and return the immutable ID of what was sent. Errors as `send_draft`.
+    ) -> JsonObject:
+        """Reply to a message or forward it, and return what was sent as Graph shows it. Errors as `send_draft`.
 
         Args:
             action: REPLY, REPLY_ALL or FORWARD.
-            mail: its body, if any, replaces the quoted message, and its recipients replace those that Graph chooses. Of a body in
-                both formats only the HTML is sent.
+            mail: its body, if any, replaces the quoted message. If it has recipients in ``to``, its recipients replace all that
+                Graph chooses. Of a body in both formats only the HTML is sent.
             comment: a text that is shown above the quoted message; not with a body.
         """
         if action == FORWARD:
             mail.require_recipients()
-        message, comment = mail.as_json(), text_as_html(comment)  # Graph reads a comment as HTML
+        message, comment = {**mail.as_json(), **mail.reply_recipients}, text_as_html(comment)  # Graph reads a comment as HTML
         _require_size(_request_size({**message, 'comment': comment}))
         with self._new_draft(progress) as draft:
-            if not draft.was_sent():
-                draft.change(draft.create_reply(action, message_id, message, comment))
-                draft.attach(mail.attachments)
-                draft.may_be_deferred = bool(mail.send_time)
-                draft.submit()
-            return draft.progress.draft_id
+            if draft.was_sent():
+                with suppress(GraphError):
+                    return draft.read()
+                return {'id': draft.progress.draft_id}
+            made, change = draft.create_reply(action, message_id, message, comment)
+            made = draft.change(change) or made or draft.read()
+            draft.attach(mail.attachments)
+            draft.may_be_deferred = bool(mail.send_time)
+            draft.submit()
+            return {**made, 'id': draft.progress.draft_id}
 
     def create_reply_draft(
         self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None
@@ -959,10 +976,10 @@ class MailSender:
         The quoted message, the thread and the recipients are those that Graph chooses, unless `mail` has recipients or a subject.
         The body of `mail` is above the quoted message.
         """
-        message = mail.as_json()
+        message = {**mail.as_json(), **mail.reply_recipients}
         has_body = message.pop('body', None)
         with self._new_draft(progress, 'html') as draft:
-            change = draft.create_reply(action, message_id, message)
+            _, change = draft.create_reply(action, message_id, message)
             if draft.progress.first_files is None:  # otherwise an earlier run made the change
                 files = draft.files()
                 if has_body:
@@ -1076,6 +1093,11 @@ class MailSender:
                         advice = 'Look for it in Drafts before you try again.'
                         raise UnknownOutcomeError('the draft was removed', advice, error) from error
             raise
+
+
+def _recipients_of(message: JsonObject, names: Iterable[str]) -> list[list[str]]:
+    """Return the addresses of lists of recipients, in small letters and sorted."""
+    return [sorted(EmailAddress.from_json(one).address.lower() for one in message.get(name) or ()) for name in names]
 
 
 def _file_key(attachment: JsonObject) -> FileKey:

@@ -48,6 +48,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         ArgumentReader,
         MailCommandResult,
         addresses_argument,
+        has_no_address,
         checked_command,
         mailbox_argument,
         message_argument,
@@ -60,6 +61,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         OutgoingAttachment,
         OutgoingMail,
         REPLY,
+        RECIPIENT_LISTS,
         REPLY_ALL,
         SendingProgress,
         extract_data_uris,
@@ -97,6 +99,17 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
     )
+
+
+# The lists of recipients of a ``message`` of Graph, by the arguments for them.
+_LISTS_BY_ARGUMENT = {'to': 'toRecipients', 'cc': 'ccRecipients', 'bcc': 'bccRecipients', 'replyTo': 'replyTo'}
+
+
+def _require_addresses(args: Arguments) -> None:
+    """Raise DemistoException if a list of recipients of a reply is given, but empty: Graph would choose the recipients."""
+    for name in ('to', 'cc', 'bcc'):
+        if has_no_address(args, name):
+            raise DemistoException(f'The argument {name} has no address. Enter one, or remove {name}.')
 
 
 def _send_time(args: Arguments) -> datetime | None:
@@ -322,9 +335,14 @@ def draft_outputs(message: JsonObject) -> JsonObject:
     }
 
 
-def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '') -> JsonObject:
-    """Return the context of a sent mail, without empty values. A comment above a quoted message is its body."""
-    outputs: JsonObject = {'ID': sent_id, **mail.as_json()}
+def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '', shown: JsonObject | None = None) -> JsonObject:
+    """Return the context of a sent mail, without empty values. A comment above a quoted message is its body.
+
+    Args:
+        shown: a reply as Graph shows it: who gets it.
+    """
+    recipients = {name: value for name, value in (shown or {}).items() if name in RECIPIENT_LISTS}
+    outputs: JsonObject = {'ID': sent_id, **mail.as_json(), **recipients}
     if comment:
         outputs['body'] = {'contentType': 'text', 'content': comment}
     preview = (comment or mail.text)[:_PREVIEW_LENGTH]
@@ -383,6 +401,7 @@ def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
         raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
     if given:
+        _require_addresses(args)
         action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
         message_id = message_argument(mailbox, args, given[0])
         draft = MailSender(mailbox).create_reply_draft(action, message_id, mail, progress)
@@ -407,6 +426,8 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
     # importance and flag have defaults, which are for new mails
     change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or given.get(name)}
+    cleared = [name for argument, name in _LISTS_BY_ARGUMENT.items() if has_no_address(args, argument)]
+    change |= {name: [] for name in cleared}
     if not change:
         raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
     draft_id = message_argument(mailbox, args, 'draft_id')
@@ -451,6 +472,7 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
 
     @_resumable
     def run_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+        _require_addresses(args)
         if has_body:
             mail, comment, id_name = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True), '', 'inReplyTo'
         else:
@@ -464,9 +486,9 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
         if action == FORWARD:
             mail.require_recipients()
         message_id = message_argument(mailbox, args, id_name)
-        sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
+        sent = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
         title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        outputs = {**sent_outputs(mail, sent_id, comment), 'InReplyTo': message_id}
+        outputs = {**sent_outputs(mail, sent['id'], comment, sent), 'InReplyTo': message_id}
         return sent_results(title, 'MicrosoftGraph.SentMail', outputs, mail.send_time)
 
     return run_command
