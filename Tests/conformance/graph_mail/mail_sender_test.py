@@ -897,9 +897,8 @@ def test_a_reply_has_a_comment_above_the_quoted_mail(
     sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message, tmp_path: Path
 ) -> None:
     files = file_of(tmp_path, 10, '1.bin'), file_of(tmp_path, 4 * MEGABYTE, '2.bin')
-    sent_id = sender.reply(REPLY, question.immutable_id, OutgoingMail(to=addresses(BOB), attachments=files), comment='All well.')[
-        'id'
-    ]
+    mail = OutgoingMail(to=addresses(BOB), attachments=files)
+    sent_id = sender.reply(REPLY, question.immutable_id, mail, comment='All well.')['id']
     message = arrived(bobs)
     assert (message.subject, message.in_reply_to) == ('RE: Status?', question.internet_message_id)
     assert 'All well.' in message.html
