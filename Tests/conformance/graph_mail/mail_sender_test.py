@@ -232,9 +232,9 @@ def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
             '4096000 bytes. Shorten it, or attach it as a file.',
         ),
         (
-            {'text': 'x' * (MAX_REQUEST_SIZE * 3 // 4), 'html': '<p>x</p>'},
-            'The text of the email is too large: with all addresses, '
-            'an email may have 4096000 bytes. Shorten it, or attach it as a file.',
+            {'text': 'x' * 1_700_000, 'html': '<p>x</p>'},
+            'The text of the email is too large: body and htmlBody together may have about 1.6 MB. '
+            'Remove body, or attach the text as a file.',
         ),
     ],
 )

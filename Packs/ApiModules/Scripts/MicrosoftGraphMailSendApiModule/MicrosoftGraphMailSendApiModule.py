@@ -160,6 +160,8 @@ def _read_data_uri(uri: str) -> tuple[str, bytes]:
 MAX_RECIPIENTS = 500
 MAX_HEADERS = 5
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
+# bytes of MIME in base64; Graph answers more with 200, and does nothing (microsoftgraph/microsoft-graph-docs#13979)
+MAX_MIME_SIZE = 2_240_000
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
 RECIPIENT_LISTS = ('toRecipients', 'ccRecipients', 'bccRecipients')
@@ -274,7 +276,11 @@ class OutgoingMail:
         content = mime.as_bytes()
         _require_headers(content, ['Message-ID', 'MIME-Version', 'Content-Type', *(name for name, _ in self.headers)])
         encoded = base64.b64encode(content)
-        _require_size(len(encoded))
+        if len(encoded) > MAX_MIME_SIZE:
+            raise DemistoException(
+                'The text of the email is too large: body and htmlBody together may have about 1.6 MB. '
+                'Remove body, or attach the text as a file.'
+            )
         return encoded
 
     def as_change(self) -> JsonObject:
@@ -567,6 +573,8 @@ class _AtMostOnceStep:
 _Outcome = TypeVar('_Outcome')
 # Identifies the drafts that are created here.
 _DRAFT_MARK = 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name DraftMark'
+_NOBODY = EmailAddress('nobody@example.com')
+_NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
 
 
@@ -634,11 +642,21 @@ class _Draft:
         """
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
         properties, draft = message.pop('singleValueExtendedProperties', None), {}
+        lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
         if not self.progress.draft_id:
             path = f'{self._mailbox.message_path(message_id)}/{action}'
-            draft = self._create_marked(path, message, {'comment': comment} if comment else {})
-        lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
-        change = {} if _recipients_of(draft, lists) == _recipients_of(message, lists) else lists
+            beside = {'comment': comment} if comment else {}
+            try:
+                draft = self._create_marked(path, message, beside)
+            except GraphError as error:
+                if lists or action != FORWARD or error.status != 400:
+                    raise
+                # Graph may refuse to forward to nobody: https://learn.microsoft.com/graph/api/message-createforward
+                draft = self._create_marked(path, {**message, 'toRecipients': [_NOBODY.as_json()]}, beside)
+                lists = {'toRecipients': []}
+        elif action == FORWARD and not lists:
+            lists = {'toRecipients': []}
+        change = {} if _recipients_of(draft, lists) == _recipients_of(lists, lists) else lists
         return draft, {**change, **({'singleValueExtendedProperties': properties} if properties else {})}
 
     def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
@@ -776,7 +794,6 @@ class _Draft:
 
     def _attach_one(self, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
         """Attach a file to the draft: in one request, or in ranges if it is large. `is_attached` looks at an unclear outcome."""
-        draft_id = self.progress.draft_id
         if attachment.size < MIN_UPLOAD_SIZE:
             path, clock = f'{self._path}/attachments', self._mailbox.client.clock
             step = _AtMostOnceStep(lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, clock)
@@ -784,7 +801,7 @@ class _Draft:
             return
 
         def upload() -> None:
-            url = self._retry(lambda: self._mailbox.open_upload_session(draft_id, attachment.as_upload_item()))
+            url = self._retry(lambda: self._open_session(attachment))
             with attachment.open() as file:
                 session = UploadSession(self._mailbox.client, url, file, attachment.size, lambda: self._retry(is_attached))
                 try:
@@ -794,6 +811,19 @@ class _Draft:
                     raise
 
         self._retry(upload, _SESSION_RETRIES)  # Graph may not find or accept a session that it has just opened
+
+    def _open_session(self, attachment: OutgoingAttachment) -> str:
+        """Return the URL of an upload session. Raise GraphError, with advice if this mailbox or cloud has none.
+
+        Source: https://learn.microsoft.com/graph/known-issues#attaching-large-files-to-messages,
+            https://learn.microsoft.com/graph/api/attachment-createuploadsession
+        """
+        try:
+            return self._mailbox.open_upload_session(self.progress.draft_id, attachment.as_upload_item())
+        except GraphError as error:
+            if error.code == 'ErrorAccessDenied' or "'createUploadSession'" in error.what:
+                raise error.with_advice(_NO_UPLOADS) from None
+            raise
 
     def files(self) -> list[FileKey]:
         """Return the attachments of the draft."""
@@ -958,9 +988,10 @@ class MailSender:
         _require_size(_request_size({**message, 'comment': comment}))
         with self._new_draft(progress) as draft:
             if draft.was_sent():
+                sent: JsonObject = {'id': draft.progress.draft_id}
                 with suppress(GraphError):
-                    return draft.read()
-                return {'id': draft.progress.draft_id}
+                    sent = draft.read()
+                return sent
             made, change = draft.create_reply(action, message_id, message, comment)
             made = draft.change(change) or made or draft.read()
             draft.attach(mail.attachments)
@@ -1014,6 +1045,8 @@ class MailSender:
             if draft.progress.first_files is None or draft.progress.resume_delay(error, self._client) is not None:
                 raise
             advice = 'Look at the draft before you attach files again.'
+            if isinstance(error, GraphError) and error.advice == _NO_UPLOADS:
+                advice = f'{_NO_UPLOADS} {advice}'
             raise UnknownOutcomeError('all files were attached', advice, error) from error
 
     def remove_attachment(self, draft_id: str, attachment_id: str) -> None:

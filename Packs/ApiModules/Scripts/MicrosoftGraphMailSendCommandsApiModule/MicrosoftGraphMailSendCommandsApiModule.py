@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
+from urllib.parse import unquote
 
 import demistomock as demisto
 
@@ -147,7 +148,8 @@ def _texts(value: Any) -> list[str]:
 def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
     """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
-    The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one.
+    The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one. What
+    looks like an entry ID, and is not one of the War Room, is a content ID.
 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
@@ -158,7 +160,8 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
         lists.append(_texts(args.get(name) or args.get(other)))
     ids, file_names, content_ids = lists
     content_ids, inline = list(map(bare_content_id, content_ids)), []
-    if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids):
+    are_content_ids = len(content_ids) == len(ids) and not any(map(_is_in_war_room, content_ids))
+    if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) and not are_content_ids:
         content_ids, inline = [], content_ids
     for name, values in ((names[1], file_names), (names[2], content_ids)):
         if values and len(values) != len(ids):
@@ -186,6 +189,13 @@ def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
         yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
 
 
+def _is_in_war_room(entry_id: str) -> bool:
+    try:
+        return bool(demisto.getFilePath(entry_id))
+    except Exception:  # the platform has no specific error for an unknown ID
+        return False
+
+
 def _war_room_file(entry_id: str, name: str = '', content_id: str = '', html: str | None = None) -> OutgoingAttachment:
     """Return a file of the War Room.
 
@@ -196,7 +206,8 @@ def _war_room_file(entry_id: str, name: str = '', content_id: str = '', html: st
         found = demisto.getFilePath(entry_id)
         name = name or str(found.get('name') or entry_id)
         if html is not None:
-            content_id = name if f'cid:{name}' in html and f'cid:{entry_id}' not in html else entry_id
+            is_named = f'cid:{name}' in html or f'cid:{name}' in unquote(html)
+            content_id = name if is_named and f'cid:{entry_id}' not in html else entry_id
         return OutgoingAttachment.from_file(found['path'], name, content_id)
     except DemistoException:  # the file is too large
         raise
