@@ -126,6 +126,11 @@ FAULTS = [
     FaultCase('silent', {'delay': 20.0, 'reset': True, **ALWAYS}, is_slow=True),
     FaultCase('byte by byte', {'slow': 0.03, **ALWAYS}, is_slow=True),
     FaultCase('endless', {'endless': True, **ALWAYS}),
+    *(
+        FaultCase(f'done {late} {status}', {'status': status, 'body': _error('Oops'), 'done': True, 'done_after': late})
+        for status in (429, 500, 504)
+        for late in (0, 4, 60)
+    ),
     *(FaultCase(f'killed {moment} the request', kill=moment) for moment in ('before', 'after')),
     *(FaultCase(f'peer {peer}', peer=peer) for peer in ('closed port', 'expired', 'wrong host', 'untrusted', 'no TLS')),
 ]

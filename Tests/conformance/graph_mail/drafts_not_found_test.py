@@ -9,7 +9,7 @@ import pytest
 
 from conformance.unified import instances
 from conformance.unified.instances import BOB, Instance
-from MicrosoftCoreApiModule import SystemClock
+from conformance.virtual_time import skip_waits
 
 instance = instances.instance
 CREATE, ATTACH, SEND = 'msgraph-mail-create-draft', 'msgraph-mail-add-draft-attachment', 'msgraph-mail-send-draft'
@@ -19,9 +19,7 @@ FILE = {'transientFile': 'a.txt', 'transientFileContent': 'x'}
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    found: list[float] = []
-    monkeypatch.setattr(SystemClock, 'sleep', lambda _clock, seconds: found.append(seconds))
-    return found
+    return skip_waits(monkeypatch)
 
 
 def refuse(instance: Instance, path: str, code: str = 'ErrorItemNotFound', **more: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, ERROR, Instance
-from MicrosoftCoreApiModule import SystemClock
+from conformance.virtual_time import skip_waits
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
@@ -21,10 +21,8 @@ NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
     """Record waits instead of waiting."""
-    found: list[float] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(SystemClock, 'sleep', lambda _clock, seconds: found.append(seconds))
-    return found
+    return skip_waits(monkeypatch)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_a_reply_whose_mark_is_rejected_has_none(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str, action: str, subject: str
 ) -> None:
     cloud.faults.add(service='graph', path=f'/{action}$', status=400)
-    sent_id = sender.reply(action, question, TO_BOB, comment='All well.')
+    sent_id = sender.reply(action, question, TO_BOB, comment='All well.')['id']
     [sent] = in_folder(adas, 'sentitems')
     assert (sent.immutable_id, sent.subject, sent.properties) == (sent_id, subject, {})
     assert 'All well.' in sent.html
@@ -61,7 +61,7 @@ def test_a_reply_without_a_mark_is_sent_once_even_if_its_draft_is_not_found(
 ) -> None:
     cloud.faults.add(service='graph', path='/createReply$', status=400)
     cloud.faults.add(service='graph', path='/createReply$', reset_mid_body=True)
-    sent_id = sender.reply(REPLY, question, TO_BOB, comment='All well.')
+    sent_id = sender.reply(REPLY, question, TO_BOB, comment='All well.')['id']
     assert [one.immutable_id for one in in_folder(adas, 'sentitems')] == [sent_id]
     assert len(in_folder(adas, 'drafts')) == 1  # what nobody could find
 

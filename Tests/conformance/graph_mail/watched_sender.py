@@ -35,6 +35,9 @@ class NoWaiting(SystemClock):
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
+    def elapsed(self) -> float:
+        return super().elapsed() + sum(self.waits)
+
 
 class WatchedClient(GraphMailClient):
     """Check every body that is sent against Microsoft's schema, and every upload against its rules.

@@ -138,7 +138,7 @@ VALUES: dict[str, Any] = {
     'user_id': BOB,
 }
 REPEATED: set[tuple[str, str]] = set()  # commands with arguments whose effect was seen to be the same twice
-INTERNAL = {'ran_once_flag', 'hide_polling_output', 'resume_draft_id', 'resume_made_with', 'resume_run'}
+INTERNAL = {'ran_once_flag', 'hide_polling_output', 'resume_draft_id', 'resume_mark', 'resume_made_with', 'resume_run'}
 ARGUMENTS = [
     (command, one['name'])
     for command, case in CASES.items()

@@ -46,6 +46,15 @@ class Instance:
         self.metrics: list[list[dict[str, Any]]] = []
         self._monkeypatch = monkeypatch
         self._log = log
+        self._calling: dict[str, Any] = {}
+
+    def run_by_script(self, command: str, **args: Any) -> dict[str, Any]:
+        """Return the one entry of a command that a script runs by ``demisto.executeCommand``. Nothing is scheduled then."""
+        self._calling = {'context': {'ExecutedCommands': [{'moduleBrand': 'Scripts', 'name': 'SendFindings'}]}}
+        try:
+            return self.run(command, **args)
+        finally:
+            self._calling = {}
 
     def run(self, command: str, **args: Any) -> dict[str, Any]:
         """Return the one entry of a command."""
@@ -59,6 +68,7 @@ class Instance:
             for name, answer in (('command', command), ('params', self.params), ('args', args)):
                 platform.setattr(demisto, name, lambda answer=answer: answer)
             platform.setattr(demisto, 'results', entries.append)
+            platform.setattr(demisto, 'callingContext', self._calling)
             if command == 'test-module':
                 for name in (
                     'getIntegrationContext',

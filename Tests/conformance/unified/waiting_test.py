@@ -7,7 +7,7 @@ import requests
 
 from conformance.unified.instances import Instance
 from conformance.unified.integration_yml import YML
-from MicrosoftCoreApiModule import SystemClock
+from conformance.virtual_time import skip_waits
 from MicrosoftInstanceApiModule import ParameterLabel
 
 LISTING = 'msgraph-mail-list-emails'
@@ -16,9 +16,7 @@ LISTING = 'msgraph-mail-list-emails'
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that commands wait before retries."""
-    found: list[float] = []
-    monkeypatch.setattr(SystemClock, 'sleep', lambda _self, seconds: found.append(seconds))
-    return found
+    return skip_waits(monkeypatch)
 
 
 @pytest.mark.parametrize('value', ['0', '141', '-1', '1.5', 'a minute', '60s', '1e2'])

@@ -1,11 +1,13 @@
 """Let services fail on purpose: a status, a body, a delay, a broken connection."""
 
+import io
 import json
+import math
 import re
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +44,9 @@ class Fault:
         truncated: the connection ends properly before the answer is complete.
         bomb: the answer is that many bytes of JSON, compressed.
         replace: where to put another value in the JSON of the proper answer, and the value: ``[['value', 0, 'id'], 5]``.
-        The last five are not for the items of a batch.
+        done: the service does its work, and yet answers as this fault says.
+        done_after: seconds until it does its work; then the first request to the service finds it done.
+        The last seven are not for the items of a batch.
     """
 
     service: str = ''
@@ -64,6 +68,8 @@ class Fault:
     truncated: bool = False
     bomb: int = 0
     replace: list[Any] = field(default_factory=list)
+    done: bool = False
+    done_after: float = 0.0
 
     def __post_init__(self) -> None:
         if self.service and self.service not in SERVICES:
@@ -101,6 +107,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._late: list[tuple[float, Callable[[], Any]]] = []
         self._lock = threading.Lock()
 
     def add(self, **settings: Any) -> Fault:
@@ -121,9 +128,23 @@ class Faults:
             self._faults = [each for each in self._faults if each is not fault]
 
     def clear(self) -> None:
-        """Switch all faults off."""
+        """Switch all faults off, and drop the work that was put off."""
         with self._lock:
             self._faults.clear()
+            self._late.clear()
+
+    def put_off(self, moment: float, work: Callable[[], Any]) -> None:
+        """Let a service do its work at a moment, in seconds since the epoch."""
+        with self._lock:
+            self._late.append((moment, work))
+
+    def do_late_work(self, now: float = math.inf) -> None:
+        """Do what was put off until ``now``; without it, all."""
+        with self._lock:
+            due = [work for moment, work in self._late if moment <= now]
+            self._late = [(moment, work) for moment, work in self._late if moment > now]
+        for work in due:
+            work()
 
     def take(self, service: str, method: str, path: str, is_item: bool = False) -> Fault | None:
         """Return the first fault for such a request, which may be an item of a batch; it counts as used."""
@@ -151,9 +172,12 @@ class FaultyService:
         self._clock = clock
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self._faults.do_late_work(self._clock.now())
         fault = self._faults.take(self._name, environ['REQUEST_METHOD'], environ['PATH_INFO'])
         if fault is None:
             return self._app(environ, start_response)
+        if fault.done:
+            self._do(environ, fault)
         time.sleep(fault.delay)
         if fault.reset:
             raise ConnectionResetError('fault: reset')
@@ -174,6 +198,21 @@ class FaultyService:
             answer.headers['Connection'] = 'close'
         start_response(answer.status, answer.headers.to_wsgi_list())
         return sent_as(answer.get_data(), fault) if sent_as else [answer.get_data()]
+
+    def _do(self, environ: dict[str, Any], fault: Fault) -> None:
+        """Do the work of a request whose answer the fault replaces, at once or later."""
+        body = environ['wsgi.input'].read(int(environ.get('CONTENT_LENGTH') or 0))
+        environ['wsgi.input'] = io.BytesIO(body)
+        request = {**environ, 'wsgi.input': io.BytesIO(body)}
+
+        def work() -> None:
+            chunks, _status, _headers = run_wsgi_app(self._app, request)
+            b''.join(chunks)
+
+        if fault.done_after:
+            self._faults.put_off(self._clock.now() + fault.done_after, work)
+        else:
+            work()
 
 
 def _with_value(data: bytes, path: list[Any], value: Any) -> bytes:

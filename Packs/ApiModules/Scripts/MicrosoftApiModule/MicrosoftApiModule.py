@@ -801,8 +801,14 @@ def reschedule(
 
 
 def supports_scheduling() -> bool:
-    """Return whether the platform can run the command again later."""
-    return is_demisto_version_ge('6.2.0') and _takes_entries()
+    """Return whether the platform runs the command again later if it asks for that. A script that runs a command ignores it.
+
+    Where the platform does not tell who runs a command, it is taken for a user or a playbook.
+    Source: https://xsoar.pan.dev/docs/integrations/scheduled-commands
+    """
+    executed = demisto.callingContext.get('context', {}).get('ExecutedCommands')
+    is_run_by_script = bool(executed) and executed[0].get('moduleBrand') == 'Scripts'
+    return is_demisto_version_ge('6.2.0') and _takes_entries() and not is_run_by_script
 
 
 def _takes_entries() -> bool:

@@ -65,6 +65,8 @@ _ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"\[\]\\]{1,64})@[\w-]{1,63}(?:\.[\w-]{
 # <address> after a name, or an address before a name in parentheses.
 _SCHEME = '(?:mailto:|smtp:)?'
 _RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*{_SCHEME}({_ADDRESS})\s*>|{_SCHEME}({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?'
+# Of an object, in small letters.
+_ADDRESS_KEYS = ('address', 'email', 'mail', 'emailaddress', 'smtpaddress')
 _RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|\([^()]{0,256}\)|[^,;\n])*)(?:[,;\n]|\Z)'
 
 
@@ -72,7 +74,7 @@ def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
     """Return the addresses of an argument: separated by commas, semicolons or lines, with names or not, or as in the context.
 
     Raises:
-        DemistoException: it contains something else; it names the argument.
+        DemistoException: it contains something else, such as an object without an address; it names the argument.
     """
     given = args.get(name) or ''
     if isinstance(given, str) and given.lstrip().startswith('{'):
@@ -81,11 +83,28 @@ def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
     found: list[EmailAddress] = []
     for recipient in [given] if is_text else argToList(given):
         if isinstance(recipient, dict):
-            parts = {str(key).lower(): str(text or '') for key, text in (recipient.get('emailAddress') or recipient).items()}
-            found += [each._replace(name=parts.get('name', '')) for each in _addresses(parts.get('address', ''), name)]
+            found += _addresses_in_object(recipient, name)
         else:
             found += _addresses(str(recipient), name)
     return tuple(found)
+
+
+def has_no_address(args: Arguments, name: str) -> bool:
+    """Return whether an argument is given, but has no address: an empty list, or separators only."""
+    return args.get(name) not in (None, '') and not addresses_argument(args, name)
+
+
+def _addresses_in_object(recipient: JsonObject, name: str) -> list[EmailAddress]:
+    """Return the addresses of an object of a list: as Graph has it, or with similar keys."""
+    parts = {str(key).lower(): value for key, value in recipient.items()}
+    if isinstance(parts.get('emailaddress'), dict):
+        return _addresses_in_object(parts['emailaddress'], name)
+    address = next((parts[key] for key in _ADDRESS_KEYS if parts.get(key)), '')
+    label = str(parts.get('name') or parts.get('displayname') or '')
+    found = [one._replace(name=label or one.name) for one in (_addresses(address, name) if isinstance(address, str) else ())]
+    if not found:
+        raise _not_an_address(text_of(recipient), name)
+    return found
 
 
 def _addresses(text: str, name: str) -> list[EmailAddress]:
@@ -103,14 +122,20 @@ def _addresses(text: str, name: str) -> list[EmailAddress]:
         else:
             start += ', '
     if start:
-        start = start.strip(', ')[:100]
-        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
+        raise _not_an_address(start.strip(', '), name)
     return found
 
 
+def _not_an_address(text: str, name: str) -> DemistoException:
+    what = f"'{text[:100]}' is not an email address."
+    return DemistoException(f'{what} Write {name} as bob@example.com, or Bob <bob@example.com>.')
+
+
 def one_address(args: Arguments, name: str) -> str:
-    """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
+    """Return the address of an argument, empty if it is not given. Raise DemistoException if it does not have one address."""
     found = addresses_argument(args, name)
+    if has_no_address(args, name):
+        raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
     if len(found) > 1:
         raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
     return found[0].address if found else ''

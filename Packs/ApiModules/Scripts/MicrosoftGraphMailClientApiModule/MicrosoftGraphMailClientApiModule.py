@@ -885,10 +885,9 @@ class Mailbox:
     # endregion
     # region drafts
 
-    def find_draft(self, condition: str, headers: dict[str, str]) -> JsonObject | None:
-        """Return the draft that meets a condition of OData, None if there is none. `headers` are those of the request."""
-        found = self.request('GET', self.messages_path('drafts'), headers=headers, params={'$filter': condition})
-        return next(iter(page_rows(found)), None)
+    def find_in_folder(self, folder_id: str, condition: str, headers: dict[str, str]) -> list[JsonObject]:
+        """Return the first messages of a folder that meet a condition of OData. `headers` are those of the request."""
+        return page_rows(self.request('GET', self.messages_path(folder_id), headers=headers, params={'$filter': condition}))
 
     def open_upload_session(self, message_id: str, item: JsonObject) -> str:
         """Return the URL of an upload session, which is a secret; empty if Graph sends none. `item` is an ``attachmentItem``."""

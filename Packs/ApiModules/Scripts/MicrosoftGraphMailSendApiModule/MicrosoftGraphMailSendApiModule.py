@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -21,7 +21,7 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftCoreApiModule import JsonObject, SystemClock
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_loopback
     from MicrosoftApiModule import (
         mask_secret,
@@ -30,7 +30,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CONFLICT_RETRIES,
         GraphClient,
         GraphError,
-        GraphThrottled,
         QUOTA_EXCEEDED,
         UnknownOutcomeError,
         body_type_preference,
@@ -161,8 +160,11 @@ def _read_data_uri(uri: str) -> tuple[str, bytes]:
 MAX_RECIPIENTS = 500
 MAX_HEADERS = 5
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
+# bytes of MIME in base64; Graph answers more with 200, and does nothing (microsoftgraph/microsoft-graph-docs#13979)
+MAX_MIME_SIZE = 2_240_000
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
+RECIPIENT_LISTS = ('toRecipients', 'ccRecipients', 'bccRecipients')
 _HEADER_NAME = r'[xX]-[!-9;-~]{1,255}'
 
 
@@ -231,6 +233,15 @@ class OutgoingMail:
             raise DemistoException('The email has no recipients. Enter an address in to, cc or bcc.')
 
     @property
+    def reply_recipients(self) -> JsonObject:
+        """The lists that replace those of a reply: with a recipient in ``to`` all, since a list that is not sent stays.
+
+        Source: https://learn.microsoft.com/graph/api/message-createreplyall
+        """
+        lists = {name: self._recipients[name] for name in RECIPIENT_LISTS}
+        return lists if lists['toRecipients'] else {name: value for name, value in lists.items() if value}
+
+    @property
     def body_type(self) -> str:
         return 'html' if self.html else 'text'
 
@@ -265,7 +276,11 @@ class OutgoingMail:
         content = mime.as_bytes()
         _require_headers(content, ['Message-ID', 'MIME-Version', 'Content-Type', *(name for name, _ in self.headers)])
         encoded = base64.b64encode(content)
-        _require_size(len(encoded))
+        if len(encoded) > MAX_MIME_SIZE:
+            raise DemistoException(
+                'The text of the email is too large: body and htmlBody together may have about 1.6 MB. '
+                'Remove body, or attach the text as a file.'
+            )
         return encoded
 
     def as_change(self) -> JsonObject:
@@ -353,6 +368,8 @@ def split_attachments(
 UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
 _RETRIES = 5
 _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
+_SETTLE_SECONDS = 5.0  # from an unclear response until the request is repeated, if it was not carried out by then
+_TRANSPORT_SECONDS = 10.0  # the same for the request that sends: a sent mail stays a draft until its transport has begun
 
 # A step of sending: what may have been done is looked up before the step is repeated. 2xx: the response does not confirm it.
 _STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
@@ -448,12 +465,16 @@ class SendingProgress:
         draft_id: immutable ID of the draft, empty before there is one.
         first_files: attachments that the draft was created with, those of a forwarded mail included; None if unknown.
         can_resume: if Graph throttles for long, the draft stays, so that a later run can resume from it.
+        mark: by which the draft and the sent mail are found: the value of a property, or a ``Message-ID`` without brackets.
     Attributes:
         is_resumed: an earlier run created the draft, and may have sent it.
     """
 
-    def __init__(self, draft_id: str = '', first_files: Sequence[FileKey] | None = None, can_resume: bool = False):
+    def __init__(
+        self, draft_id: str = '', first_files: Sequence[FileKey] | None = None, can_resume: bool = False, mark: str = ''
+    ):
         self.draft_id = draft_id
+        self.mark = mark
         self.first_files = first_files
         self.can_resume = can_resume
         self.is_resumed = bool(draft_id)
@@ -473,9 +494,88 @@ class SendingProgress:
         return client.reschedule_delay(error.res, is_idempotent=True)
 
 
+class _UnsettledError(GraphError):
+    """A step was not found done, but may still be: it is looked up again."""
+
+
+class _AtMostOnceStep:
+    """A step that must not be done twice.
+
+    Graph answers 429 and other errors to some requests that it carries out nevertheless, at once or seconds later, and a mail
+    stays a draft while it is in transport. So after an unclear response the outcome is looked up until `settle_seconds` have
+    passed, and only then the step may be repeated.
+
+    Args:
+        find_outcome: looks up the result of the step; returns None or False if it was not done.
+        look_first: an earlier run may have done it.
+        unknown: what may have happened, and advice, if this cannot be looked up.
+        may_repeat: whether the step may be repeated after an unclear response.
+    Attributes:
+        unclear: the errors after which the step may have been done.
+    Source: https://learn.microsoft.com/answers/questions/5629476, https://learn.microsoft.com/answers/questions/2286986,
+        https://learn.microsoft.com/graph/outlook-things-to-know-about-send-mail
+    """
+
+    def __init__(
+        self,
+        run: Callable[[], Any],
+        find_outcome: Callable[[], Any],
+        clock: SystemClock,
+        unknown: tuple[str, str] | None = None,
+        look_first: bool = False,
+        settle_seconds: float = _SETTLE_SECONDS,
+        may_repeat: Callable[[GraphError], bool] = lambda _error: True,
+    ):
+        self._run = run
+        self.find_outcome = find_outcome
+        self._clock = clock
+        self._unknown = unknown
+        self._look_first = look_first
+        self._settle_seconds = settle_seconds
+        self._may_repeat = may_repeat
+        self.unclear: list[GraphError] = []
+        self._settled_at = 0.0
+
+    def attempt(self) -> Any:
+        """Run the step unless it was done, and return its result."""
+        if self.unclear or self._look_first:
+            done = self.look()
+            if done:
+                return done
+            self.require_repeatable()
+        try:
+            return self._run()
+        except GraphError as error:
+            if error.is_outcome_unclear or error.status == 429:
+                self.unclear.append(error)
+                self._settled_at = self._clock.elapsed() + self._settle_seconds
+            raise
+
+    def look(self) -> Any:
+        """Return the result of the step, None or False if it was not done. Raise _UnsettledError if it may still be."""
+        done = self.find_outcome()
+        if not done and self._clock.elapsed() < self._settled_at:
+            raise _UnsettledError(self.unclear[-1].what, self.unclear[-1].advice)
+        return done
+
+    def require_repeatable(self) -> None:
+        """Raise UnknownOutcomeError if the step must not be repeated after its last response."""
+        if self.unclear and not self._may_repeat(self.unclear[-1]):
+            self.raise_unknown(self.unclear[-1])
+
+    def raise_unknown(self, error: GraphError) -> None:
+        """Raise UnknownOutcomeError, or `error` if the step cannot do harm."""
+        if self._unknown is None:
+            raise error from None
+        raise UnknownOutcomeError(*self._unknown, self.unclear[-1]) from error
+
+
 _Outcome = TypeVar('_Outcome')
 # Identifies the drafts that are created here.
 _DRAFT_MARK = 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name DraftMark'
+_NOBODY = EmailAddress('nobody@example.com')
+_NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
+_UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
 
 
 class _Draft:
@@ -495,6 +595,7 @@ class _Draft:
         self.may_be_deferred = False
         self._mailbox = mailbox
         self.progress = progress
+        self._had_unclear_step = False  # there may be duplicates then
         self._body_type = body_type
         self._headers = prefer_header(body_type_preference(body_type))
 
@@ -521,18 +622,18 @@ class _Draft:
     def _create_from_mime(self, mail: OutgoingMail) -> JsonObject:
         """Create the draft as `create` does, from MIME and a change."""
         if not self.progress.draft_id:
-            message_id = _new_message_id(mail.sender or self._mailbox.address)
-            headers, content = {'Content-Type': 'text/plain', **self._headers}, mail.as_mime(message_id)
-            self._create_once(
-                self._mailbox.messages_path(), f"internetMessageId eq '{message_id}'", headers=headers, data=content
-            )
+            look_first = bool(self.progress.mark)
+            self.progress.mark = self.progress.mark or _new_message_id(mail.sender or self._mailbox.address)
+            headers, content = {'Content-Type': 'text/plain', **self._headers}, mail.as_mime(f'<{self.progress.mark}>')
+            self._create_once(self._mailbox.messages_path(), look_first, headers=headers, data=content)
             self.progress.first_files = []
         draft = self.change(mail.as_change())
         self.attach(mail.attachments)
         return draft
 
-    def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> JsonObject:
-        """Create the draft of a reply unless there is one, and return the change that it needs then.
+    def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> tuple[JsonObject, JsonObject]:
+        """Create the draft of a reply unless there is one. Return it, empty if it was created earlier, and the change that it
+        needs then.
 
         Args:
             action: as `MailSender.reply`.
@@ -540,11 +641,23 @@ class _Draft:
             comment: HTML.
         """
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
-        properties = message.pop('singleValueExtendedProperties', None)
+        properties, draft = message.pop('singleValueExtendedProperties', None), {}
+        lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
         if not self.progress.draft_id:
             path = f'{self._mailbox.message_path(message_id)}/{action}'
-            self._create_marked(path, message, {'comment': comment} if comment else {})
-        return {'singleValueExtendedProperties': properties} if properties else {}
+            beside = {'comment': comment} if comment else {}
+            try:
+                draft = self._create_marked(path, message, beside)
+            except GraphError as error:
+                if lists or action != FORWARD or error.status != 400:
+                    raise
+                # Graph may refuse to forward to nobody: https://learn.microsoft.com/graph/api/message-createforward
+                draft = self._create_marked(path, {**message, 'toRecipients': [_NOBODY.as_json()]}, beside)
+                lists = {'toRecipients': []}
+        elif action == FORWARD and not lists:
+            lists = {'toRecipients': []}
+        change = {} if _recipients_of(draft, lists) == _recipients_of(lists, lists) else lists
+        return draft, {**change, **({'singleValueExtendedProperties': properties} if properties else {})}
 
     def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
@@ -553,13 +666,13 @@ class _Draft:
             beside: what a reply has beside its message; None for a new mail.
         Source: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
         """
-        mark = secrets.token_hex(16)
-        found_by = f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')"
-        properties = [*message.get('singleValueExtendedProperties', ()), {'id': _DRAFT_MARK, 'value': mark}]
+        look_first = bool(self.progress.mark)
+        self.progress.mark = self.progress.mark or secrets.token_hex(16)
+        properties = [*message.get('singleValueExtendedProperties', ()), {'id': _DRAFT_MARK, 'value': self.progress.mark}]
 
         def create(message: JsonObject) -> JsonObject:
             request = message if beside is None else {'message': message, **beside}
-            return self._create_once(path, found_by, headers=self._headers, json_data=request)
+            return self._create_once(path, look_first, headers=self._headers, json_data=request)
 
         try:
             return create({**message, 'singleValueExtendedProperties': properties})
@@ -568,25 +681,34 @@ class _Draft:
             if not has_no_room and (beside is None or error.status != 400):
                 raise
             # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
+            self.progress.mark = ''
             return create(message)
 
-    def _create_once(self, path: str, found_by: str, **request: Any) -> JsonObject:
+    def _create_once(self, path: str, look_first: bool, **request: Any) -> JsonObject:
         """Create the draft, and return it as Graph shows it.
 
         Args:
-            found_by: a filter that finds this draft and no other, if the response is unclear.
+            look_first: an earlier run may have created it.
             request: as `Mailbox.create` takes it.
         """
-
-        unknown = ('a draft was created', 'Look for it in Drafts before you try again.')
-        draft: JsonObject = self.retry_at_most_once(
+        step = _AtMostOnceStep(
             lambda: self._mailbox.create(path, **request),
-            lambda: self._mailbox.find_draft(found_by, self._headers),
-            _STEP_RETRIES,
-            unknown,
+            lambda: next(iter(self._marked('drafts')), None),
+            self._mailbox.client.clock,
+            ('a draft was created', 'Look for it in Drafts before you try again.'),
+            look_first,
         )
+        draft: JsonObject = self.retry_at_most_once(step, _STEP_RETRIES)
         self.progress.draft_id = draft['id']
         return draft
+
+    def _marked(self, folder_id: str) -> list[JsonObject]:
+        """Return the messages of a folder with the mark of this draft: the draft, duplicates of it, or the sent mail."""
+        mark = self.progress.mark
+        condition = f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')"
+        if '@' in mark:
+            condition = f"internetMessageId eq '<{mark}>'"
+        return self._mailbox.find_in_folder(folder_id, condition, self._headers) if mark else []
 
     def change(self, change: JsonObject) -> JsonObject:
         """Change the draft, and return it. This may be done twice."""
@@ -600,12 +722,23 @@ class _Draft:
 
     def remove(self) -> None:
         """Delete the draft permanently, or at least so that its owner can restore it. A mail that was sent stays."""
-        if self.is_sent():
-            return
+        if not self.is_sent():
+            self._remove(self.progress.draft_id)
+        self.remove_duplicates()
+
+    def _remove(self, draft_id: str) -> None:
+        path = self._mailbox.message_path(draft_id)
         try:
-            self._retry(lambda: self._mailbox.run_action('POST', f'{self._path}/permanentDelete'), _STEP_RETRIES)
+            self._retry(lambda: self._mailbox.run_action('POST', f'{path}/permanentDelete'), _STEP_RETRIES)
         except GraphError:
-            self._retry(lambda: self._mailbox.run_action('DELETE', self._path), _STEP_RETRIES)
+            self._retry(lambda: self._mailbox.run_action('DELETE', path), _STEP_RETRIES)
+
+    def remove_duplicates(self) -> None:
+        """Remove duplicates of the draft that unclear requests created. What cannot be removed stays."""
+        with suppress(GraphError):
+            for draft in self._marked('drafts') if self._had_unclear_step else ():
+                if draft['id'] != self.progress.draft_id:
+                    self._remove(draft['id'])
 
     # endregion
     # region attachments
@@ -640,17 +773,35 @@ class _Draft:
                 raise GraphError(f'The draft has {count} of {len(wanted)} attachments.', 'Send the email again.')
 
         self._retry(require_all)
+        self._remove_duplicate_files({attachment.key for attachment in attachments}, Counter(wanted))
+
+    def _remove_duplicate_files(self, attached: set[FileKey], wanted: Counter[FileKey]) -> None:
+        """Remove duplicates of attached files that unclear requests attached. What cannot be removed stays."""
+        if not self._had_unclear_step:
+            return
+        with suppress(GraphError):
+            seen = set()
+            rows = self._rows()
+            surplus = Counter(map(_file_key, rows)) - wanted
+            for row in rows:
+                key = _file_key(row)
+                twin = (key, row.get('size'))
+                # Graph doubles inline files by itself (microsoftgraph/msgraph-sdk-dotnet#2937)
+                if twin in seen and key in attached and surplus[key] > 0 and not row.get('isInline'):
+                    surplus[key] -= 1
+                    self._mailbox.remove_attachment(self.progress.draft_id, row['id'])
+                seen.add(twin)
 
     def _attach_one(self, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
         """Attach a file to the draft: in one request, or in ranges if it is large. `is_attached` looks at an unclear outcome."""
-        draft_id = self.progress.draft_id
         if attachment.size < MIN_UPLOAD_SIZE:
-            path = f'{self._path}/attachments'
-            self.retry_at_most_once(lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, self._policy)
+            path, clock = f'{self._path}/attachments', self._mailbox.client.clock
+            step = _AtMostOnceStep(lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, clock)
+            self.retry_at_most_once(step, self._policy)
             return
 
         def upload() -> None:
-            url = self._retry(lambda: self._mailbox.open_upload_session(draft_id, attachment.as_upload_item()))
+            url = self._retry(lambda: self._open_session(attachment))
             with attachment.open() as file:
                 session = UploadSession(self._mailbox.client, url, file, attachment.size, lambda: self._retry(is_attached))
                 try:
@@ -661,43 +812,83 @@ class _Draft:
 
         self._retry(upload, _SESSION_RETRIES)  # Graph may not find or accept a session that it has just opened
 
+    def _open_session(self, attachment: OutgoingAttachment) -> str:
+        """Return the URL of an upload session. Raise GraphError, with advice if this mailbox or cloud has none.
+
+        Source: https://learn.microsoft.com/graph/known-issues#attaching-large-files-to-messages,
+            https://learn.microsoft.com/graph/api/attachment-createuploadsession
+        """
+        try:
+            return self._mailbox.open_upload_session(self.progress.draft_id, attachment.as_upload_item())
+        except GraphError as error:
+            if error.code == 'ErrorAccessDenied' or "'createUploadSession'" in error.what:
+                raise error.with_advice(_NO_UPLOADS) from None
+            raise
+
     def files(self) -> list[FileKey]:
         """Return the attachments of the draft."""
         return self._retry(self._files)
 
     def _files(self) -> list[FileKey]:
-        found = [one if isinstance(one, dict) else {} for one in self._mailbox.list_attachments(self.progress.draft_id)]
-        return [(str(one.get('name') or ''), bool(one.get('isInline'))) for one in found]
+        return list(map(_file_key, self._rows()))
+
+    def _rows(self) -> list[JsonObject]:
+        return [one if isinstance(one, dict) else {} for one in self._mailbox.list_attachments(self.progress.draft_id)]
 
     # endregion
     # region steps
 
     def submit(self) -> None:
-        """Send the draft."""
-        unknown = ('the email was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
-        send = partial(self._mailbox.send_draft, self.progress.draft_id)
-        self.retry_at_most_once(send, self._look_if_submitted, self._policy, unknown)
+        """Send the draft, and remove duplicates. It is sent again only after throttling, if it is still a draft then."""
+        step = _AtMostOnceStep(
+            lambda: self._mailbox.send_draft(self.progress.draft_id),
+            self._look_if_submitted,
+            self._mailbox.client.clock,
+            _UNKNOWN_SENT,
+            settle_seconds=_TRANSPORT_SECONDS,
+            may_repeat=self._is_throttling,
+        )
+        self.retry_at_most_once(step, self._policy)
+        self.remove_duplicates()
+
+    def _is_throttling(self, error: GraphError) -> bool:
+        return error.res is not None and self._mailbox.client.reschedule_delay(error.res, is_idempotent=True) is not None
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
-        return self.progress.is_resumed and self.is_sent()
+        if not self.progress.is_resumed:
+            return False
+        try:
+            return self._retry(self._look_if_sent)
+        except GraphError as error:
+            if error.status == 404:
+                raise UnknownOutcomeError(*_UNKNOWN_SENT, error) from error
+            raise
 
     def require_unsent(self) -> None:
         if self._retry(self._look_if_sent):
             raise DemistoException('The email is not a draft, so it was not changed. Check draft_id.')
 
     def is_sent(self) -> bool:
-        """Return whether the message is not a draft any more. The copy of a sent mail has the ID of its draft."""
+        """Return whether the message is not a draft any more."""
         return self._retry(self._look_if_sent, _STEP_RETRIES)
 
     def _look_if_sent(self, expand: str = '') -> bool:
         query = {'$select': 'isDraft', **({'$expand': expand} if expand else {})}
-        found = self._mailbox.request('GET', self._path, params=query)
+        try:
+            found = self._mailbox.request('GET', self._path, params=query)
+        except GraphError as error:
+            # The sent mail may have another ID than its draft (microsoftgraph/microsoft-graph-docs#1533).
+            moved = [*self._marked('sentitems'), *self._marked('drafts')] if error.status == 404 else []
+            if not moved:
+                raise
+            self.progress.draft_id = moved[0]['id']
+            found = self._mailbox.request('GET', self._path, params=query)
         if not isinstance(found.get('isDraft'), bool):
             raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
         if expand and found['isDraft'] and found.get('singleValueExtendedProperties'):
             reason = GraphError('An email that is sent later stays in Drafts until then.', '')
-            advice = 'It probably was: look for it in Drafts before you send it again.'
+            advice = 'Delete it in Drafts before you send it again.'
             raise UnknownOutcomeError('the email was scheduled', advice, reason)
         return not found['isDraft']
 
@@ -705,46 +896,38 @@ class _Draft:
         """Return whether the draft was sent. Raise UnknownOutcomeError if it is sent later, since it is a draft in any case."""
         return self._look_if_sent(f"singleValueExtendedProperties($filter=id eq '{_DEFERRED_SEND_TIME}')")
 
-    def retry_at_most_once(
-        self,
-        step: Callable[[], Any],
-        find_outcome: Callable[[], Any],
-        policy: RetryPolicy,
-        unknown: tuple[str, str] | None = None,
-    ) -> Any:
-        """Run a step that must not be done twice, with retries, and return its result.
-
-        Args:
-            find_outcome: looks up the result of the step if a response was unclear; returns None or False if it was not done.
-            unknown: what may have happened, and advice, if this cannot be looked up.
-        """
-        unclear: list[GraphError] = []
-
-        def attempt() -> Any:
-            done = find_outcome() if unclear else None
-            if done:
-                return done
-            try:
-                return step()
-            except GraphError as error:
-                unclear.extend([error] if error.is_outcome_unclear else [])
-                raise
-
+    def retry_at_most_once(self, step: _AtMostOnceStep, policy: RetryPolicy) -> Any:
+        """Run a step with retries, and return its result."""
         try:
-            return self._retry(attempt, policy)
+            return self._retry(step.attempt, policy)
+        except UnknownOutcomeError:
+            raise
         except GraphError as error:
-            if not unclear or isinstance(error, UnknownOutcomeError):
+            if not step.unclear:
                 raise
-            try:
-                done = self._retry(find_outcome, _STEP_RETRIES)
-            except GraphError:
-                can_resume = self.progress.can_resume and self.progress.draft_id and not self.may_be_deferred
-                if unknown is None or (can_resume and isinstance(error, GraphThrottled)):  # a later run looks it up
-                    raise error from None
-                raise UnknownOutcomeError(*unknown, unclear[-1]) from error
-            if not done:
-                raise
-            return done
+            reason = step.unclear[-1] if isinstance(error, _UnsettledError) else error
+            return self._outcome_of(step, reason)
+        finally:
+            self._had_unclear_step |= bool(step.unclear)
+
+    def _outcome_of(self, step: _AtMostOnceStep, error: GraphError) -> Any:
+        """Return the result of a step that finally failed with `error`, and may have been done. Raise an error if it was not."""
+        is_resumable = not self.may_be_deferred and bool(self.progress.draft_id or self.progress.mark)
+        is_resumable = is_resumable and self.progress.resume_delay(error, self._mailbox.client) is not None
+        try:
+            # a later run looks it up again
+            done = self._retry(step.find_outcome if is_resumable else step.look, _STEP_RETRIES)
+        except UnknownOutcomeError:
+            raise
+        except GraphError:
+            if is_resumable:
+                raise error from None
+            step.raise_unknown(error)
+        if not done and not is_resumable:
+            step.require_repeatable()
+        if not done:
+            raise error from None
+        return done
 
     def _retry(self, step: Callable[[], _Outcome], policy: RetryPolicy | None = None) -> _Outcome:
         """Run a step that may be done twice, with retries; by default those of the draft."""
@@ -774,7 +957,9 @@ class MailSender:
             progress: of an earlier call that was throttled; it is updated.
         """
         with self._new_draft(progress, mail.body_type) as draft:
-            return draft.create(mail) or draft.read()
+            made = draft.create(mail) or draft.read()
+            draft.remove_duplicates()
+            return made
 
     def send(self, mail: OutgoingMail, progress: SendingProgress | None = None) -> str:
         """Send a mail, and return its immutable ID. Arguments as `create_draft`, errors as `send_draft`."""
@@ -788,26 +973,31 @@ class MailSender:
 
     def reply(
         self, action: str, message_id: str, mail: OutgoingMail, comment: str = '', progress: SendingProgress | None = None
-    ) -> str:
-        """Reply to a message or forward it, and return the immutable ID of what was sent. Errors as `send_draft`.
+    ) -> JsonObject:
+        """Reply to a message or forward it, and return what was sent as Graph shows it. Errors as `send_draft`.
 
         Args:
             action: REPLY, REPLY_ALL or FORWARD.
-            mail: its body, if any, replaces the quoted message, and its recipients replace those that Graph chooses. Of a body in
-                both formats only the HTML is sent.
+            mail: its body, if any, replaces the quoted message. If it has recipients in ``to``, its recipients replace all that
+                Graph chooses. Of a body in both formats only the HTML is sent.
             comment: a text that is shown above the quoted message; not with a body.
         """
         if action == FORWARD:
             mail.require_recipients()
-        message, comment = mail.as_json(), text_as_html(comment)  # Graph reads a comment as HTML
+        message, comment = {**mail.as_json(), **mail.reply_recipients}, text_as_html(comment)  # Graph reads a comment as HTML
         _require_size(_request_size({**message, 'comment': comment}))
         with self._new_draft(progress) as draft:
-            if not draft.was_sent():
-                draft.change(draft.create_reply(action, message_id, message, comment))
-                draft.attach(mail.attachments)
-                draft.may_be_deferred = bool(mail.send_time)
-                draft.submit()
-            return draft.progress.draft_id
+            if draft.was_sent():
+                sent: JsonObject = {'id': draft.progress.draft_id}
+                with suppress(GraphError):
+                    sent = draft.read()
+                return sent
+            made, change = draft.create_reply(action, message_id, message, comment)
+            made = draft.change(change) or made or draft.read()
+            draft.attach(mail.attachments)
+            draft.may_be_deferred = bool(mail.send_time)
+            draft.submit()
+            return {**made, 'id': draft.progress.draft_id}
 
     def create_reply_draft(
         self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None
@@ -817,10 +1007,10 @@ class MailSender:
         The quoted message, the thread and the recipients are those that Graph chooses, unless `mail` has recipients or a subject.
         The body of `mail` is above the quoted message.
         """
-        message = mail.as_json()
+        message = {**mail.as_json(), **mail.reply_recipients}
         has_body = message.pop('body', None)
         with self._new_draft(progress, 'html') as draft:
-            change = draft.create_reply(action, message_id, message)
+            _, change = draft.create_reply(action, message_id, message)
             if draft.progress.first_files is None:  # otherwise an earlier run made the change
                 files = draft.files()
                 if has_body:
@@ -829,6 +1019,7 @@ class MailSender:
                 draft.change(change)
                 draft.progress.first_files = files
             draft.attach(mail.attachments)
+            draft.remove_duplicates()
             return draft.read()
 
     def update_draft(
@@ -854,6 +1045,8 @@ class MailSender:
             if draft.progress.first_files is None or draft.progress.resume_delay(error, self._client) is not None:
                 raise
             advice = 'Look at the draft before you attach files again.'
+            if isinstance(error, GraphError) and error.advice == _NO_UPLOADS:
+                advice = f'{_NO_UPLOADS} {advice}'
             raise UnknownOutcomeError('all files were attached', advice, error) from error
 
     def remove_attachment(self, draft_id: str, attachment_id: str) -> None:
@@ -865,7 +1058,8 @@ class MailSender:
             ids = [one.get('id') if isinstance(one, dict) else None for one in self._mailbox.list_attachments(draft_id)]
             return attachment_id not in ids and None not in ids
 
-        draft.retry_at_most_once(partial(self._mailbox.remove_attachment, draft_id, attachment_id), is_removed, _STEP_RETRIES)
+        step = _AtMostOnceStep(partial(self._mailbox.remove_attachment, draft_id, attachment_id), is_removed, self._client.clock)
+        draft.retry_at_most_once(step, _STEP_RETRIES)
 
     def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
         """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
@@ -899,11 +1093,10 @@ class MailSender:
             raise DemistoException(f'{what} Remove save_to_sent_items=false, or send fewer files.')
         message['attachments'] = [attachment.as_json() for attachment in included]
         try:
-            # these were not carried out; anything else is not repeated
-            policy = RetryPolicy({**CONFLICT_RETRIES, 429: _RETRIES})
-            self._client.retry(partial(self._mailbox.send_mail, message), policy)
+            # these were not carried out; anything else is not repeated, since the outcome cannot be looked up
+            self._client.retry(partial(self._mailbox.send_mail, message), RetryPolicy(CONFLICT_RETRIES))
         except GraphError as error:
-            if error.is_outcome_unclear:
+            if error.is_outcome_unclear or error.status == 429:
                 raise UnknownOutcomeError('the email was sent', 'Ask a recipient before you send it again.', error) from error
             raise
 
@@ -935,6 +1128,15 @@ class MailSender:
             raise
 
 
+def _recipients_of(message: JsonObject, names: Iterable[str]) -> list[list[str]]:
+    """Return the addresses of lists of recipients, in small letters and sorted."""
+    return [sorted(EmailAddress.from_json(one).address.lower() for one in message.get(name) or ()) for name in names]
+
+
+def _file_key(attachment: JsonObject) -> FileKey:
+    return str(attachment.get('name') or ''), bool(attachment.get('isInline'))
+
+
 def missing_files(wanted: Sequence[FileKey], present: Sequence[FileKey]) -> list[int]:
     """Return the positions in `wanted` of the files that are not present.
 
@@ -961,9 +1163,9 @@ def above_quote(html: str, mail: OutgoingMail) -> str:
 
 
 def _new_message_id(address: str) -> str:
-    """Return a ``Message-ID`` with the domain of an address, if it has one."""
+    """Return a ``Message-ID`` without its brackets, with the domain of an address, if it has one."""
     domain = address.partition('@')[2]
-    return f'<{secrets.token_hex(16)}@{domain if re.fullmatch("[A-Za-z0-9.-]+", domain) else "localhost"}>'
+    return f'{secrets.token_hex(16)}@{domain if re.fullmatch("[A-Za-z0-9.-]+", domain) else "localhost"}'
 
 
 # endregion

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes, policy
@@ -302,6 +303,7 @@ class ScriptedClient(GraphMailClient):
         self.preferred: list[str] = []  # the header Prefer of each request
         self.waits: list[float] = []
         self.clock.sleep = self.waits.append  # type: ignore[method-assign,assignment]
+        self.clock.elapsed = lambda: sum(self.waits)  # type: ignore[method-assign]
 
     def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
         return 'the-token'
@@ -323,6 +325,7 @@ class ScriptedClient(GraphMailClient):
 
 
 DRAFT, SENT, ACCEPTED = (201, {'id': 'd'}), (200, {'isDraft': False}), (202, None)
+TO_BOB = (201, {'id': 'd', 'toRecipients': [BOB.as_json()]})
 STILL_A_DRAFT, BUSY = (200, {'isDraft': True}), (503, {})
 SMALL = OutgoingAttachment('a.txt', 1, content=b'x')
 LARGE = OutgoingAttachment('b.bin', 3_000_000, content=bytes(3_000_000))
@@ -383,7 +386,7 @@ CHANGED = (200, {'id': 'd'})
         (
             'msgraph-mail-forward',
             {'message_id': 'm', 'to': BOB.address},
-            {'POST_createForward': [DRAFT], 'POST_send': [ACCEPTED]},
+            {'POST_createForward': [TO_BOB], 'POST_send': [ACCEPTED]},
             'Email forwarded',
         ),
         (
@@ -430,10 +433,16 @@ def test_a_draft_of_a_reply_is_read_and_changed_as_html() -> None:
 
 
 def test_steps_are_retried_without_nested_retries() -> None:
-    client = ScriptedClient(POST_messages=[(429, {}, '3'), DRAFT], POST_send=[(429, {}, '4'), ACCEPTED])
+    client = ScriptedClient(
+        POST_messages=[(429, {}, '5'), DRAFT],
+        GET_messages=[(200, {'value': []})],
+        POST_send=[(429, {}, '10'), ACCEPTED],
+        GET_d=[STILL_A_DRAFT],
+    )
     MailSender(client.mailbox).send(MAIL)
-    assert client.sent == ['POST messages', 'POST messages', 'POST send', 'POST send']
-    assert client.waits == [3, 4]
+    assert client.sent[:3] == ['POST messages', 'GET messages', 'POST messages']
+    assert client.sent[3:] == ['POST send', 'GET d', 'POST send', 'GET messages']
+    assert client.waits == [5, 10]
 
 
 @pytest.mark.parametrize('found, count', [([], 2), ([{'id': 'd'}], 1)])
@@ -445,9 +454,27 @@ def test_a_draft_is_looked_up_before_it_is_created_again(found: list[Any], count
 
 @pytest.mark.parametrize('state, count', [(SENT, 1), (STILL_A_DRAFT, 2)])
 def test_a_mail_is_looked_up_before_it_is_sent_again(state: Any, count: int) -> None:
-    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[BUSY, ACCEPTED], GET_d=[state])
+    client = ScriptedClient(
+        POST_messages=[DRAFT], POST_send=[(429, {}), ACCEPTED], GET_d=[state], GET_messages=[(200, {'value': []})]
+    )
     MailSender(client.mailbox).send(MAIL)
     assert client.sent.count('POST send') == count
+
+
+def test_a_mail_that_may_be_in_transport_is_looked_up_again() -> None:
+    client = ScriptedClient(
+        POST_messages=[DRAFT], POST_send=[BUSY], GET_d=[STILL_A_DRAFT, STILL_A_DRAFT, SENT], GET_messages=[(200, {'value': []})]
+    )
+    MailSender(client.mailbox).send(MAIL)
+    assert client.sent == ['POST messages', 'POST send', 'GET d', 'GET d', 'GET d', 'GET messages']
+
+
+def test_a_mail_that_may_be_sent_later_is_not_sent_again() -> None:
+    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[BUSY], GET_d=[STILL_A_DRAFT])
+    with pytest.raises(UnknownOutcomeError):
+        MailSender(client.mailbox).send(MAIL)
+    assert client.sent.count('POST send') == 1
+    assert sum(client.waits) >= 10
 
 
 @pytest.mark.parametrize('lookup', [(403, {}), (200, {'id': 'd'})])
@@ -457,7 +484,7 @@ def test_an_outcome_that_cannot_be_looked_up_is_unknown_and_the_draft_stays(look
         MailSender(client.mailbox).send(MAIL)
     assert str(caught.value) == (
         'It is not known whether the email was sent. Microsoft Graph answered with HTTP status 503. '
-        'Look for it in Sent Items and in Drafts before you send it again.'
+        'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
     )
     assert 'POST permanentDelete' not in client.sent
 
@@ -525,10 +552,11 @@ def test_a_draft_that_cannot_be_sent_is_removed(removal: Any, last: str) -> None
 @pytest.mark.parametrize('unconfirmed', [(204, None), (201, {}), (200, []), (202, {'id': 'x'})])
 def test_an_attachment_that_is_not_confirmed_is_looked_up(unconfirmed: Any) -> None:
     client = ScriptedClient(
-        POST_createForward=[DRAFT],
-        GET_attachments=[(200, {'value': []}), (200, {'value': []}), (200, {'value': [{'id': 'a'}]})],
+        POST_createForward=[TO_BOB],
+        GET_attachments=[*[(200, {'value': []})] * 4, (200, {'value': [{'id': 'a'}]})],
         POST_attachments=[unconfirmed, (201, {'id': 'a'})],
         POST_send=[ACCEPTED],
+        GET_messages=[(200, {'value': []})],
     )
     MailSender(client.mailbox).reply(FORWARD, 'm', OutgoingMail(to=[BOB], attachments=[SMALL]))
     assert client.sent.count('POST attachments') == 2
@@ -545,7 +573,7 @@ def test_a_mail_with_fewer_attachments_than_it_should_have_is_not_sent() -> None
 
 def test_a_forwarded_mail_that_lost_an_attachment_is_not_sent() -> None:
     client = ScriptedClient(
-        POST_createForward=[DRAFT],
+        POST_createForward=[TO_BOB],
         GET_attachments=[(200, {'value': [{'id': 'of the original'}]})],
         POST_attachments=[(201, {'id': 'new'})],
         GET_d=[STILL_A_DRAFT],
@@ -562,8 +590,9 @@ def test_an_attachment_whose_response_is_lost_is_counted_before_it_is_attached_a
     client = ScriptedClient(
         POST_messages=[DRAFT],
         POST_attachments=[(201, {'id': '2'}), BUSY, (201, {'id': '3'})],
-        GET_attachments=[(200, {'value': [{'id': str(one)} for one in range(number)]}) for number in (2 + count, 3)],
+        GET_attachments=[(200, {'value': [{'id': str(one)} for one in range(number)]}) for number in (*[2 + count] * 3, 3)],
         POST_send=[ACCEPTED],
+        GET_messages=[(200, {'value': []})],
     )
     MailSender(client.mailbox).send(OutgoingMail(to=[BOB], attachments=[two] * 3))
     assert client.sent.count('POST attachments') == 3 - count
@@ -615,13 +644,14 @@ def test_a_mail_without_a_copy_has_to_fit_into_one_request(mail: OutgoingMail, s
     'responses, count, error',
     [
         ([ACCEPTED], 1, None),
-        ([(429, {}, '1'), ACCEPTED], 2, None),
+        ([(409, {}), ACCEPTED], 2, None),
+        ([(429, {}, '1')], 1, UnknownOutcomeError),
         ([BUSY], 1, UnknownOutcomeError),
         ([(200, {})], 1, UnknownOutcomeError),
         ([(403, {})], 1, GraphError),
     ],
 )
-def test_a_mail_without_a_copy_is_sent_again_only_after_throttling(responses: Any, count: int, error: Any) -> None:
+def test_a_mail_without_a_copy_is_sent_again_only_after_a_conflict(responses: Any, count: int, error: Any) -> None:
     client = ScriptedClient(POST_sendMail=responses)
     if error:
         with pytest.raises(error):
@@ -633,7 +663,7 @@ def test_a_mail_without_a_copy_is_sent_again_only_after_throttling(responses: An
 
 def test_a_reply_whose_mark_is_rejected_has_none() -> None:
     client = ScriptedClient(POST_createReply=[(400, {}), DRAFT], PATCH_d=[(200, {'id': 'd'})], POST_send=[ACCEPTED])
-    assert MailSender(client.mailbox).reply(REPLY, 'm', OutgoingMail(), 'Well.') == 'd'
+    assert MailSender(client.mailbox).reply(REPLY, 'm', OutgoingMail(), 'Well.')['id'] == 'd'
     assert client.sent == ['POST createReply', 'POST createReply', 'POST send']
 
 
@@ -650,10 +680,19 @@ def test_a_throttled_mail_resumes_from_its_draft() -> None:
 
     entry = run_resumable(client, {'subject': 'Plan'}, send).to_context()  # type: ignore[union-attr]
     args = entry['PollingArgs']
+    mark = args.pop('resume_mark')
     assert args == {'subject': 'Plan', 'resume_draft_id': 'd', 'resume_made_with': '[]', 'resume_run': '2'}
+    assert re.fullmatch('[0-9a-f]{32}', mark)
     assert entry['NextRun'] == '301'
     assert run_resumable(client, args, send) == 'd'
-    assert client.sent == ['POST messages', 'POST send', 'GET d', 'POST send']
+    assert client.sent == ['POST messages', 'POST send', 'GET d', 'GET d', 'POST send']
+
+
+@pytest.mark.parametrize('mark', ['x', "' or 1 eq 1", '<a@b>', '0' * 31])
+def test_a_mark_that_is_not_one_is_ignored(mark: str) -> None:
+    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[ACCEPTED])
+    run_resumable(client, {'resume_mark': mark}, lambda progress: MailSender(client.mailbox).send(MAIL, progress))
+    assert client.sent == ['POST messages', 'POST send']
 
 
 @pytest.mark.parametrize(
@@ -667,7 +706,7 @@ def test_a_throttled_mail_resumes_from_its_draft() -> None:
 def test_a_mail_that_an_earlier_run_sent_is_neither_changed_nor_sent_again(send: Callable[[MailSender], Any]) -> None:
     client = ScriptedClient(GET_d=[SENT])
     send(MailSender(client.mailbox))
-    assert client.sent == ['GET d']
+    assert set(client.sent) == {'GET d'}
 
 
 def test_an_unclear_send_that_is_throttled_resumes_with_a_lookup() -> None:
@@ -684,7 +723,7 @@ def test_an_unclear_send_that_is_throttled_resumes_with_a_lookup() -> None:
 
 
 def test_a_mail_is_not_rescheduled_for_ever() -> None:
-    client = ScriptedClient(POST_messages=[(429, {}, '300')])
+    client = ScriptedClient(POST_messages=[(429, {}, '300')], GET_messages=[(200, {'value': []})])
     with pytest.raises(GraphError, match=r'Try again in 300 seconds\.'):
         run_resumable(client, {'resume_run': '20'}, lambda progress: MailSender(client.mailbox).create_draft(MAIL, progress))
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
+from urllib.parse import unquote
 
 import demistomock as demisto
 
@@ -48,6 +49,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         ArgumentReader,
         MailCommandResult,
         addresses_argument,
+        has_no_address,
         checked_command,
         mailbox_argument,
         message_argument,
@@ -60,6 +62,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         OutgoingAttachment,
         OutgoingMail,
         REPLY,
+        RECIPIENT_LISTS,
         REPLY_ALL,
         SendingProgress,
         extract_data_uris,
@@ -99,6 +102,17 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
     )
 
 
+# The lists of recipients of a ``message`` of Graph, by the arguments for them.
+_LISTS_BY_ARGUMENT = {'to': 'toRecipients', 'cc': 'ccRecipients', 'bcc': 'bccRecipients', 'replyTo': 'replyTo'}
+
+
+def _require_addresses(args: Arguments) -> None:
+    """Raise DemistoException if a list of recipients of a reply is given, but empty: Graph would choose the recipients."""
+    for name in ('to', 'cc', 'bcc'):
+        if has_no_address(args, name):
+            raise DemistoException(f'The argument {name} has no address. Enter one, or remove {name}.')
+
+
 def _send_time(args: Arguments) -> datetime | None:
     text = clean_value(args.get('send_time'))
     grace = float('inf') if args.get('resume_run') else 0  # when a later run resumes, the time may be in the past
@@ -134,7 +148,8 @@ def _texts(value: Any) -> list[str]:
 def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
     """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
-    The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one.
+    The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one. What
+    looks like an entry ID, and is not one of the War Room, is a content ID.
 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
@@ -145,7 +160,8 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
         lists.append(_texts(args.get(name) or args.get(other)))
     ids, file_names, content_ids = lists
     content_ids, inline = list(map(bare_content_id, content_ids)), []
-    if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids):
+    are_content_ids = len(content_ids) == len(ids) and not any(map(_is_in_war_room, content_ids))
+    if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) and not are_content_ids:
         content_ids, inline = [], content_ids
     for name, values in ((names[1], file_names), (names[2], content_ids)):
         if values and len(values) != len(ids):
@@ -173,6 +189,13 @@ def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
         yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
 
 
+def _is_in_war_room(entry_id: str) -> bool:
+    try:
+        return bool(demisto.getFilePath(entry_id))
+    except Exception:  # the platform has no specific error for an unknown ID
+        return False
+
+
 def _war_room_file(entry_id: str, name: str = '', content_id: str = '', html: str | None = None) -> OutgoingAttachment:
     """Return a file of the War Room.
 
@@ -183,7 +206,8 @@ def _war_room_file(entry_id: str, name: str = '', content_id: str = '', html: st
         found = demisto.getFilePath(entry_id)
         name = name or str(found.get('name') or entry_id)
         if html is not None:
-            content_id = name if f'cid:{name}' in html and f'cid:{entry_id}' not in html else entry_id
+            is_named = f'cid:{name}' in html or f'cid:{name}' in unquote(html)
+            content_id = name if is_named and f'cid:{entry_id}' not in html else entry_id
         return OutgoingAttachment.from_file(found['path'], name, content_id)
     except DemistoException:  # the file is too large
         raise
@@ -249,6 +273,7 @@ def _filled(text: str, values: dict[str, str], argument: str) -> str:
 # region resuming
 
 _MAX_RUNS = 20
+_MARK = r'[0-9a-f]{32}(?:@[A-Za-z0-9.-]+)?'
 
 
 def run_resumable(
@@ -256,13 +281,14 @@ def run_resumable(
 ) -> MailCommandResult:
     """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
     with the progress of this run."""
-    run, first_files = int_argument(args, 'resume_run', 1, _MAX_RUNS), None
+    run, mark, first_files = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_mark')), None
     with suppress(ValueError, TypeError):
         first_files = [(str(name), bool(is_inline)) for name, is_inline in json.loads(args.get('resume_made_with') or '')]
     progress = SendingProgress(
         clean_value(args.get('resume_draft_id')),
         first_files,
         can_resume=run < _MAX_RUNS and supports_scheduling(),
+        mark=mark if re.fullmatch(_MARK, mark) else '',
     )
     try:
         return send(progress)
@@ -271,8 +297,8 @@ def run_resumable(
         if delay is None:
             raise
     made_with = '' if progress.first_files is None else json.dumps(progress.first_files)
-    rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': made_with, 'resume_run': str(run + 1)}
-    return reschedule({**args, **rest}, delay, 'Sending resumes', is_last=False)
+    draft = {'resume_draft_id': progress.draft_id, 'resume_mark': progress.mark, 'resume_made_with': made_with}
+    return reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'Sending resumes', is_last=False)
 
 
 _Command = Callable[[GraphMailClient, Arguments], MailCommandResult]
@@ -320,9 +346,14 @@ def draft_outputs(message: JsonObject) -> JsonObject:
     }
 
 
-def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '') -> JsonObject:
-    """Return the context of a sent mail, without empty values. A comment above a quoted message is its body."""
-    outputs: JsonObject = {'ID': sent_id, **mail.as_json()}
+def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '', shown: JsonObject | None = None) -> JsonObject:
+    """Return the context of a sent mail, without empty values. A comment above a quoted message is its body.
+
+    Args:
+        shown: a reply as Graph shows it: who gets it.
+    """
+    recipients = {name: value for name, value in (shown or {}).items() if name in RECIPIENT_LISTS}
+    outputs: JsonObject = {'ID': sent_id, **mail.as_json(), **recipients}
     if comment:
         outputs['body'] = {'contentType': 'text', 'content': comment}
     preview = (comment or mail.text)[:_PREVIEW_LENGTH]
@@ -381,6 +412,7 @@ def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
         raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
     if given:
+        _require_addresses(args)
         action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
         message_id = message_argument(mailbox, args, given[0])
         draft = MailSender(mailbox).create_reply_draft(action, message_id, mail, progress)
@@ -405,6 +437,8 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
     # importance and flag have defaults, which are for new mails
     change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or given.get(name)}
+    cleared = [name for argument, name in _LISTS_BY_ARGUMENT.items() if has_no_address(args, argument)]
+    change |= {name: [] for name in cleared}
     if not change:
         raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
     draft_id = message_argument(mailbox, args, 'draft_id')
@@ -449,6 +483,7 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
 
     @_resumable
     def run_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+        _require_addresses(args)
         if has_body:
             mail, comment, id_name = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True), '', 'inReplyTo'
         else:
@@ -462,9 +497,9 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
         if action == FORWARD:
             mail.require_recipients()
         message_id = message_argument(mailbox, args, id_name)
-        sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
+        sent = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
         title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        outputs = {**sent_outputs(mail, sent_id, comment), 'InReplyTo': message_id}
+        outputs = {**sent_outputs(mail, sent['id'], comment, sent), 'InReplyTo': message_id}
         return sent_results(title, 'MicrosoftGraph.SentMail', outputs, mail.send_time)
 
     return run_command
@@ -487,7 +522,7 @@ _COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES} templateParams'
 SENDING_COMMANDS: dict[str, _Command] = {
     name: checked_command(
         _templated(function) if 'templateParams' in arguments else function,
-        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+        f'{arguments} user_id resume_draft_id resume_mark resume_made_with resume_run',
         _READERS,
     )
     for name, function, arguments in (

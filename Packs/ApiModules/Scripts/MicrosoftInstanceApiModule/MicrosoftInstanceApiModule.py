@@ -76,6 +76,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         get_azure_cloud,
         mask_secret,
         reschedule,
+        supports_scheduling,
         reset_auth,
         start_browser_sign_in,
         start_device_sign_in,
@@ -524,6 +525,8 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
         else:
             token = complete_device_sign_in(client)
     except SignInPendingError as pending:
+        if not supports_scheduling():
+            raise
         return CommandResults(
             readable_output=None if args.get('hide_polling_output') else 'Waiting for the user to enter the device code.',
             scheduled_command=ScheduledCommand(

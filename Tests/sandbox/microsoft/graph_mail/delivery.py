@@ -45,15 +45,20 @@ def submit(state: 'CloudState', owner: User, message: Message, save: bool = True
 
 
 def release_deferred(state: 'CloudState') -> None:
-    """Send what waited for its time."""
+    """Send what waited for its time, and move to Sent Items what is no longer in transport."""
     now = state.clock.now()
     for mailbox in list(state.mailboxes.values()):
-        if not mailbox.deferred:
+        if not (mailbox.deferred or mailbox.in_transport):
             # without its lock: other people's mailboxes must not hold up this request
             continue
         with mailbox.lock:
             due = [one for one in mailbox.deferred if one[0] <= now]
             mailbox.deferred = [one for one in mailbox.deferred if one[0] > now]
+            arrived = [message for moment, message in mailbox.in_transport if moment <= now]
+            mailbox.in_transport = [one for one in mailbox.in_transport if one[0] > now]
+        for message in arrived:
+            if mailbox.message(message.immutable_id) and mailbox.is_in(message, 'drafts'):
+                _keep(mailbox, message, 'sentitems')
         for _, message, save in due:
             # unless its sender took it back
             if mailbox.message(message.immutable_id) and mailbox.is_in(message, 'drafts'):
@@ -110,8 +115,8 @@ def _deferred_until(message: Message) -> float | None:
 
 
 def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -> None:
-    message.is_draft, message.is_read = False, True
-    message.received = message.sent = state.clock.now()
+    now = state.clock.now()
+    message.received = message.sent = now
     if message.sender.address.casefold() != mailbox.owner.address.casefold():
         message.submitter = mailbox.owner
     for person in _different(message.recipients):
@@ -119,22 +124,26 @@ def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -
         inbox = state.mailbox_of(user) if user else None
         if inbox is not None:
             _arrive(inbox, message)
-    if save:
-        _put_into(mailbox, message, 'sentitems')
+    if message.folder_id and mailbox.transport_seconds:
+        mailbox.in_transport.append((now + mailbox.transport_seconds, message))
+    elif save:
+        _keep(mailbox, message, 'sentitems')
     elif message.folder_id:
         mailbox.remove(message)
 
 
 def _arrive(mailbox: Mailbox, message: Message) -> None:
     source = _BCC_HEADER.sub(b'', message.source) if message.source and message.bcc else message.source
-    copy = message.copied(is_read=False, bcc=[], properties={}, categories=[], source=source, folder_id='')
+    copy = message.copied(is_draft=False, is_read=False, bcc=[], properties={}, categories=[], source=source, folder_id='')
     mailbox.deliver(copy)
     apply_rules(mailbox, copy)
 
 
-def _put_into(mailbox: Mailbox, message: Message, folder: str) -> None:
+def _keep(mailbox: Mailbox, message: Message, folder: str) -> None:
+    """Put a message that was sent into a folder."""
+    message.is_draft, message.is_read = False, True
     if message.folder_id:
-        mailbox.move(message, folder)
+        mailbox.move(message, folder, with_new_key=mailbox.changes_sent_ids)
     else:
         mailbox.deliver(message, folder)
 

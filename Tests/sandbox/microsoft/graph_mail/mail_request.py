@@ -174,6 +174,20 @@ def check_deletes_permanently(call: MailCall) -> None:
         raise GraphError(400, 'BadRequest', "Resource not found for the segment 'permanentDelete'.")
 
 
+def check_has_uploads(call: MailCall) -> None:
+    """Check that the caller can open upload sessions. Raises GraphError 400 as for an unknown path, or 403."""
+    if not call.mailbox.has_upload_sessions:
+        raise GraphError(400, 'BadRequest', "Resource not found for the segment 'createUploadSession'.")
+    is_other = isinstance(call.caller.principal, User) and call.caller.principal is not call.owner
+    if is_other and not call.mailbox.shares_upload_sessions:
+        raise GraphError(403, 'ErrorAccessDenied', 'Access is denied. Check credentials and try again.')
+
+
+def is_too_large_mime(call: MailCall) -> bool:
+    """Return whether the body is MIME that is too large: it is answered with 200, and nothing is done."""
+    return request.mimetype == 'text/plain' and len(request.get_data()) > call.mailbox.mime_limit
+
+
 def check_no_folder(folder_id: str | None) -> None:
     """Check that ``$value`` is not requested through a folder. Raises GraphError 405."""
     if folder_id is not None:

@@ -19,6 +19,7 @@ from sandbox.microsoft.graph_mail.mail_request import (
     check_shared,
     find_folder,
     find_message,
+    is_too_large_mime,
     mail_blueprint,
     message_route,
     not_found,
@@ -118,8 +119,10 @@ def count_messages(folder_id: str | None = None) -> Response:
 
 @messages_api.post('/messages')
 @messages_api.post('/mailFolders/<folder_id>/messages')
-def create_message(folder_id: str = 'drafts') -> Answer:
+def create_message(folder_id: str = 'drafts') -> Answer | tuple[str, int]:
     call = open_mailbox(WRITE)
+    if is_too_large_mime(call):
+        return '', 200
     folder = find_folder(call, folder_id)
     message = draft_in_body(call)
     check_names(call.mailbox, message.properties)

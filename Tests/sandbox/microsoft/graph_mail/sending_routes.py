@@ -10,6 +10,7 @@ from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
     find_message,
+    is_too_large_mime,
     mail_blueprint,
     message_route,
     open_mailbox,
@@ -34,6 +35,8 @@ sending_api = mail_blueprint('sending')
 @sending_api.post('/sendMail')
 def send_mail() -> tuple[str, int]:
     call = open_mailbox(SEND)
+    if is_too_large_mime(call):
+        return '', 200
     now = call.state.clock.now()
     if request.mimetype == 'text/plain':
         submit(call.state, call.owner, message_of_mime(request.get_data(), call.mailbox.owner, now))
@@ -96,6 +99,8 @@ def _answer_at_once(message_id: str, folder_id: str | None, kind: Kind) -> tuple
 def _answer_as_draft(message_id: str, folder_id: str | None, kind: Kind, action: str) -> tuple[Response, int, dict[str, str]]:
     call = open_mailbox(WRITE)
     draft = _drafted(call, find_message(call, message_id, folder_id), kind, action)
+    if kind is FORWARD and not draft.recipients and not call.mailbox.forwards_to_nobody:
+        raise GraphError(400, 'ErrorInvalidRequest', 'Specify toRecipients as a parameter or in the message.')
     check_names(call.mailbox, draft.properties)
     return created(call, call.mailbox.deliver(draft, 'drafts'))
 

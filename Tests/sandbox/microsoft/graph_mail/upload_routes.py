@@ -12,7 +12,14 @@ from flask import Blueprint, Response, g, jsonify, request
 from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.delivery import check_size
 from sandbox.microsoft.graph_mail.errors import GraphError
-from sandbox.microsoft.graph_mail.mail_request import find_message, mail_blueprint, message_route, open_mailbox, parameters
+from sandbox.microsoft.graph_mail.mail_request import (
+    check_has_uploads,
+    find_message,
+    mail_blueprint,
+    message_route,
+    open_mailbox,
+    parameters,
+)
 from sandbox.microsoft.graph_mail.model import FileAttachment
 from sandbox.microsoft.graph_mail.permissions import WRITE
 from sandbox.microsoft.graph_mail.uploads import UploadSession
@@ -30,6 +37,7 @@ upload_range_api = Blueprint('upload_ranges', __name__)
 @message_route(upload_api, '/attachments/createUploadSession', 'POST')
 def create_session(message_id: str, folder_id: str | None = None) -> tuple[Response, int]:
     call = open_mailbox(WRITE)
+    check_has_uploads(call)
     message = find_message(call, message_id, folder_id)
     item = parameters('createUploadSession', 'Collection(attachment)').get('attachmentitem')
     if not item or str(item.get('attachmentType')).lower() != 'file' or not item.get('name') or item.get('size') is None:

@@ -1,0 +1,292 @@
+"""Requests of sending that are carried out although they are answered with an error, or later: nothing is sent twice.
+
+Source: https://learn.microsoft.com/answers/questions/5629476, https://learn.microsoft.com/answers/questions/2286986,
+https://learn.microsoft.com/graph/outlook-things-to-know-about-send-mail, microsoftgraph/microsoft-graph-docs#1533 and #11969
+"""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from conformance.graph_mail.sending_commands_test import adas, bobs, in_folder, instance, question, war_room
+from conformance.unified.instances import BOB, ERROR, Instance
+from conformance.virtual_time import skip_waits
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import Message
+
+__all__ = ['adas', 'bobs', 'instance', 'question', 'war_room']
+
+MAIL = {'to': BOB, 'subject': 'Plan', 'body': 'See.'}
+BOTH = {**MAIL, 'htmlBody': '<p>See.</p>'}
+THROTTLED = {'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Slow down.'}}}
+TIMEOUT = {'status': 504, 'body': {'error': {'code': 'UnknownError', 'message': ''}}}
+UNKNOWN = 'It is not known whether the email was sent.'
+ADVICE = 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
+HALF = 1_600_000  # bytes; one such file goes with the draft, the next one in a request of its own
+TWO_FILES = {'transientFile': 'a.txt,b.txt', 'transientFileContent': [HALF * 'a', HALF * 'b']}
+
+
+@pytest.fixture(autouse=True)
+def waits(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let waits move the clock of the cloud, and return them."""
+    return skip_waits(monkeypatch, cloud.clock.advance)
+
+
+def fault(instance: Instance, path: str, error: dict[str, Any], method: str = 'POST', **more: Any) -> None:
+    instance.cloud.faults.add(service='graph', path=path, method=method, **error, **more)
+
+
+def throttled(seconds: int) -> dict[str, Any]:
+    return {**THROTTLED, 'headers': {'Retry-After': str(seconds)}}
+
+
+def copies(bobs: Mailbox) -> int:
+    return sum(one.subject in ('Plan', 'RE: Status?') for one in in_folder(bobs, 'inbox'))
+
+
+def in_the_end(instance: Instance) -> None:
+    """Do what was put off, and let everything leave its transport."""
+    instance.cloud.faults.do_late_work()
+    instance.cloud.clock.advance(3600)
+    instance.text('msgraph-mail-list-folders')
+
+
+# region sending
+
+
+@pytest.mark.parametrize('error', [throttled(1), throttled(10), THROTTLED, TIMEOUT, {'reset': True}, {'garbage': True}])
+@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
+@pytest.mark.parametrize('has_new_id', [False, True])
+@pytest.mark.parametrize('transport', [0, 6])
+def test_what_was_sent_is_found(
+    instance: Instance,
+    adas: Mailbox,
+    bobs: Mailbox,
+    error: dict[str, Any],
+    mail: dict[str, str],
+    has_new_id: bool,
+    transport: float,
+) -> None:
+    adas.transport_seconds, adas.changes_sent_ids = transport, has_new_id
+    fault(instance, '/send$', error, done=True)
+    entry = instance.run('send-mail', **mail)
+    [sent] = in_folder(adas, 'sentitems')
+    assert entry['EntryContext']['MicrosoftGraph.Email(val.ID && val.ID == obj.ID)']['ID'] == sent.immutable_id
+    assert copies(bobs) == 1
+    assert in_folder(adas, 'drafts') == []
+
+
+@pytest.mark.parametrize('error', [throttled(1), throttled(20), THROTTLED, {**TIMEOUT, 'headers': {'Retry-After': '2'}}])
+def test_ordinary_throttling_is_waited_for(
+    instance: Instance, adas: Mailbox, bobs: Mailbox, waits: list[float], error: dict[str, Any]
+) -> None:
+    fault(instance, '/send$', error)
+    instance.text('send-mail', **MAIL)
+    assert (copies(bobs), in_folder(adas, 'drafts')) == (1, [])
+    assert 10 <= sum(waits) <= 30
+
+
+@pytest.mark.parametrize('error', [TIMEOUT, {'status': 500}, {'status': 408}, {'reset': True}])
+@pytest.mark.parametrize('late', [None, 60.0])
+@pytest.mark.parametrize('command', ['send-mail', 'msgraph-mail-reply-to', 'msgraph-mail-send-draft'])
+def test_what_may_still_be_sent_is_not_sent_again(
+    instance: Instance,
+    adas: Mailbox,
+    bobs: Mailbox,
+    question: Message,
+    error: dict[str, Any],
+    late: float | None,
+    command: str,
+) -> None:
+    args: dict[str, Any] = {'msgraph-mail-reply-to': {'message_id': question.immutable_id, 'comment': 'x'}}.get(command, MAIL)
+    if command == 'msgraph-mail-send-draft':
+        args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID']}
+    fault(instance, '/send$', error, **({'done': True, 'done_after': late} if late else {}))
+    told = instance.error(command, **args)
+    assert told.startswith(UNKNOWN)
+    assert ADVICE in told
+    assert len(in_folder(adas, 'drafts')) == 1
+    in_the_end(instance)
+    assert copies(bobs) == bool(late)
+
+
+def test_a_mail_that_stays_in_transport_is_not_sent_again(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
+    adas.transport_seconds = 600
+    fault(instance, '/send$', {'reset': True}, done=True)
+    assert instance.error('send-mail', **MAIL).startswith(UNKNOWN)
+    in_the_end(instance)
+    assert (copies(bobs), len(in_folder(adas, 'sentitems')), in_folder(adas, 'drafts')) == (1, 1, [])
+
+
+@pytest.mark.parametrize('count', range(1, 6))
+@pytest.mark.parametrize('retry_after', [0, 1, 9, 29])
+def test_throttling_that_goes_on_ends_with_one_mail_or_none(
+    instance: Instance, adas: Mailbox, bobs: Mailbox, count: int, retry_after: int
+) -> None:
+    for number in range(count):
+        fault(instance, '/send$', throttled(retry_after), done=number == count - 1)
+    entry = instance.run('send-mail', **MAIL)
+    is_sent = entry['Type'] != ERROR and 'PollingCommand' not in entry
+    assert copies(bobs) == is_sent
+    while 'PollingCommand' in entry:
+        instance.cloud.clock.advance(60)
+        entry = instance.run('send-mail', **entry['PollingArgs'])
+    assert (copies(bobs), len(in_folder(adas, 'sentitems'))) == ((1, 1) if entry['Type'] != ERROR else (0, 0))
+    assert in_folder(adas, 'drafts') == []
+
+
+@pytest.mark.parametrize('error', [throttled(1), throttled(120), THROTTLED, TIMEOUT])
+@pytest.mark.parametrize('is_done', [True, False])
+def test_a_mail_without_a_copy_is_requested_once(instance: Instance, bobs: Mailbox, error: dict[str, Any], is_done: bool) -> None:
+    fault(instance, '/sendMail$', error, done=is_done)
+    told = instance.error('send-mail', **MAIL, save_to_sent_items='false')
+    assert told.startswith(UNKNOWN)
+    assert 'Ask a recipient before you send it again.' in told
+    assert copies(bobs) == is_done
+
+
+# endregion
+# region a later run
+
+
+@pytest.mark.parametrize('has_new_id', [False, True])
+@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
+@pytest.mark.parametrize('error', [throttled(120), {'status': 503, 'headers': {'Retry-After': '120'}}])
+@pytest.mark.parametrize('done', [{}, {'done': True}, {'done': True, 'done_after': 60}])
+def test_a_later_run_looks_before_it_sends(
+    instance: Instance,
+    adas: Mailbox,
+    bobs: Mailbox,
+    has_new_id: bool,
+    mail: dict[str, str],
+    error: dict[str, Any],
+    done: dict[str, Any],
+) -> None:
+    adas.changes_sent_ids = has_new_id
+    fault(instance, '/send$', error, **done)
+    entry = instance.run('send-mail', **mail)
+    if 'PollingCommand' in entry:
+        assert 'Sending resumes in 121 seconds.' in entry['HumanReadable']
+        instance.cloud.clock.advance(121)
+        entry = instance.run('send-mail', **entry['PollingArgs'])
+    assert entry['HumanReadable'].startswith('### Email sent')
+    assert (copies(bobs), len(in_folder(adas, 'sentitems')), in_folder(adas, 'drafts')) == (1, 1, [])
+
+
+def test_a_mail_that_a_later_run_does_not_find_may_have_been_sent(instance: Instance, adas: Mailbox) -> None:
+    fault(instance, '/send$', throttled(120))
+    args = instance.run('send-mail', **MAIL)['PollingArgs']
+    adas.remove(in_folder(adas, 'drafts')[0])
+    told = instance.error('send-mail', **args)
+    assert told.startswith(UNKNOWN)
+    assert ADVICE in told
+
+
+@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
+@pytest.mark.parametrize('is_done', [True, False])
+def test_a_later_run_looks_for_the_draft_before_it_creates_one(
+    instance: Instance, adas: Mailbox, bobs: Mailbox, mail: dict[str, str], is_done: bool
+) -> None:
+    fault(instance, '/messages$', throttled(120), done=is_done)
+    entry = instance.run('msgraph-mail-create-draft', **mail)
+    if 'PollingCommand' in entry:
+        entry = instance.run('msgraph-mail-create-draft', **entry['PollingArgs'])
+    [draft] = in_folder(adas, 'drafts')
+    assert entry['EntryContext']['MicrosoftGraph.Draft(val.ID && val.ID == obj.ID)']['ID'] == draft.immutable_id
+
+
+# endregion
+# region drafts and files
+
+
+def doubled(path: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    errors = [throttled(1), throttled(10), TIMEOUT]
+    late: list[dict[str, Any]] = [{}, {'done_after': 4}]
+    return [(path, error, {'done': True, **one}) for error, one in itertools.product(errors, late)]
+
+
+@pytest.mark.parametrize('path, error, done', doubled('/messages$'))
+@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
+def test_no_second_draft_stays(
+    instance: Instance, adas: Mailbox, bobs: Mailbox, path: str, error: dict[str, Any], done: dict[str, Any], mail: dict[str, str]
+) -> None:
+    fault(instance, path, error, **done)
+    instance.text('send-mail', **mail)
+    in_the_end(instance)
+    assert (copies(bobs), in_folder(adas, 'drafts')) == (1, [])
+
+
+@pytest.mark.parametrize('path, error, done', doubled('/createReply$'))
+def test_no_second_draft_of_a_reply_stays(
+    instance: Instance, adas: Mailbox, bobs: Mailbox, question: Message, path: str, error: dict[str, Any], done: dict[str, Any]
+) -> None:
+    fault(instance, path, error, **done)
+    instance.text('msgraph-mail-reply-to', message_id=question.immutable_id, comment='x')
+    in_the_end(instance)
+    assert (copies(bobs), in_folder(adas, 'drafts')) == (1, [])
+
+
+def test_a_draft_that_is_created_after_another_one_is_removed(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
+    fault(instance, '/messages$', TIMEOUT, done=True, done_after=8)
+    fault(instance, '/send$', throttled(10))
+    instance.text('send-mail', **MAIL)
+    assert (copies(bobs), in_folder(adas, 'drafts')) == (1, [])
+
+
+@pytest.mark.parametrize('path, error, done', doubled('/attachments$'))
+@pytest.mark.parametrize('command', ['send-mail', 'msgraph-mail-add-draft-attachment'])
+def test_no_file_is_attached_twice(
+    instance: Instance,
+    adas: Mailbox,
+    bobs: Mailbox,
+    path: str,
+    error: dict[str, Any],
+    done: dict[str, Any],
+    command: str,
+) -> None:
+    args: dict[str, Any] = MAIL
+    if command != 'send-mail':
+        args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID']}
+    fault(instance, path, error, **done)
+    instance.text(command, **args, **TWO_FILES)
+    in_the_end(instance)
+    [message] = in_folder(adas, 'sentitems' if command == 'send-mail' else 'drafts')
+    assert sorted(str(one.name) for one in message.attachments) == ['a.txt', 'b.txt']
+
+
+def test_a_file_that_is_attached_after_another_one_is_removed(instance: Instance, adas: Mailbox) -> None:
+    draft_id = instance.context('msgraph-mail-create-draft', **MAIL)['ID']
+    fault(instance, '/attachments$', TIMEOUT, done=True, done_after=8)
+    fault(instance, '/attachments$', throttled(10), skip=1)
+    instance.text('msgraph-mail-add-draft-attachment', draft_id=draft_id, **TWO_FILES)
+    [draft] = in_folder(adas, 'drafts')
+    assert sorted(str(one.name) for one in draft.attachments) == ['a.txt', 'b.txt']
+
+
+def test_a_file_of_the_same_name_stays(instance: Instance, adas: Mailbox) -> None:
+    draft_id = instance.context('msgraph-mail-create-draft', **MAIL)['ID']
+    [draft] = in_folder(adas, 'drafts')
+    adas.attach_file(draft, 'a.txt', b'of the user')
+    fault(instance, '/attachments$', throttled(1), done=True)
+    instance.text('msgraph-mail-add-draft-attachment', draft_id=draft_id, transientFile='a.txt', transientFileContent='x')
+    assert [getattr(one, 'size', 0) for one in draft.attachments] == [11, 1]
+
+
+# endregion
+# region scheduled mails
+
+
+@pytest.mark.parametrize('is_done', [True, False])
+def test_a_throttled_mail_that_is_sent_later_is_not_sent_again(
+    instance: Instance, adas: Mailbox, bobs: Mailbox, is_done: bool
+) -> None:
+    fault(instance, '/send$', throttled(1), done=is_done)
+    told = instance.error('send-mail', **MAIL, send_time='in 10 minutes')
+    assert told.startswith('It is not known whether the email was scheduled.')
+    assert 'Delete it in Drafts before you send it again.' in told
+    assert len(adas.deferred) == is_done
+
+
+# endregion
