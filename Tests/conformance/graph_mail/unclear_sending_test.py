@@ -112,6 +112,21 @@ def test_what_may_still_be_sent_is_not_sent_again(
     assert copies(bobs) == bool(late)
 
 
+@pytest.mark.parametrize('error', [throttled(1), throttled(120), TIMEOUT])
+@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
+def test_a_sent_mail_is_found_though_graph_does_not_know_its_id(
+    instance: Instance, adas: Mailbox, bobs: Mailbox, error: dict[str, Any], mail: dict[str, str]
+) -> None:
+    fault(instance, '/send$', error, done=True)
+    fault(instance, '/messages/[^/]+$', {'status': 404}, method='GET', times=None)
+    entry = instance.run('send-mail', **mail)
+    while 'PollingCommand' in entry:
+        instance.cloud.clock.advance(121)
+        entry = instance.run('send-mail', **entry['PollingArgs'])
+    assert entry['HumanReadable'].startswith('### Email sent')
+    assert copies(bobs) == 1
+
+
 def test_a_mail_that_stays_in_transport_is_not_sent_again(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
     adas.transport_seconds = 600
     fault(instance, '/send$', {'reset': True}, done=True)

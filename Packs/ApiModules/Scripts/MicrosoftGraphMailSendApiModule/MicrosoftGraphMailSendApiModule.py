@@ -883,7 +883,8 @@ class _Draft:
             if not moved:
                 raise
             self.progress.draft_id = moved[0]['id']
-            found = self._mailbox.request('GET', self._path, params=query)
+            sent = moved[0].get('isDraft') is False
+            found = moved[0] if sent else self._mailbox.request('GET', self._path, params=query)
         if not isinstance(found.get('isDraft'), bool):
             raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
         if expand and found['isDraft'] and found.get('singleValueExtendedProperties'):
