@@ -861,15 +861,14 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonOb
         lost = ', '.join(dict.fromkeys(cursor.damaged))
         run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
     before = cursor.as_last_run()
-    _mark_as_read(run, cursor, options.mark_read)
-    is_throttled = any(status_of(problem) == 429 for problem in run.problems)
-    selected = [] if is_throttled else MailSelector(run, cursor, options).select()
-    mails = list(map(FetchedMail, selected))
+    mails = list(map(FetchedMail, MailSelector(run, cursor, options).select()))
     incidents = MailReader(run, options, cursor, address, mails).read()
+    fetch_problems = list(run.problems)
+    _mark_as_read(run, cursor, options.mark_read)
     cursor.record([mail.outcome(options) for mail in mails], run.now())
     after = cursor.as_last_run()
-    if run.problems and not incidents and after == before:
-        raise run.problems[0]
+    if fetch_problems and not incidents and after == before:
+        raise fetch_problems[0]
     return FetchResult(incidents, after, run.problems, run.notes)
 
 
@@ -880,13 +879,22 @@ def _signed_in_user(client: GraphMailClient) -> str:
     return str(next(filter(None, names), ''))
 
 
-def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None:
-    """Mark the mails whose incidents exist since the last run as read. What fails is repeated in the next run."""
+def _mark_as_read(run: FetchRun, cursor: FetchCursor, is_wanted: bool) -> None:
+    """Mark the mails whose incidents exist since the last run as read. What fails is repeated in the next run.
+
+    It comes after the reading, so that its failures do not affect the incidents.
+    """
     if not is_wanted:
         cursor.to_mark = {}
+    if run.has_service_failed:
+        return
     mailbox = run.mailbox
-    results = mailbox.batch([mailbox.update_request(message_id, {'isRead': True}) for message_id in cursor.to_mark])
-    run.problems += cursor.record_marked(results)[:1]
+    try:
+        results = mailbox.batch([mailbox.update_request(message_id, {'isRead': True}) for message_id in cursor.to_mark])
+    except (DemistoException, MicrosoftSignInError) as error:
+        run.problems.append(error)
+    else:
+        run.problems += cursor.record_marked(results)[:1]
 
 
 # endregion

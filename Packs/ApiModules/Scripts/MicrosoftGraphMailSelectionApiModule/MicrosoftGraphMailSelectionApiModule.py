@@ -60,6 +60,7 @@ class FetchRun:
 
     Attributes:
         mailbox_without_retries: the mailbox of the client.
+        has_service_failed: no request is repeated in this run any more.
         problems: why not everything was fetched.
         notes: what the administrator should know besides.
     """
@@ -68,7 +69,7 @@ class FetchRun:
         self.client = client
         self.mailbox_without_retries = Mailbox(client, client.mailbox.address, NO_RETRIES)
         self._mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
-        self._has_service_failed = False
+        self.has_service_failed = False
         self.problems: list[Exception] = []
         self.notes: list[str] = []
         self._end = client.clock.elapsed() + _MAX_READING_SECONDS
@@ -76,7 +77,7 @@ class FetchRun:
     @property
     def mailbox(self) -> Mailbox:
         """The mailbox of the client, with the retry policy of the fetch until the service fails."""
-        return self.mailbox_without_retries if self._has_service_failed else self._mailbox
+        return self.mailbox_without_retries if self.has_service_failed else self._mailbox
 
     def now(self) -> float:
         return self.client.clock.now()
@@ -96,7 +97,7 @@ class FetchRun:
     def stop_waiting_after(self, error: Exception) -> None:
         """Retry no request any more if the service failed."""
         if status_of(error) in TRANSIENT_STATUSES:
-            self._has_service_failed = True
+            self.has_service_failed = True
 
 
 def status_of(error: Exception | None) -> int:
