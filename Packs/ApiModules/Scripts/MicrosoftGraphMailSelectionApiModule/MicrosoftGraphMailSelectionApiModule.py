@@ -33,6 +33,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftGraphMailSearchApiModule import (
         FetchLabel,
+        date_seconds,
     )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
@@ -875,25 +876,47 @@ class MailSelector:
         self, folder: FolderCursor, by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
     ) -> tuple[SortKey, bool]:
         """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
-        unchanged = 0  # answers one after the other that showed nothing new
+        start, seconds_before = position[0], 1.0
         for _ in range(_MAX_PAGES_PER_RUN):
-            start = position
-            rows, next_second = self._list_seconds(folder, by, start[0])
-            for row in sorted(rows, key=partial(sort_key, by=by)):
-                key = sort_key(row, by)
-                if key > position and is_new(row):
-                    if not self._room:
-                        return position, False
-                    self._add(row, folder)
-                position = max(position, key)
-            unchanged = unchanged + 1 if position == start else 0
-            if next_second:
-                position = (next_second, '')
-            elif by == CHANGED or unchanged == 2:  # a list may end early, and the backlog is not listed again once it is over
-                return position, True
-            if not self._room:
+            rows, next_second = self._list_seconds(folder, by, start)
+            position, is_done = self._add_listed(folder, rows, by, position, is_new)
+            if is_done and not next_second:
+                if by == CHANGED:
+                    return position, True
+                newest, is_complete = self._newest(folder, position)
+                if is_complete:
+                    return self._add_listed(folder, newest, by, position, is_new)
+                start = graph_seconds((date_seconds(position[0].lower()) or 0) - seconds_before)
+                seconds_before *= 2
+            elif is_done:
+                start, position = next_second, max(position, (next_second, ''))
+            if not is_done or not self._room:
                 break
         return position, False
+
+    def _add_listed(
+        self, folder: FolderCursor, rows: Sequence[MessageRow], by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
+    ) -> tuple[SortKey, bool]:
+        """Select new messages after a position in a list. Return the new position, and whether there was room for all of them."""
+        for row in sorted(rows, key=partial(sort_key, by=by)):
+            key = sort_key(row, by)
+            if key > position and is_new(row):
+                if not self._room:
+                    return position, False
+                self._add(row, folder)
+            position = max(position, key)
+        return position, True
+
+    def _newest(self, folder: FolderCursor, position: SortKey) -> tuple[list[MessageRow], bool]:
+        """Return the newest messages after a position in the list by received time, and whether these are all.
+
+        The backlog is not listed again once it is over, but a list may end early, and with some start times always be empty
+        (microsoft-graph-docs#2153). Therefore a list of another kind confirms its end.
+        """
+        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{RECEIVED} desc'}
+        page, link = self._run.mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        newest = [row for row in page if sort_key(row) > position]
+        return newest, not link or len(newest) < len(page)
 
     def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
         """Return all messages of some seconds from `start` on, and the next second, empty after the last one.
