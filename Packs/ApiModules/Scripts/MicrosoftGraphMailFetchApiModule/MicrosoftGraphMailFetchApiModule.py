@@ -822,14 +822,27 @@ def _labels(email: JsonObject) -> list[dict[str, str]]:
 
 # region fetch
 
+_HAS_MESSAGES = 'has_messages'  # in the last run: the health of the instance shows something that is to be cleared
+
 
 def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
-    """Fetch the next mails: create their incidents, then save the last run. Problems become the health of the instance."""
-    fetched = fetch_mails(client, options, demisto.getLastRun())
+    """Fetch the next mails: create their incidents, then save the last run. The health shows problems and notes."""
+    last_run = demisto.getLastRun()
+    had_messages = isinstance(last_run, dict) and bool(last_run.get(_HAS_MESSAGES))
+    fetched = fetch_mails(client, options, last_run)
+    messages = '\n'.join(dict.fromkeys(map(str, (*fetched.problems, *fetched.notes))))
     demisto.incidents(fetched.incidents)
-    demisto.setLastRun(fetched.last_run)
-    if messages := dict.fromkeys(map(str, (*fetched.problems, *fetched.notes))):
-        demisto.updateModuleHealth('\n'.join(messages))
+    demisto.setLastRun({**fetched.last_run, **({_HAS_MESSAGES: True} if messages else {})})
+    if messages or had_messages:
+        _update_health(messages, bool(fetched.problems))
+
+
+def _update_health(text: str, is_error: bool) -> None:
+    """Show a text as the health of the instance. An error stays there until something else is written, even an empty text."""
+    try:
+        demisto.updateModuleHealth(text, is_error=is_error)
+    except TypeError:  # an older server has no such parameter
+        demisto.updateModuleHealth(text)
 
 
 class FetchResult(NamedTuple):
