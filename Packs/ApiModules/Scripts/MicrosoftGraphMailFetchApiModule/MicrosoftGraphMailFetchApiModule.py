@@ -268,13 +268,28 @@ class FetchedMail:
     @property
     def searched(self) -> JsonObject:
         """The mail as a search reads it. What could not be read is not there."""
+        message = {**self.message}
         known: JsonObject = {}
+        if self._has_files:
+            known['hasAttachments'] = True
+        elif 'attachments' not in message:
+            message.pop('hasAttachments', None)
         if 'body' in self.message:
             known['kind'] = 'meetings' if self.is_event else 'email'
         size = _size_of(self.message)
         if size:
             known['size'] = size
-        return {**self.message, **known}
+        return {**message, **known}
+
+    @property
+    def _has_files(self) -> bool:
+        """Whether it has attachments besides the pictures of its body. Graph tells only of those that are not inline."""
+        body, values = self.message.get('body') or {}, self.message.get('attachments') or []
+        content = str(body.get('content') or '')
+        is_text = str(body.get('contentType')).lower() != 'html'  # it does not say which pictures it shows
+        shown = Attachment.list_from_json([{**value, 'isInline': False} for value in values], content)
+        files = [one for one in shown if not (one.is_inline or (is_text and one.content_id and one.content_type[:6] == 'image/'))]
+        return bool(self.message.get('hasAttachments') or files)
 
     def postpone(self, own_fault_at: float = 0) -> None:
         """Leave the mail to a later run unless it is deleted, and delete the files that were saved.

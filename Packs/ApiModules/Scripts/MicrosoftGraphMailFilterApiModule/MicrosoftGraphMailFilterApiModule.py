@@ -70,7 +70,8 @@ class FetchOptions(NamedTuple):
         excluded_senders: likewise; mails from them are not fetched.
         subject: text in the subject, as `comparable` returns it.
         expression, search: what mails have to match besides, in OData and in KQL.
-        unread_only, with_attachments_only: only such mails are fetched.
+        unread_only, with_attachments_only: only such mails are fetched. Inline files count as attachments, pictures of the body
+            do not. Graph tells of files that are not inline only (`hasAttachments`), so the attachments are listed.
         drafts: drafts are fetched too.
         max_attachment_size: bytes; larger attachments are named only.
         with_eml: the mail itself is attached to the incident.
@@ -112,8 +113,9 @@ class FetchOptions(NamedTuple):
 
     @property
     def search_properties(self) -> frozenset[str]:
-        """What a search needs of a mail that its row does not have: MESSAGE_ONLY properties."""
-        return self.search.properties & MESSAGE_ONLY
+        """What the options need of a mail that its row does not have, or not for certain."""
+        names = self.search.properties | ({'hasAttachments'} if self.with_attachments_only else set())
+        return names & (MESSAGE_ONLY | {'hasAttachments'})
 
     @property
     def depends_on_state(self) -> bool:
@@ -139,15 +141,15 @@ class FetchOptions(NamedTuple):
             and not is_sent_by(senders, self.excluded_senders)
             and self.subject in comparable(row.get('subject'))
             and not (self.unread_only and row.get('isRead'))
-            and not (self.with_attachments_only and not row.get('hasAttachments'))
             and (self.drafts or 'isDraft' in self.expression.properties or not row.get('isDraft'))
             and bool(self.expression.matches(row))
-            and self.is_found(row)
+            and self.is_found({name: value for name, value in row.items() if name != 'hasAttachments' or value})
         )
 
     def is_found(self, message: MessageRow) -> bool:
-        """Return whether the search finds a message, or could if it had properties that are not there."""
-        return self.search.matches(message) is not False
+        """Return whether the search finds a message, or could if it had properties that are not there. So for its attachments."""
+        has_attachments = message.get('hasAttachments', True) or not self.with_attachments_only
+        return has_attachments and self.search.matches(message) is not False
 
 
 def fetch_options(params: JsonObject) -> FetchOptions:
