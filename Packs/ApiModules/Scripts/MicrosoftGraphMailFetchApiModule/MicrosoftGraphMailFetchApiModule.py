@@ -43,6 +43,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         GraphMailClient,
         MAX_EMPTY,
         MESSAGE_PROPERTIES,
+        REFUSED_STATUSES,
         SavedFile,
         message_kind,
         page_rows,
@@ -59,6 +60,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         FetchRun,
         MAX_ABSENCE,
         MAX_TRIES_PER_MAIL,
+        mailbox_digest,
         MailSelector,
         Outcome,
         PendingMail,
@@ -884,7 +886,8 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonOb
     """
     run = FetchRun(client)
     address = client.mailbox.address or _signed_in_user(client)
-    cursor = FetchCursor.from_last_run(last_run if isinstance(last_run, dict) else {}, address, options.filters)
+    last_run = _renamed_mailbox(run, last_run if isinstance(last_run, dict) else {}, address)
+    cursor = FetchCursor.from_last_run(last_run, address, options.filters)
     if cursor.damaged:
         lost = ', '.join(dict.fromkeys(cursor.damaged))
         run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
@@ -905,6 +908,27 @@ def _signed_in_user(client: GraphMailClient) -> str:
     claims = client.token_provider.get_token(client.token_target()).claims()
     names = [claims.get(name) for name in ('upn', 'preferred_username', 'unique_name', 'oid')]
     return str(next(filter(None, names), ''))
+
+
+def _renamed_mailbox(run: FetchRun, last_run: JsonObject, address: str) -> JsonObject:
+    """Return the last run, with the present address of its mailbox if only that changed: the ID of a folder is valid in one only.
+
+    Raises:
+        GraphError: it cannot be told whether it is the same mailbox.
+    """
+    saved, folders = last_run.get('mailbox'), last_run.get('folders')
+    if not saved or saved == mailbox_digest(address) or not isinstance(folders, dict):
+        return last_run
+    for folder_id in [str(folder['id']) for folder in folders.values() if isinstance(folder, dict) and folder.get('id')]:
+        try:
+            run.mailbox.folder_property(folder_id, 'id')
+        except GraphError as error:
+            if status_of(error) not in (400, *REFUSED_STATUSES):
+                raise
+        else:
+            return {**last_run, 'mailbox': mailbox_digest(address)}
+    run.notes.append('The mailbox is another one than in the last fetch, so the fetch starts again.')
+    return last_run
 
 
 def _mark_as_read(run: FetchRun, cursor: FetchCursor, is_wanted: bool) -> None:

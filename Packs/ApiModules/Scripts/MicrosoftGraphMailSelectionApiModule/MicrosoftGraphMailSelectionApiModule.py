@@ -142,6 +142,11 @@ def message_digest(message_id: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(message_id.encode()).digest()[:6]).decode()
 
 
+def mailbox_digest(address: str) -> str:
+    """Return a digest of the address or ID of a mailbox."""
+    return message_digest(address.lower())
+
+
 def sort_key(row: MessageRow, by: str = RECEIVED) -> SortKey:
     """Return the position of a message in a list by a time of Graph."""
     return str(row.get(by) or '')[:19], message_digest(row['id'])
@@ -430,7 +435,7 @@ class FetchCursor:
 
         With other filters the folders are to start again: see `restart_folders`.
         """
-        mailbox, filters = message_digest(address.lower()), message_digest(filters)
+        mailbox, filters = mailbox_digest(address), message_digest(filters)
         cursor = cls(mailbox, filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cursor
