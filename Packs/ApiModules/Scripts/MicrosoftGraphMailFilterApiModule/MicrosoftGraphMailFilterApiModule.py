@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
@@ -200,8 +201,14 @@ def fetch_folders(value: Any) -> list[str]:
     """Split a list of folders at commas, semicolons and line ends.
 
     Outlook's backslash paths become slash paths, without the address of the mailbox that Outlook copies before them.
-    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes.
+    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes. A list, also as JSON, has one folder in each item.
     """
+    items = value
+    if isinstance(value, str) and value.strip().startswith('['):
+        with suppress(ValueError):
+            items = json.loads(value)
+    if isinstance(items, list) and all(isinstance(item, str) for item in items):
+        value = '\n'.join(re.sub(r'(?<!\\)[,;]', r'\\\g<0>', item) for item in items)
 
     def normalized(separator: re.Match[str]) -> str:
         is_escape = bool(separator[1])

@@ -247,6 +247,11 @@ def test_a_sender_that_is_not_excluded_is_accepted(sender: str, excluded: str) -
         (r'\\a@b@x.example\Inbox', [r'\\a@b@x.example/Inbox']),
         (r'C:\\Mail, A\/B, A\;B', [r'C:\\Mail', r'A\/B', r'A\;B']),
         (r'\\', [r'\\']),
+        (['Inbox', 'Archive'], ['Inbox', 'Archive']),
+        ('["Inbox", "Archive"]', ['Inbox', 'Archive']),
+        (' ["Inbox/A, B; C", "In\\\\/Out"] ', ['Inbox/A\\, B\\; C', 'In\\/Out']),
+        ('[External], Inbox', ['[External]', 'Inbox']),
+        ('[1, 2]', ['[1', '2]']),
     ],
 )
 def test_folders_are_separated_and_written_as_paths(text: Any, paths: list[str]) -> None:
