@@ -120,8 +120,8 @@ def setContext(contextPath: str, value: Any) -> None:
     """Set one path of the incident's context."""
 
 
-def updateModuleHealth(error: Any) -> None:
-    """Set the message that is shown beside the integration instance."""
+def updateModuleHealth(data: Any, is_error: bool = False) -> None:
+    """Set the message that is shown beside the integration instance, as an error or not."""
 
 
 # endregion

@@ -225,7 +225,7 @@ class FaultEnvironment:
                 for name in ('setIntegrationContext', 'setIntegrationContextVersioned')
             },
             'incidents': incidents.extend,
-            'updateModuleHealth': lambda said, *_more: health.append(str(said)),
+            'updateModuleHealth': lambda said, **_more: health.append(str(said)),
             'getFilePath': self._file,
             'investigation': lambda: {'id': str(self.folder / 'files')},
             'demistoVersion': lambda: {'version': '6.10.0', 'buildNumber': '12345', 'platform': 'xsoar'},

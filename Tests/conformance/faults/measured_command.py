@@ -23,7 +23,7 @@ def main(given: dict[str, Any]) -> None:
     demisto.args = lambda: given['args']
     demisto.demistoVersion = lambda: {'version': '6.10.0', 'platform': 'xsoar'}
     demisto.results = lambda entry: said.append(str(entry.get('Contents')) if entry.get('Type') == 4 else '')
-    demisto.updateModuleHealth = lambda text, *_more: said.append(str(text))
+    demisto.updateModuleHealth = lambda text, **_more: said.append(str(text))
     Path('/proc/self/clear_refs').write_text('5')
     before = _memory('VmRSS')
     try:

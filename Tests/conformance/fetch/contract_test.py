@@ -132,6 +132,27 @@ def test_a_failed_mark_as_read_is_repeated(source: MailSource, instance: Instanc
     assert messages[1].is_read
 
 
+@pytest.mark.parametrize(
+    'fault', [{'status': 429, 'headers': {'Retry-After': '30'}}, {'status': 403}, {'status': 503}, {'reset': True}]
+)
+def test_what_cannot_be_marked_as_read_stops_no_incidents(source: MailSource, instance: Instance, fault: dict[str, Any]) -> None:
+    first = source.deliver('first')
+    platform = instance(mark_fetched_read=True)
+    assert platform.fetch().names == ['first']
+    source.cloud.faults.add(service='graph', method='PATCH', times=None, **fault)
+    for number in range(4):
+        source.cloud.clock.advance(600)
+        source.deliver(f'mail {number}')
+        run = platform.fetch()
+        assert (run.names, run.error, len(run.health)) == ([f'mail {number}'], '', 1)
+    source.cloud.clock.advance(600)
+    assert platform.fetch().error == '', 'a run without new mails is no failure either'
+    source.cloud.faults.clear()
+    source.cloud.clock.advance(600)
+    assert platform.fetch().has_succeeded
+    assert first.is_read or fault == {'status': 403}
+
+
 def test_nothing_is_marked_as_read_unless_the_option_is_set(source: MailSource, instance: Instance) -> None:
     message = source.deliver()
     instance().run_until_quiet()

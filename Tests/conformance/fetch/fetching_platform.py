@@ -89,6 +89,7 @@ class Run:
         requests: number of requests.
         slept: seconds that it waited.
         health: messages for the health of the instance.
+        is_unhealthy: the last of them is an error.
         log: messages for the server log.
     """
 
@@ -99,6 +100,7 @@ class Run:
     requests: int = 0
     slept: float = 0.0
     health: list[str] = field(default_factory=list)
+    is_unhealthy: bool = False
     log: list[str] = field(default_factory=list)
 
     @property
@@ -217,7 +219,7 @@ class _Process:
             'setLastRun': self._set_last_run,
             'incidents': self._take,
             'investigation': lambda: {'id': INVESTIGATION},
-            'updateModuleHealth': lambda said, *_more: self.run.health.append(str(said)),
+            'updateModuleHealth': self._update_health,
             'error': self._log,
             'debug': self._log,
             'info': self._log,
@@ -265,6 +267,10 @@ class _Process:
         self.incidents.append(json.loads(json.dumps(incidents)))
         if self._crash == AFTER_INCIDENTS:
             raise ProcessDied
+
+    def _update_health(self, data: Any, is_error: bool = False) -> None:
+        self.run.health += [str(data)] if data else []
+        self.run.is_unhealthy = is_error
 
     def _set_last_run(self, last_run: dict[str, Any]) -> None:
         self.last_run.append(json.dumps(last_run))

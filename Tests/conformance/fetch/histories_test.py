@@ -117,6 +117,7 @@ class Histories(RuleBasedStateMachine):
         round_limit=st.sampled_from([None, 2]),
         token_life=st.sampled_from([None, 90.0]),
         told=st.sampled_from(['removed', 'nothing']),
+        overlooks_starts=st.booleans(),
     )
     def begin(
         self,
@@ -129,6 +130,7 @@ class Histories(RuleBasedStateMachine):
         round_limit: int | None,
         token_life: float | None,
         told: str,
+        overlooks_starts: bool,
     ) -> Mail:
         """Start with mails that are too old to be fetched. Two of them stay as they are until the end."""
         self.fetched_names, self.only_partner, self.is_by_state = list(fetched), only_partner, 'importance' in expression
@@ -144,6 +146,7 @@ class Histories(RuleBasedStateMachine):
         self.mailbox.first_delta_sync_limit, self.mailbox.delta_token_seconds = round_limit, token_life
         if self.behaviour == REPORTED:
             self.mailbox.told_of_returned, self.mailbox.tells_partial_changes = told, True
+            self.mailbox.overlooks_starts = overlooks_starts
         self.platform = Platform(self.cloud, Path(self._folder.name), params)
         self.checker = FetchChecker(
             self.mailbox,

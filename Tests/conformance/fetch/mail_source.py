@@ -63,7 +63,7 @@ class MailSource:
             mailbox.remove(message)
         mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = mailbox.delta_status = None
         mailbox.hides_internal_headers, mailbox.has_room_for_syncs = False, True
-        mailbox.tells_partial_changes, mailbox.told_of_returned = False, 'created'
+        mailbox.tells_partial_changes, mailbox.told_of_returned, mailbox.overlooks_starts = False, 'created', False
 
     def _well_known(self, name: str) -> Folder:
         folder = self.mailbox.folder(name)

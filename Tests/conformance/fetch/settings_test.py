@@ -168,6 +168,37 @@ def test_with_attachments_only(source: MailSource, instance: Instance) -> None:
     assert names(instance, fetch_with_attachments_only=True) == ['with']
 
 
+@pytest.mark.parametrize('html', [False, True])
+@pytest.mark.parametrize('option', [{'fetch_with_attachments_only': True}, {'fetch_search': 'hasattachment:true'}], ids=str)
+@pytest.mark.parametrize('is_later', [False, True])
+def test_inline_files_are_attachments_and_pictures_of_the_body_are_not(
+    source: MailSource, instance: Instance, html: bool, option: dict[str, Any], is_later: bool
+) -> None:
+    """Apple Mail sends a PDF as an inline file. Graph then shows `hasAttachments` as false."""
+    platform = instance(fetch_html_formatting=html, max_fetch='2', **option)
+    if is_later:
+        platform.fetch()
+    for name, more in {
+        'invoice.pdf': {'content_type': 'application/pdf'},
+        'named.pdf': {'content_type': 'application/pdf', 'content_id': 'a@b'},
+        'photo.jpg': {'content_type': 'image/jpeg'},
+        'logo.png': {'content_type': 'image/png', 'content_id': 'logo@b'},
+    }.items():
+        message = source.deliver(name, html='<p>Hello <img src="cid:logo@b">')
+        source.mailbox.attach_file(message, name, b'x', is_inline=True, **more)
+        assert not message.has_attachments
+    source.deliver('without')
+    platform.run_until_quiet()
+    assert sorted(one.name for one in platform.incidents) == ['invoice.pdf', 'named.pdf', 'photo.jpg']
+
+
+def test_without_attachments(source: MailSource, instance: Instance) -> None:
+    source.mailbox.attach_file(source.deliver('inline'), 'a.pdf', b'x', 'application/pdf', is_inline=True)
+    attach(source.mailbox, source.deliver('with'), 'file')
+    source.deliver('without')
+    assert names(instance, fetch_search='hasattachment:false') == ['without']
+
+
 def test_filters_apply_to_the_backlog_and_to_entering_mails(source: MailSource, instance: Instance) -> None:
     source.deliver('urgent, there')
     source.deliver('there')

@@ -76,7 +76,24 @@ def test_another_mailbox_uses_neither_the_old_cursor_nor_the_old_folder(source: 
         bob.make_folder('Cases', parent.folder_id).folder_id,
     )
     platform.params['mailbox_to_fetch'] = 'bob@contoso.example'
-    assert platform.fetch().names == ['of Bob']
+    run = platform.fetch()
+    assert run.names == ['of Bob']
+    assert run.health == ['The mailbox is another one than in the last fetch, so the fetch starts again.']
+    assert platform.fetch().health == []
+
+
+def test_another_name_of_the_mailbox_is_the_same_mailbox(source: MailSource, instance: Instance) -> None:
+    """As if its address was changed, or the ID of the user is in the settings instead."""
+    platform = instance(first_fetch='15 minutes')
+    source.deliver('first')
+    assert platform.fetch().names == ['first']
+    source.cloud.clock.advance(2 * 3600)
+    source.deliver('during the outage', age=3600)
+    platform.params['mailbox_to_fetch'] = source.cloud.directory.user(source.mailbox.owner.address).object_id
+    source.cloud.faults.add(service='graph', path='/mailFolders/[^/]+$', status=503, headers={'Retry-After': '60'}, times=1)
+    assert platform.fetch().error, 'it is not known whether it is the same one'
+    run = platform.fetch()
+    assert (run.names, run.health) == (['during the outage'], [])
 
 
 def test_a_broken_mail_does_not_block_the_mailbox(source: MailSource, instance: Instance) -> None:

@@ -163,6 +163,28 @@ def test_a_list_that_ends_early_ends_no_backlog(
     field_report('M1', f'a list shows {shown} and no link, though there are more; known: {is_known}', LOST, f'{len(found)}')
 
 
+@pytest.mark.parametrize('max_fetch, count', [('25', 5), ('25', 60), ('2', 5), ('200', 700)])
+@pytest.mark.parametrize('shift', range(3))
+def test_a_list_that_is_always_empty_for_some_start_times_ends_no_backlog(
+    source: MailSource, instance: Instance, field_report: Report, shift: int, max_fetch: str, count: int
+) -> None:
+    source.cloud.clock.stop()
+    source.cloud.clock.advance(-source.mailbox.now() % 3 + shift)
+    source.mailbox.overlooks_starts = True
+    mails = [source.deliver(f'mail {number:03}', age=1.5 * DAY - 7 * number) for number in range(count)]
+    platform = instance(first_fetch='2 days', max_fetch=max_fetch)
+    found = names(platform, 6 + count // 20)
+    field_report(
+        'M1',
+        f'lists of {count} mails are empty for a third of all start times; {max_fetch} in a run, shift {shift}',
+        LOST,
+        f'{len(found)} incidents',
+    )
+    assert sorted(found) == [one.subject for one in mails]
+    source.deliver('new')
+    assert len(names(platform, 2)) == count + 1
+
+
 # endregion
 # region M2: a change of state
 

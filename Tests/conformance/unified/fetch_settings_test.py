@@ -217,10 +217,15 @@ def test_a_fetch_that_fails_keeps_the_last_run(instance: Instance) -> None:
 
 
 def test_problems_beside_incidents_become_the_health_of_the_instance(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    health: list[str] = []
-    monkeypatch.setattr(demisto, 'updateModuleHealth', health.append)
+    health: list[tuple[str, bool]] = []
+    monkeypatch.setattr(demisto, 'updateModuleHealth', lambda data, is_error=False: health.append((data, is_error)))
     deliver(empty(instance.cloud.mailbox(ADA)), 'found')
     instance.params['folder_to_fetch'] = 'Inbox, Nowhere, Elsewhere'
     assert [incident['name'] for incident in fetched(instance)] == ['found']
-    [said] = health
+    [(said, is_error)] = health
     assert [line[:29] for line in said.splitlines()] == ["There is no folder 'Nowhere' ", "There is no folder 'Elsewhere"]
+    assert is_error
+    instance.params['folder_to_fetch'] = 'Inbox'
+    for _ in range(2):
+        fetched(instance)
+    assert health[1:] == [('', False)]

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from .errors import Refusal
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 # What a folder of an older server lacks beyond whole tables, by the version that brought it.
-_CHANGES = {2: "ALTER TABLE instances ADD COLUMN vault TEXT NOT NULL DEFAULT '{}'"}
+_CHANGES = {
+    2: "ALTER TABLE instances ADD COLUMN vault TEXT NOT NULL DEFAULT '{}'",
+    3: "ALTER TABLE instances ADD COLUMN health_kind TEXT NOT NULL DEFAULT ''",
+}
 # Columns named ``sealed`` hold what the vault encrypted; all other ones are plain.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, sealed BLOB NOT NULL);
@@ -25,7 +28,7 @@ CREATE TABLE IF NOT EXISTS api_keys (
 CREATE TABLE IF NOT EXISTS instances (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, integration_id TEXT NOT NULL, enabled INTEGER NOT NULL, engine TEXT NOT NULL,
     plain TEXT NOT NULL, sealed BLOB NOT NULL, mappings TEXT NOT NULL, version INTEGER NOT NULL, health TEXT NOT NULL DEFAULT '',
-    vault TEXT NOT NULL DEFAULT '{}');
+    vault TEXT NOT NULL DEFAULT '{}', health_kind TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS integration_contexts (
     instance_id TEXT PRIMARY KEY REFERENCES instances (id) ON DELETE CASCADE, sealed BLOB NOT NULL, version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS last_runs (

@@ -10,7 +10,7 @@ from .engine import Job
 from .entries import entries_of
 from .errors import Conflict, Refusal
 from .incident_creation import IncidentCreator
-from .instances import Instances
+from .instances import SAID, SAID_AS_ERROR, Instances
 from .war_room import WarRoom
 
 
@@ -102,5 +102,5 @@ class DemistoApi:
             self._instances.set_last_run(instance.id, last_run)
         return created
 
-    def _health(self, error: Any) -> None:
-        self._instances.set_health(self._job.instance.id, str(error or ''))
+    def _health(self, data: Any, is_error: bool) -> None:
+        self._instances.set_health(self._job.instance.id, str(data or ''), SAID_AS_ERROR if is_error else SAID)

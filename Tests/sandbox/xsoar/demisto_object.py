@@ -179,8 +179,8 @@ class Demisto:
     def getIndexHash(self) -> str:
         return ''
 
-    def updateModuleHealth(self, error: Any) -> None:
-        self._ask('health', error)
+    def updateModuleHealth(self, data: Any, is_error: bool = False) -> None:
+        self._ask('health', data, is_error)
 
     def debug(self, msg: Any, *args: Any) -> None:
         self._log('debug', msg, args)

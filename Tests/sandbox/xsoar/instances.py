@@ -18,6 +18,7 @@ name = excluded.name, enabled = excluded.enabled, engine = excluded.engine, plai
 mappings = excluded.mappings, version = excluded.version, vault = excluded.vault
 """
 MAPPINGS = ('mappingId', 'incomingMapperId', 'outgoingMapperId', 'integrationLogLevel')
+SAID, SAID_AS_ERROR = 'said', 'said as an error'  # kinds of the health of an instance
 LOG_LEVELS = ('', 'Debug', 'Verbose')  # the empty one is the server's own
 
 
@@ -41,6 +42,12 @@ class Instance:
     version: int = 0
     health: str = ''
     vault: dict[str, str] = field(default_factory=dict)
+    health_kind: str = ''
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the health is empty, or a note."""
+        return not self.health or self.health_kind == SAID
 
     def parameters(self, integration: Integration) -> dict[str, Any]:
         """Return what ``demisto.params()`` gives to a command."""
@@ -259,10 +266,19 @@ class Instances:
             number += 1
         return f'{integration.name}_instance_{number}'
 
-    def set_health(self, instance_id: str, text: str) -> None:
-        """Store how the last fetch went; empty text means well."""
+    def set_health(self, instance_id: str, text: str, kind: str = '') -> None:
+        """Store how the last fetch went; empty text means well.
+
+        Args:
+            kind: SAID or SAID_AS_ERROR, as the command said it; empty for the error that ended it.
+        """
         with self._database.writing() as connection:
-            connection.execute('UPDATE instances SET health = ? WHERE id = ?', (text, instance_id))
+            connection.execute('UPDATE instances SET health = ?, health_kind = ? WHERE id = ?', (text, kind, instance_id))
+
+    def clear_health(self, instance_id: str) -> None:
+        """Forget how the last fetch went, except what a command said as an error: it has to take that back itself."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE instances SET health = '' WHERE id = ? AND health_kind != ?", (instance_id, SAID_AS_ERROR))
 
     def _instance(self, row: sqlite3.Row) -> Instance:
         return Instance(
@@ -277,6 +293,7 @@ class Instances:
             row['version'],
             row['health'],
             json.loads(row['vault']),
+            row['health_kind'],
         )
 
     def integration_context(self, instance_id: str) -> tuple[dict[str, Any], int]:

@@ -164,7 +164,7 @@ class Runner:
             alone = self._fetching.setdefault(instance_id, threading.Lock())
         with alone:
             instance = self._instances.get(instance_id)
-            self._instances.set_health(instance.id, '')  # the command may set another one, and end well
+            self._instances.clear_health(instance.id)  # the command may set another one, and end well
             started = time.monotonic()
             report = self._fetch(instance)
             if report.error:

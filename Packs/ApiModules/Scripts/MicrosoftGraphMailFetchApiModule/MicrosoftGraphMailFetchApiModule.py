@@ -43,6 +43,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         GraphMailClient,
         MAX_EMPTY,
         MESSAGE_PROPERTIES,
+        REFUSED_STATUSES,
         SavedFile,
         message_kind,
         page_rows,
@@ -59,6 +60,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         FetchRun,
         MAX_ABSENCE,
         MAX_TRIES_PER_MAIL,
+        mailbox_digest,
         MailSelector,
         Outcome,
         PendingMail,
@@ -268,13 +270,28 @@ class FetchedMail:
     @property
     def searched(self) -> JsonObject:
         """The mail as a search reads it. What could not be read is not there."""
+        message = {**self.message}
         known: JsonObject = {}
+        if self._has_files:
+            known['hasAttachments'] = True
+        elif 'attachments' not in message:
+            message.pop('hasAttachments', None)
         if 'body' in self.message:
             known['kind'] = 'meetings' if self.is_event else 'email'
         size = _size_of(self.message)
         if size:
             known['size'] = size
-        return {**self.message, **known}
+        return {**message, **known}
+
+    @property
+    def _has_files(self) -> bool:
+        """Whether it has attachments besides the pictures of its body. Graph tells only of those that are not inline."""
+        body, values = self.message.get('body') or {}, self.message.get('attachments') or []
+        content = str(body.get('content') or '')
+        is_text = str(body.get('contentType')).lower() != 'html'  # it does not say which pictures it shows
+        shown = Attachment.list_from_json([{**value, 'isInline': False} for value in values], content)
+        files = [one for one in shown if not (one.is_inline or (is_text and one.content_id and one.content_type[:6] == 'image/'))]
+        return bool(self.message.get('hasAttachments') or files)
 
     def postpone(self, own_fault_at: float = 0) -> None:
         """Leave the mail to a later run unless it is deleted, and delete the files that were saved.
@@ -822,14 +839,27 @@ def _labels(email: JsonObject) -> list[dict[str, str]]:
 
 # region fetch
 
+_HAS_MESSAGES = 'has_messages'  # in the last run: the health of the instance shows something that is to be cleared
+
 
 def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
-    """Fetch the next mails: create their incidents, then save the last run. Problems become the health of the instance."""
-    fetched = fetch_mails(client, options, demisto.getLastRun())
+    """Fetch the next mails: create their incidents, then save the last run. The health shows problems and notes."""
+    last_run = demisto.getLastRun()
+    had_messages = isinstance(last_run, dict) and bool(last_run.get(_HAS_MESSAGES))
+    fetched = fetch_mails(client, options, last_run)
+    messages = '\n'.join(dict.fromkeys(map(str, (*fetched.problems, *fetched.notes))))
     demisto.incidents(fetched.incidents)
-    demisto.setLastRun(fetched.last_run)
-    if messages := dict.fromkeys(map(str, (*fetched.problems, *fetched.notes))):
-        demisto.updateModuleHealth('\n'.join(messages))
+    demisto.setLastRun({**fetched.last_run, **({_HAS_MESSAGES: True} if messages else {})})
+    if messages or had_messages:
+        _update_health(messages, bool(fetched.problems))
+
+
+def _update_health(text: str, is_error: bool) -> None:
+    """Show a text as the health of the instance. An error stays there until something else is written, even an empty text."""
+    try:
+        demisto.updateModuleHealth(text, is_error=is_error)
+    except TypeError:  # an older server has no such parameter
+        demisto.updateModuleHealth(text)
 
 
 class FetchResult(NamedTuple):
@@ -856,20 +886,20 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonOb
     """
     run = FetchRun(client)
     address = client.mailbox.address or _signed_in_user(client)
-    cursor = FetchCursor.from_last_run(last_run if isinstance(last_run, dict) else {}, address, options.filters)
+    last_run = _renamed_mailbox(run, last_run if isinstance(last_run, dict) else {}, address)
+    cursor = FetchCursor.from_last_run(last_run, address, options.filters)
     if cursor.damaged:
         lost = ', '.join(dict.fromkeys(cursor.damaged))
         run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
     before = cursor.as_last_run()
-    _mark_as_read(run, cursor, options.mark_read)
-    is_throttled = any(status_of(problem) == 429 for problem in run.problems)
-    selected = [] if is_throttled else MailSelector(run, cursor, options).select()
-    mails = list(map(FetchedMail, selected))
+    mails = list(map(FetchedMail, MailSelector(run, cursor, options).select()))
     incidents = MailReader(run, options, cursor, address, mails).read()
+    fetch_problems = list(run.problems)
+    _mark_as_read(run, cursor, options.mark_read)
     cursor.record([mail.outcome(options) for mail in mails], run.now())
     after = cursor.as_last_run()
-    if run.problems and not incidents and after == before:
-        raise run.problems[0]
+    if fetch_problems and not incidents and after == before:
+        raise fetch_problems[0]
     return FetchResult(incidents, after, run.problems, run.notes)
 
 
@@ -880,13 +910,43 @@ def _signed_in_user(client: GraphMailClient) -> str:
     return str(next(filter(None, names), ''))
 
 
-def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None:
-    """Mark the mails whose incidents exist since the last run as read. What fails is repeated in the next run."""
+def _renamed_mailbox(run: FetchRun, last_run: JsonObject, address: str) -> JsonObject:
+    """Return the last run, with the present address of its mailbox if only that changed: the ID of a folder is valid in one only.
+
+    Raises:
+        GraphError: it cannot be told whether it is the same mailbox.
+    """
+    saved, folders = last_run.get('mailbox'), last_run.get('folders')
+    if not saved or saved == mailbox_digest(address) or not isinstance(folders, dict):
+        return last_run
+    for folder_id in [str(folder['id']) for folder in folders.values() if isinstance(folder, dict) and folder.get('id')]:
+        try:
+            run.mailbox.folder_property(folder_id, 'id')
+        except GraphError as error:
+            if status_of(error) not in (400, *REFUSED_STATUSES):
+                raise
+        else:
+            return {**last_run, 'mailbox': mailbox_digest(address)}
+    run.notes.append('The mailbox is another one than in the last fetch, so the fetch starts again.')
+    return last_run
+
+
+def _mark_as_read(run: FetchRun, cursor: FetchCursor, is_wanted: bool) -> None:
+    """Mark the mails whose incidents exist since the last run as read. What fails is repeated in the next run.
+
+    It comes after the reading, so that its failures do not affect the incidents.
+    """
     if not is_wanted:
         cursor.to_mark = {}
+    if run.has_service_failed:
+        return
     mailbox = run.mailbox
-    results = mailbox.batch([mailbox.update_request(message_id, {'isRead': True}) for message_id in cursor.to_mark])
-    run.problems += cursor.record_marked(results)[:1]
+    try:
+        results = mailbox.batch([mailbox.update_request(message_id, {'isRead': True}) for message_id in cursor.to_mark])
+    except (DemistoException, MicrosoftSignInError) as error:
+        run.problems.append(error)
+    else:
+        run.problems += cursor.record_marked(results)[:1]
 
 
 # endregion

@@ -123,15 +123,51 @@ def test_html_has_its_text_beside_it() -> None:
 def test_incidents_are_created_before_the_last_run_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
-    def recorder(name: str) -> Callable[[Any], None]:
-        return lambda value: calls.append((name, value))
+    def recorder(name: str) -> Callable[..., None]:
+        return lambda value, **more: calls.append((name, value, *more.values()))
 
     for name in ('incidents', 'setLastRun', 'updateModuleHealth'):
         monkeypatch.setattr(demisto, name, recorder(name))
     fetched = FetchResult([{'name': 'a'}], {'version': 1}, [ValueError('x'), ValueError('x'), ValueError('y')])
     monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', lambda *_args: fetched)
     fetch_incidents(GraphMailClient(), FetchOptions())
-    assert calls == [('incidents', [{'name': 'a'}]), ('setLastRun', {'version': 1}), ('updateModuleHealth', 'x\ny')]
+    assert calls == [
+        ('incidents', [{'name': 'a'}]),
+        ('setLastRun', {'version': 1, 'has_messages': True}),
+        ('updateModuleHealth', 'x\ny', True),
+    ]
+
+
+@pytest.mark.parametrize('is_old_server', [False, True])
+@pytest.mark.parametrize(
+    'problems, notes, last_run, expected',
+    [
+        ([], (), {}, []),
+        ([], (), None, []),
+        ([], (), {'has_messages': True}, [('', False)]),
+        ([], ('A note.',), {}, [('A note.', False)]),
+        ([ValueError('No.')], ('A note.',), {}, [('No.\nA note.', True)]),
+        ([ValueError('No.')], (), {'has_messages': True}, [('No.', True)]),
+    ],
+)
+def test_problems_are_errors_in_the_health_until_they_end(
+    monkeypatch: pytest.MonkeyPatch,
+    problems: list[Exception],
+    notes: tuple[str, ...],
+    last_run: Any,
+    expected: list[tuple[str, bool]],
+    is_old_server: bool,
+) -> None:
+    health: list[Any] = []
+    saved: list[Any] = []
+    new: Callable[..., None] = lambda data, is_error=False: health.append((data, is_error))  # noqa: E731
+    monkeypatch.setattr(demisto, 'updateModuleHealth', health.append if is_old_server else new)
+    monkeypatch.setattr(demisto, 'getLastRun', lambda: last_run)
+    monkeypatch.setattr(demisto, 'setLastRun', saved.append)
+    monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', lambda *_args: FetchResult([], {}, problems, notes))
+    fetch_incidents(GraphMailClient(), FetchOptions())
+    assert health == ([text for text, _ in expected] if is_old_server else expected)
+    assert saved == [{'has_messages': True} if problems or notes else {}]
 
 
 # endregion

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
@@ -70,7 +71,8 @@ class FetchOptions(NamedTuple):
         excluded_senders: likewise; mails from them are not fetched.
         subject: text in the subject, as `comparable` returns it.
         expression, search: what mails have to match besides, in OData and in KQL.
-        unread_only, with_attachments_only: only such mails are fetched.
+        unread_only, with_attachments_only: only such mails are fetched. Inline files count as attachments, pictures of the body
+            do not. Graph tells of files that are not inline only (`hasAttachments`), so the attachments are listed.
         drafts: drafts are fetched too.
         max_attachment_size: bytes; larger attachments are named only.
         with_eml: the mail itself is attached to the incident.
@@ -112,8 +114,9 @@ class FetchOptions(NamedTuple):
 
     @property
     def search_properties(self) -> frozenset[str]:
-        """What a search needs of a mail that its row does not have: MESSAGE_ONLY properties."""
-        return self.search.properties & MESSAGE_ONLY
+        """What the options need of a mail that its row does not have, or not for certain."""
+        names = self.search.properties | ({'hasAttachments'} if self.with_attachments_only else set())
+        return names & (MESSAGE_ONLY | {'hasAttachments'})
 
     @property
     def depends_on_state(self) -> bool:
@@ -139,15 +142,15 @@ class FetchOptions(NamedTuple):
             and not is_sent_by(senders, self.excluded_senders)
             and self.subject in comparable(row.get('subject'))
             and not (self.unread_only and row.get('isRead'))
-            and not (self.with_attachments_only and not row.get('hasAttachments'))
             and (self.drafts or 'isDraft' in self.expression.properties or not row.get('isDraft'))
             and bool(self.expression.matches(row))
-            and self.is_found(row)
+            and self.is_found({name: value for name, value in row.items() if name != 'hasAttachments' or value})
         )
 
     def is_found(self, message: MessageRow) -> bool:
-        """Return whether the search finds a message, or could if it had properties that are not there."""
-        return self.search.matches(message) is not False
+        """Return whether the search finds a message, or could if it had properties that are not there. So for its attachments."""
+        has_attachments = message.get('hasAttachments', True) or not self.with_attachments_only
+        return has_attachments and self.search.matches(message) is not False
 
 
 def fetch_options(params: JsonObject) -> FetchOptions:
@@ -198,8 +201,14 @@ def fetch_folders(value: Any) -> list[str]:
     """Split a list of folders at commas, semicolons and line ends.
 
     Outlook's backslash paths become slash paths, without the address of the mailbox that Outlook copies before them.
-    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes.
+    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes. A list, also as JSON, has one folder in each item.
     """
+    items = value
+    if isinstance(value, str) and value.strip().startswith('['):
+        with suppress(ValueError):
+            items = json.loads(value)
+    if isinstance(items, list) and all(isinstance(item, str) for item in items):
+        value = '\n'.join(re.sub(r'(?<!\\)[,;]', r'\\\g<0>', item) for item in items)
 
     def normalized(separator: re.Match[str]) -> str:
         is_escape = bool(separator[1])

@@ -49,12 +49,24 @@ def sent_by(address: str) -> dict[str, Any]:
         ({'unread_only': True}, {'isRead': False}, True),
         ({'unread_only': True}, {'isRead': True}, False),
         ({'with_attachments_only': True}, {'hasAttachments': True}, True),
-        ({'with_attachments_only': True}, {'hasAttachments': False}, False),
+        ({'with_attachments_only': True}, {'hasAttachments': False}, True),  # it may have inline files
+        ({'search': mail_search('hasattachment:true')}, {'hasAttachments': False}, True),
+        ({'search': mail_search('hasattachment:false')}, {'hasAttachments': False}, True),
+        ({'search': mail_search('hasattachment:false')}, {'hasAttachments': True}, False),
         ({'subject': 'a', 'unread_only': True}, {'subject': 'a', 'isRead': True}, False),
     ],
 )
 def test_a_mail_is_fetched_if_it_matches_all_filters(options: dict[str, Any], row: MessageRow, is_fetched: bool) -> None:
     assert FetchOptions(**options).matches(row) is is_fetched
+
+
+@pytest.mark.parametrize(
+    'options', [{'with_attachments_only': True}, {'search': mail_search('hasattachment:true')}], ids=['option', 'search']
+)
+@pytest.mark.parametrize('message, is_found', [({'hasAttachments': True}, True), ({'hasAttachments': False}, False), ({}, True)])
+def test_attachments_decide_when_they_are_known(options: dict[str, Any], message: MessageRow, is_found: bool) -> None:
+    chosen = FetchOptions(**options)
+    assert (chosen.search_properties, chosen.is_found(message)) == ({'hasAttachments'}, is_found)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +247,11 @@ def test_a_sender_that_is_not_excluded_is_accepted(sender: str, excluded: str) -
         (r'\\a@b@x.example\Inbox', [r'\\a@b@x.example/Inbox']),
         (r'C:\\Mail, A\/B, A\;B', [r'C:\\Mail', r'A\/B', r'A\;B']),
         (r'\\', [r'\\']),
+        (['Inbox', 'Archive'], ['Inbox', 'Archive']),
+        ('["Inbox", "Archive"]', ['Inbox', 'Archive']),
+        (' ["Inbox/A, B; C", "In\\\\/Out"] ', ['Inbox/A\\, B\\; C', 'In\\/Out']),
+        ('[External], Inbox', ['[External]', 'Inbox']),
+        ('[1, 2]', ['[1', '2]']),
     ],
 )
 def test_folders_are_separated_and_written_as_paths(text: Any, paths: list[str]) -> None:

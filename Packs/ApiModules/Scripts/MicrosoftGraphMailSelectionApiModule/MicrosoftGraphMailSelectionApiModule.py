@@ -33,6 +33,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftGraphMailSearchApiModule import (
         FetchLabel,
+        date_seconds,
     )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
@@ -60,6 +61,7 @@ class FetchRun:
 
     Attributes:
         mailbox_without_retries: the mailbox of the client.
+        has_service_failed: no request is repeated in this run any more.
         problems: why not everything was fetched.
         notes: what the administrator should know besides.
     """
@@ -68,7 +70,7 @@ class FetchRun:
         self.client = client
         self.mailbox_without_retries = Mailbox(client, client.mailbox.address, NO_RETRIES)
         self._mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
-        self._has_service_failed = False
+        self.has_service_failed = False
         self.problems: list[Exception] = []
         self.notes: list[str] = []
         self._end = client.clock.elapsed() + _MAX_READING_SECONDS
@@ -76,7 +78,7 @@ class FetchRun:
     @property
     def mailbox(self) -> Mailbox:
         """The mailbox of the client, with the retry policy of the fetch until the service fails."""
-        return self.mailbox_without_retries if self._has_service_failed else self._mailbox
+        return self.mailbox_without_retries if self.has_service_failed else self._mailbox
 
     def now(self) -> float:
         return self.client.clock.now()
@@ -96,7 +98,7 @@ class FetchRun:
     def stop_waiting_after(self, error: Exception) -> None:
         """Retry no request any more if the service failed."""
         if status_of(error) in TRANSIENT_STATUSES:
-            self._has_service_failed = True
+            self.has_service_failed = True
 
 
 def status_of(error: Exception | None) -> int:
@@ -140,6 +142,11 @@ def message_digest(message_id: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(message_id.encode()).digest()[:6]).decode()
 
 
+def mailbox_digest(address: str) -> str:
+    """Return a digest of the address or ID of a mailbox."""
+    return message_digest(address.lower())
+
+
 def sort_key(row: MessageRow, by: str = RECEIVED) -> SortKey:
     """Return the position of a message in a list by a time of Graph."""
     return str(row.get(by) or '')[:19], message_digest(row['id'])
@@ -164,8 +171,16 @@ class SeenMails:
             self._starts = [''] * len(self._digests)
             self.complete_from = '' if len(self._digests) < _MIN_SEEN else _END_OF_TIME
 
+    @classmethod
+    def from_json(cls, value: JsonObject) -> 'SeenMails':
+        """Return saved ones. Raise ValueError, TypeError, KeyError or AttributeError if they have a wrong form."""
+        return cls(value['remembered'], value.get('eras') or (), str(value.get('complete_from') or ''))
+
     def __contains__(self, message_id: str) -> bool:
         return message_digest(message_id) in self._digests
+
+    def __len__(self) -> int:
+        return len(self._digests)
 
     def add(self, message_id: str, now: float = 0) -> None:
         """Add a mail that became an incident at a time, in seconds since the epoch."""
@@ -175,12 +190,20 @@ class SeenMails:
             self._starts += [graph_seconds(now)] if is_range_full else last
             self._digests[message_digest(message_id)] = None
 
+    def with_later(self, later: 'SeenMails') -> 'SeenMails':
+        """Return these mails, and then those that were added to another object later."""
+        both = SeenMails(complete_from=max(self.complete_from, later.complete_from))
+        both._digests, both._starts = {**self._digests, **later._digests}, self._starts + later._starts
+        return both
+
     def as_json(self, max_length: int) -> JsonObject:
         """Return what to save of the newest ones: digests of at most `max_length` characters."""
         count = max(max_length // _DIGEST_LENGTH, 1)
         dropped, starts, complete_from = self._starts[:-count], self._starts[-count:], self.complete_from
         if dropped:
-            complete_from = next((start for start in starts if start != dropped[-1]), _END_OF_TIME)
+            # some may be missing between those of `with_later`
+            before = '' if complete_from == _END_OF_TIME else complete_from
+            complete_from = max(before, next((start for start in starts if start != dropped[-1]), _END_OF_TIME))
         time_ranges = [[start, len(list(same))] for start, same in groupby(starts)]
         return {'remembered': ''.join(list(self._digests)[-count:]), 'eras': time_ranges, 'complete_from': complete_from}
 
@@ -241,8 +264,9 @@ _FOLDER_KEYS = (
     ('strict', 'is_strict', 'true|false'),
     ('no_delta', 'no_delta_until', f'""|{_TIME}'),
     ('reason', 'reason', '".*"'),
+    ('repeated', 'repeated_until', f'""|{_TIME}'),
 )
-_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': ''}  # that the first version did not save
+_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': '', 'repeated': ''}  # that the first version did not save
 
 
 class Outcome(NamedTuple):
@@ -281,6 +305,8 @@ class FolderCursor:
         is_strict: no entry was missed, so a message of the list by changed time is new only if it was received lately.
         no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
         reason: why it has none.
+        repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
+            same name. Empty if it was not.
     """
 
     def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: SortKey | None):
@@ -297,6 +323,13 @@ class FolderCursor:
         self.is_strict = False
         self.no_delta_until = ''
         self.reason = ''
+        self.repeated_until = ''
+
+    def restarted(self, first: str, now: float, folder_id: str = '') -> 'FolderCursor':
+        """Return a cursor that starts again at a received time, maybe in another folder. `now` is in seconds since the epoch."""
+        again = FolderCursor(self.name, folder_id or self.folder_id, first, graph_seconds(now), (first, ''))
+        again.repeated_until = max(self.backlog[0], self.repeated_until) if self.backlog else graph_seconds(now)
+        return again
 
     @classmethod
     def from_json(cls, name: str, value: JsonObject) -> 'FolderCursor':
@@ -313,7 +346,8 @@ class FolderCursor:
         return folder
 
     def as_json(self) -> JsonObject:
-        return {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS}
+        optional = {'repeated'} if not self.repeated_until else set()
+        return {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS if key not in optional}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
         """Return whether the list by received time will reach a message."""
@@ -377,9 +411,11 @@ class FetchCursor:
     Attributes:
         folders: those that are fetched from, by their names.
         seen: mails that became incidents.
+        earlier: those that did before a backlog was started that may contain them. What it adds takes none of their places.
         pending: mails that are to become incidents.
         to_mark: IDs of mails to mark as read, and how often Graph rejected that.
         damaged: what of the last run had a wrong form, so that it was dropped.
+        has_other_filters: the last run is of other filters.
     """
 
     def __init__(self, mailbox: str, filters: str):
@@ -387,22 +423,25 @@ class FetchCursor:
         self.filters = filters
         self.folders: dict[str, FolderCursor] = {}
         self.seen = SeenMails()
+        self.earlier = SeenMails()
         self.pending: list[PendingMail] = []
         self.to_mark: dict[str, int] = {}
         self.damaged: list[str] = []
+        self.has_other_filters = False
 
     @classmethod
     def from_last_run(cls, last_run: JsonObject, address: str, filters: str) -> 'FetchCursor':
         """Return the cursor of a last run, or a new one if that is of another mailbox or of another integration.
 
-        With other filters the folders start again, but the mails of the mailbox that became incidents stay known.
+        With other filters the folders are to start again: see `restart_folders`.
         """
-        mailbox, filters = message_digest(address.lower()), message_digest(filters)
+        mailbox, filters = mailbox_digest(address), message_digest(filters)
         cursor = cls(mailbox, filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cursor
+        cursor.has_other_filters = last_run.get('wanted') != filters
         with cursor._skip_malformed('the folders'):
-            for name, value in last_run['folders'].items() if last_run.get('wanted') == filters else ():
+            for name, value in last_run['folders'].items():
                 with cursor._skip_malformed(f"the folder '{name}'"):
                     cursor.folders[name] = FolderCursor.from_json(name, value)
         with cursor._skip_malformed('the emails that were to be read again'):
@@ -412,8 +451,8 @@ class FetchCursor:
         with cursor._skip_malformed('the emails to be marked as read'):
             cursor.to_mark = {message_id: int(tries) for message_id, tries in last_run['to_mark'].items()}
         with cursor._skip_malformed('the emails that were fetched'):
-            time_ranges, complete_from = last_run.get('eras') or (), str(last_run.get('complete_from') or '')
-            cursor.seen = SeenMails(last_run['remembered'], time_ranges, complete_from)
+            cursor.seen = SeenMails.from_json(last_run)
+            cursor.earlier = SeenMails.from_json(last_run.get('earlier') or {'remembered': ''})
         return cursor
 
     @contextmanager
@@ -426,11 +465,15 @@ class FetchCursor:
 
     def as_last_run(self) -> JsonObject:
         """Return what to save."""
+        min_length, max_length = _MIN_SEEN * _DIGEST_LENGTH, MAX_SEEN * _DIGEST_LENGTH
         for last_run in self._shrinking_versions():
-            room = _CURSOR_LENGTH - len(json.dumps({**last_run, **self.seen.as_json(0)}))
-            if room >= _MIN_SEEN * _DIGEST_LENGTH:
+            room = min(max_length, _CURSOR_LENGTH - len(json.dumps({**last_run, **self.seen.as_json(0)})))
+            if room >= min_length:
                 break
-        return {**last_run, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
+        if self.earlier:
+            last_run['earlier'] = self.earlier.as_json(room - min_length)
+            room -= len(last_run['earlier']['remembered'])
+        return {**last_run, **self.seen.as_json(room)}
 
     def _shrinking_versions(self) -> Iterator[JsonObject]:
         """Yield what to save besides the seen mails, in ever shorter versions: optional data is dropped first."""
@@ -484,6 +527,8 @@ class FetchCursor:
             if not self.has_folder(folder.folder_id):
                 found = by_id.get(folder.folder_id, folder)
                 found.name = folder.name
+                if found is folder:
+                    self._protect_seen()
                 self.folders[folder.name] = found
         if not is_complete:
             self.folders = {**known, **self.folders}
@@ -497,6 +542,22 @@ class FetchCursor:
             del self.folders[folder.name]
         else:
             self.folders[folder.name] = new
+            self._protect_seen()
+
+    def restart_folders(self, first: str, now: float) -> None:
+        """Start all folders again at a received time, since the filters are others. `now` is in seconds since the epoch."""
+        self.folders = {name: folder.restarted(first, now) for name, folder in self.folders.items()}
+        self.has_other_filters = False
+        self._protect_seen()
+
+    def _protect_seen(self) -> None:
+        """Keep the seen mails until the backlogs are finished: a new one may contain them, the oldest first."""
+        newest = self.earlier.with_later(self.seen).as_json((MAX_SEEN - _MIN_SEEN) * _DIGEST_LENGTH)
+        self.earlier = SeenMails.from_json(newest)
+        self.seen = SeenMails(complete_from=self.earlier.complete_from)
+
+    def _unprotect_seen(self) -> None:
+        self.seen, self.earlier = self.earlier.with_later(self.seen), SeenMails()
 
     def rotate_folders(self) -> None:
         """Let another folder be the first one, so that a busy folder does not block the others."""
@@ -506,7 +567,8 @@ class FetchCursor:
 
     def is_known(self, message_id: str) -> bool:
         """Return whether a mail became an incident, or is to become one."""
-        return message_id in self.seen or any(mail.message_id == message_id for mail in self.pending)
+        is_incident = message_id in self.seen or message_id in self.earlier
+        return is_incident or any(mail.message_id == message_id for mail in self.pending)
 
     def record(self, outcomes: Sequence[Outcome], now: float = 0) -> None:
         """Record what became of the mails of a run. `now` is in seconds since the epoch."""
@@ -519,6 +581,8 @@ class FetchCursor:
                     self.seen.add(message_id, now)
             if outcome.is_to_mark:
                 self.to_mark[outcome.mail.message_id] = 0
+        if all(folder.backlog is None for folder in self.folders.values()):
+            self._unprotect_seen()
 
 
 # endregion
@@ -590,18 +654,18 @@ class MailSelector:
 
     def _open_folders(self) -> bool:
         """Look up new folders, and return whether the run may continue."""
+        if self._cursor.has_other_filters:
+            self._cursor.restart_folders(self._options.first_fetch(), self._run.now())
         names, new = self._options.folders, []
 
         def open_folder(name: str) -> None:
-            new.append(self._new_folder(name, find_fetch_folder(self._run.mailbox, name), self._options.first_fetch()))
+            folder_id, first = find_fetch_folder(self._run.mailbox, name), self._options.first_fetch()
+            new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
         is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
         self._cursor.set_folders(names, new, is_complete)
         return is_complete
-
-    def _new_folder(self, name: str, folder_id: str, first: str) -> FolderCursor:
-        return FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, ''))
 
     def _replace_folder(self, folder: FolderCursor) -> bool:
         """Fetch from the folder that has the name of `folder` now, and return whether it is another one.
@@ -612,7 +676,7 @@ class MailSelector:
         folder_id = self._run.mailbox.find_folder(folder.name)
         if folder_id == folder.folder_id:
             return False
-        self._cursor.replace_folder(folder, self._new_folder(folder.name, folder_id, folder.first))
+        self._cursor.replace_folder(folder, folder.restarted(folder.first, self._run.now(), folder_id))
         return True
 
     def _find_again(self, name: str, error: GraphError) -> Exception | None:
@@ -775,43 +839,89 @@ class MailSelector:
             return
         # What was received before the bound and is not known may have been there for long, or may have been forgotten.
         first = folder.changed[0] if self._options.depends_on_state else folder.first
-        bound = max(first, self._cursor.seen.complete_from) if folder.is_strict else ''
+        known_from = self._cursor.seen.complete_from
+        bound = max(first, known_from) if folder.is_strict else ''
+        # Without a delta sync it may also have entered: then it is lost. Lists alone must not repeat thousands of mails.
+        skipped_until = known_from if folder.no_delta_until else ''
 
         def is_new(row: MessageRow) -> bool:
-            return sort_key(row)[0] >= bound and not folder.is_in_backlog(row) and self._is_new(row)
+            is_candidate = sort_key(row)[0] >= bound and not folder.is_in_backlog(row) and self._is_new(row)
+            return is_candidate and not self._is_skipped(row, folder, skipped_until)
 
         requested = self._run.now()
         listed = self._select_listed(folder, CHANGED, folder.changed, is_new)
-        folder.record_changed(*listed, requested, self._cursor.seen.complete_from)
+        folder.record_changed(*listed, requested, known_from)
 
     def _select_backlog(self, folder: FolderCursor) -> None:
         """Continue the list of what was in the folder before the first sync."""
-        if folder.backlog is not None and (folder.link or folder.no_delta_until):
-            folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, self._is_new))
+        if folder.backlog is None or not (folder.link or folder.no_delta_until):
+            return
+        skipped_until = min(folder.repeated_until, self._cursor.earlier.complete_from)
+
+        def is_new(row: MessageRow) -> bool:
+            return self._is_new(row) and not self._is_skipped(row, folder, skipped_until)
+
+        folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, is_new))
+
+    def _is_skipped(self, row: MessageRow, folder: FolderCursor, until: str) -> bool:
+        """Return whether a mail may be an incident that is not known any more, and note that.
+
+        Args:
+            until: received time from which on all incidents are known, empty if all are, or if there is none.
+        """
+        is_skipped = sort_key(row)[0] < until != _END_OF_TIME
+        if is_skipped:
+            self._run.notes.append(
+                f"Emails in '{folder.name}' that were received before {until}Z are not fetched any more: "
+                'it is not known which of them are incidents, because too many were fetched since then.'
+            )
+        return is_skipped
 
     def _select_listed(
         self, folder: FolderCursor, by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
     ) -> tuple[SortKey, bool]:
         """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
-        unchanged = 0  # answers one after the other that showed nothing new
+        start, seconds_before = position[0], 1.0
         for _ in range(_MAX_PAGES_PER_RUN):
-            start = position
-            rows, next_second = self._list_seconds(folder, by, start[0])
-            for row in sorted(rows, key=partial(sort_key, by=by)):
-                key = sort_key(row, by)
-                if key > position and is_new(row):
-                    if not self._room:
-                        return position, False
-                    self._add(row, folder)
-                position = max(position, key)
-            unchanged = unchanged + 1 if position == start else 0
-            if next_second:
-                position = (next_second, '')
-            elif by == CHANGED or unchanged == 2:  # a list may end early, and the backlog is not listed again once it is over
-                return position, True
-            if not self._room:
+            rows, next_second = self._list_seconds(folder, by, start)
+            position, is_done = self._add_listed(folder, rows, by, position, is_new)
+            if is_done and not next_second:
+                if by == CHANGED:
+                    return position, True
+                newest, is_complete = self._newest(folder, position)
+                if is_complete:
+                    return self._add_listed(folder, newest, by, position, is_new)
+                start = graph_seconds((date_seconds(position[0].lower()) or 0) - seconds_before)
+                seconds_before *= 2
+            elif is_done:
+                start, position = next_second, max(position, (next_second, ''))
+            if not is_done or not self._room:
                 break
         return position, False
+
+    def _add_listed(
+        self, folder: FolderCursor, rows: Sequence[MessageRow], by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
+    ) -> tuple[SortKey, bool]:
+        """Select new messages after a position in a list. Return the new position, and whether there was room for all of them."""
+        for row in sorted(rows, key=partial(sort_key, by=by)):
+            key = sort_key(row, by)
+            if key > position and is_new(row):
+                if not self._room:
+                    return position, False
+                self._add(row, folder)
+            position = max(position, key)
+        return position, True
+
+    def _newest(self, folder: FolderCursor, position: SortKey) -> tuple[list[MessageRow], bool]:
+        """Return the newest messages after a position in the list by received time, and whether these are all.
+
+        The backlog is not listed again once it is over, but a list may end early, and with some start times always be empty
+        (microsoft-graph-docs#2153). Therefore a list of another kind confirms its end.
+        """
+        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{RECEIVED} desc'}
+        page, link = self._run.mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        newest = [row for row in page if sort_key(row) > position]
+        return newest, not link or len(newest) < len(page)
 
     def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
         """Return all messages of some seconds from `start` on, and the next second, empty after the last one.

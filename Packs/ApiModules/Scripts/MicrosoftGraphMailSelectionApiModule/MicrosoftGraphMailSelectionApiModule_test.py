@@ -249,20 +249,58 @@ PENDING, TO_MARK = [PendingMail('late', 'Inbox', NINE, 2)], {'unread': 1}
 
 
 @pytest.mark.parametrize(
-    'mailbox, filters, changes, expected',
+    'mailbox, filters, changes, expected, has_other_filters',
     [
-        (ADA, 'all', {}, (['Inbox'], True, PENDING, TO_MARK)),
-        ('Ada@Contoso.Example', 'all', {}, (['Inbox'], True, PENDING, TO_MARK)),
-        (ADA, 'some', {}, ([], True, PENDING, TO_MARK)),
-        (BOB, 'all', {}, ([], False, [], {})),
-        (ADA, 'all', {'version': 0}, ([], False, [], {})),
+        (ADA, 'all', {}, (['Inbox'], True, PENDING, TO_MARK), False),
+        ('Ada@Contoso.Example', 'all', {}, (['Inbox'], True, PENDING, TO_MARK), False),
+        (ADA, 'some', {}, (['Inbox'], True, PENDING, TO_MARK), True),
+        (BOB, 'all', {}, ([], False, [], {}), False),
+        (ADA, 'all', {'version': 0}, ([], False, [], {}), False),
     ],
 )
 def test_a_cursor_belongs_to_a_mailbox_and_its_folders_to_filters(
-    mailbox: str, filters: str, changes: dict[str, Any], expected: Any
+    mailbox: str, filters: str, changes: dict[str, Any], expected: Any, has_other_filters: bool
 ) -> None:
     last_run = json.loads(json.dumps({**filled_cursor().as_last_run(), **changes}))
-    assert state_of(FetchCursor.from_last_run(last_run, mailbox, filters)) == expected
+    cursor = FetchCursor.from_last_run(last_run, mailbox, filters)
+    assert state_of(cursor) == expected
+    assert cursor.has_other_filters is has_other_filters
+
+
+@pytest.mark.parametrize(
+    'backlog, repeated_until, expected',
+    [(None, '', ELEVEN), (None, NINE, ELEVEN), ((TEN, 'x'), '', TEN), ((NINE, 'x'), TEN, TEN)],
+)
+def test_a_folder_starts_again_and_knows_how_far_it_was(backlog: SortKey | None, repeated_until: str, expected: str) -> None:
+    folder = folder_cursor(backlog, repeated_until=repeated_until, link='https://graph.example', is_first_sync=False)
+    for again, folder_id in ((folder.restarted(NINE, REQUESTED), 'f1'), (folder.restarted(NINE, REQUESTED, 'f2'), 'f2')):
+        assert vars(again) == vars(
+            folder_cursor((NINE, ''), folder_id=folder_id, since=ELEVEN, checked=ELEVEN, repeated_until=expected)
+        )
+        assert vars(FolderCursor.from_json('Inbox', again.as_json())) == vars(again)
+
+
+@pytest.mark.parametrize('added', [0, 500, 5000])
+def test_what_a_repeated_backlog_adds_takes_no_place_of_what_was_seen_before(added: int) -> None:
+    cursor = filled_cursor()
+    for number in range(MAX_SEEN):
+        cursor.seen.add(f'before {number}', REQUESTED - 7200 + number)
+    cursor.restart_folders(NINE, REQUESTED)
+    for number in range(added):
+        cursor.record([Outcome(f'now {number}', PendingMail(f'now {number}', 'Inbox'), is_done=True)], REQUESTED + number)
+    last_run = json.loads(json.dumps(cursor.as_last_run()))
+    again = FetchCursor.from_last_run(last_run, ADA, 'all')
+    assert len(json.dumps(last_run)) < 63_000
+    assert [again.is_known(f'before {number}') for number in (999, 1000, MAX_SEEN - 1)] == [False, True, True]
+    assert [again.is_known(f'now {number}') for number in range(added)] == [number >= added - 1000 for number in range(added)]
+    again.folders['Inbox'].backlog = None
+    again.record([])
+    merged = FetchCursor.from_last_run(json.loads(json.dumps(again.as_last_run())), ADA, 'all')
+    assert not merged.earlier
+    assert merged.is_known(f'before {MAX_SEEN - 1}')
+    known_from = cursor.earlier.complete_from
+    assert NINE < known_from < TEN
+    assert merged.seen.complete_from == known_from if added < 1000 else ELEVEN < merged.seen.complete_from < '9999'
 
 
 def test_the_last_run_has_all_that_a_later_run_needs() -> None:

@@ -56,6 +56,7 @@ class Mailbox:
         tells_partial_changes: a delta query for created messages also tells which selected properties of others changed.
         told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
             then tells of every message that left, whatever kind of change is asked for), or nothing.
+        overlooks_starts: a list by received time, oldest first, has nothing if it starts at a second that is divisible by three.
         rules: as Graph shows them, in the order of their making.
         categories: the master list.
         meetings: what is in the calendar, by ID.
@@ -86,6 +87,7 @@ class Mailbox:
         self.delta_status: int | None = None
         self.hides_internal_headers = False
         self.tells_partial_changes = False
+        self.overlooks_starts = False
         self.told_of_returned = 'created'
         self.delta_generation = 1
         # By the first call of a chain of tokens: how many have followed from it

@@ -73,16 +73,29 @@ def test_a_fetch_that_fails_stores_nothing_and_says_why(xsoar: XsoarTestClient, 
     assert xsoar.instance('fetcher')['health'] == error
 
 
-def test_a_good_fetch_heals_the_instance(xsoar: XsoarTestClient) -> None:
-    fetching(xsoar, 'error')
-    xsoar.server.fetch_now('fetcher')
+def fetch_again(xsoar: XsoarTestClient, does: str) -> str:
+    """Fetch once more, and return the health of the instance."""
     instance = xsoar.instance('fetcher')
-    next(each for each in instance['data'] if each['name'] == 'fetch_does')['value'] = 'two'
+    next(each for each in instance['data'] if each['name'] == 'fetch_does')['value'] = does
     xsoar.call('PUT', '/settings/integration', instance)
+    assert not xsoar.server.fetch_now('fetcher').error
+    return str(xsoar.instance('fetcher')['health'])
 
+
+@pytest.mark.parametrize('does', ['error', 'say'])
+def test_a_good_fetch_heals_the_instance(xsoar: XsoarTestClient, does: str) -> None:
+    fetching(xsoar, does)
     xsoar.server.fetch_now('fetcher')
+    assert fetch_again(xsoar, 'two') == ''
 
-    assert xsoar.instance('fetcher')['health'] == ''
+
+def test_what_a_command_said_as_an_error_stays_until_it_says_something_else(xsoar: XsoarTestClient) -> None:
+    fetching(xsoar, 'say an error')
+    xsoar.server.fetch_now('fetcher')
+    assert fetch_again(xsoar, 'two') == 'a folder is missing'
+    assert fetch_again(xsoar, 'say') == 'a folder is missing'
+    assert fetch_again(xsoar, 'say an error') == 'a folder is missing'
+    assert fetch_again(xsoar, 'say nothing') == ''
 
 
 def test_incidents_are_stored_before_the_last_run(xsoar: XsoarTestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,14 @@ def test_a_fetch_that_goes_on_is_shown(browser: Browser, xsoar: XsoarTestClient)
     assert page.select_one('#cards')['data-refresh'] == '1'
 
 
+@pytest.mark.parametrize('does, state', [('say', 'good'), ('say an error', 'bad')])
+def test_what_a_fetch_says_is_shown_as_an_error_or_not(browser: Browser, xsoar: XsoarTestClient, does: str, state: str) -> None:
+    xsoar.add('fetcher', isFetch=True, fetch_does=does)
+    xsoar.server.fetch_now('fetcher')
+    page = browser.open('/integrations')
+    assert page.select_one(f'.state.{state}').text == 'a folder is missing'
+
+
 def test_a_fetch_that_failed_says_why_and_is_in_the_history(browser: Browser, xsoar: XsoarTestClient) -> None:
     xsoar.add('fetcher', isFetch=True, fetch_does='error')
     xsoar.server.fetch_now('fetcher')

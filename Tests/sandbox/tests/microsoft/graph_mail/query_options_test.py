@@ -1,5 +1,7 @@
 """What the query options of lists do: filter, search, order, pages; and what is refused."""
 
+from datetime import datetime, timezone
+
 import pytest
 
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -126,6 +128,20 @@ def test_pages(graph: GraphClient, options: str, headers: dict[str, str], sizes:
     pages = graph.pages(f'/messages{options}', **headers)
     assert [len(page['value']) for page in pages] == sizes
     assert len({row['id'] for page in pages for row in page['value']}) == sum(sizes)
+
+
+@pytest.mark.parametrize('order, found', [('asc', [0, 3, 3]), ('desc', [3, 3, 3])])
+def test_a_list_may_be_empty_for_some_start_times(graph: GraphClient, three: Mailbox, order: str, found: list[int]) -> None:
+    three.overlooks_starts = True
+    start = (int(three.now()) - 1000) // 3 * 3
+
+    def count(seconds: float) -> int:
+        moment = datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+        query = f'$filter=receivedDateTime ge {moment}&$orderby=receivedDateTime {order}'
+        return len(graph.get(f'/mailFolders/archive/messages?{query}')['value'])
+
+    assert [count(start + second) for second in range(3)] == found
+    assert count(start) == found[0], 'it lasts'
 
 
 def test_next_link_is_opaque(graph: GraphClient) -> None:

@@ -230,6 +230,8 @@ def fetch() -> None:
         incidents[0]['attachment'] = [{'path': file['FileID'], 'name': 'logo@mail-attachmentName-logo.png', 'type': 'image/png'}]
     if does == 'attach nothing':
         incidents[1]['attachment'] = [{'path': 'missing', 'name': 'note.txt'}]
+    if does in ('say', 'say nothing', 'say an error'):
+        demisto.updateModuleHealth('' if does == 'say nothing' else 'a folder is missing', is_error=does == 'say an error')
     if does == 'slow':
         threading.Event().wait(0.5)
     demisto.incidents(incidents)
