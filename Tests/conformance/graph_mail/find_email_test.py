@@ -122,7 +122,7 @@ def test_no_email_is_no_error(mail: GraphMailClient) -> None:
                 {'message_id': several},
                 f"'{several}' is not a Message-ID. Write one in brackets, or use msgraph-mail-get-email with the ID of an email.",
             )
-            for several in ('<a@b.example> <c@d.example>', '<a@b.example>,<c@d.example>', '<<a@b.example>>')
+            for several in ('<a@b.example> <c@d.example>', '<a@b.example>,<c@d.example>')
         ),
         ({'sender': 'partner'}, "'partner' is not an email address. Write sender as bob@example.com, or Bob <bob@example.com>."),
         ({'recipient': f'{ADA},{BOB}'}, 'The argument recipient has 2 addresses. Enter one.'),

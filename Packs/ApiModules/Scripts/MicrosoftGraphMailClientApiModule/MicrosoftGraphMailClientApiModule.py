@@ -36,6 +36,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         deletion,
         graph_id,
         is_folder_id,
+        message_id_forms,
         odata_text,
         path_segment,
         prefer_header,
@@ -195,6 +196,11 @@ def _with_select(link: str, select: str) -> str:
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
     return f'{url}?{urlencode({name: value for name, value in options.items() if value})}' if link else ''
+
+
+def message_id_condition(forms: Sequence[str]) -> str:
+    """Return the condition of OData that a ``Message-ID`` is one of these."""
+    return ' or '.join(f'internetMessageId eq {odata_text(form)}' for form in forms)
 
 
 class MessageLookup(NamedTuple):
@@ -553,19 +559,19 @@ class Mailbox:
         """Return the ID of the message that each different name means, or why it means none.
 
         Args:
-            names: IDs, in any form that `graph_id` reads, or values of ``Message-ID``.
+            names: IDs, in any form that `graph_id` reads, or values of ``Message-ID``, in one that `message_id_forms` reads.
             folder_id: where messages are looked for by ``Message-ID``; empty for the whole mailbox.
         """
         lookups = {name: MessageLookup(name, graph_id(name)) for name in names}
-        path = f'{self.messages_path(folder_id)}?$select=id&$filter=internetMessageId%20eq%20'
+        path = f'{self.messages_path(folder_id)}?$select=id&$filter='
         searches = [
-            BatchRequest(name, 'GET', f'{path}{quote(odata_text(lookup.message_id))}')
-            for name, lookup in lookups.items()
-            if lookup.message_id.startswith('<')
+            BatchRequest(name, 'GET', f'{path}{quote(message_id_condition(forms))}')
+            for name in lookups
+            if (forms := message_id_forms(name))
         ]
         for result in self.batch(searches):
             name = result.request.message_id
-            lookups[name] = MessageLookup.from_search(name, lookups[name].message_id, result)
+            lookups[name] = MessageLookup.from_search(name, message_id_forms(name)[-1], result)
         return list(lookups.values())
 
     def search(

@@ -40,6 +40,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         WELL_KNOWN_FOLDER,
         graph_id,
         is_folder_id,
+        message_id_forms,
         odata_query,
         odata_text,
         retry_broken_transfer,
@@ -56,6 +57,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SINGLE_EMAIL_PROPERTIES,
         SavedFile,
         UNREADABLE,
+        message_id_condition,
         message_kind,
         save_file,
     )
@@ -199,15 +201,15 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     limit = args.get('limit') or 20
     conditions, subject = _time_conditions(args), clean_value(args.get('subject'))
     sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
-    message_id = clean_value(args.get('message_id'))
+    message_id = str(args.get('message_id') or '').strip()
     if not (conditions or subject or sender or recipient or message_id):
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
     if message_id:
-        internet_id = graph_id(message_id)
-        if not re.fullmatch('<[^<>\r\n]+>', internet_id):
+        forms = message_id_forms(message_id)
+        if not forms:
             advice = 'Write one in brackets, or use msgraph-mail-get-email with the ID of an email.'
             raise DemistoException(f"'{message_id[:100]}' is not a Message-ID. {advice}")
-        conditions.append(f'internetMessageId eq {odata_text(internet_id)}')
+        conditions.append(f'({message_id_condition(forms)})')
     else:
         conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
     if sender:
@@ -494,7 +496,7 @@ def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
 
 def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
-    attachment_id = graph_id(clean_value(args.get('attachment_id')))
+    attachment_id = graph_id(args.get('attachment_id') or '')
     nested = NestedEmails(nested_depth(args))
     message_id, folder_id = message_in_folder(mailbox, args)
     if attachment_id:

@@ -406,11 +406,19 @@ def test_each_email_of_a_batch_has_its_result() -> None:
     [
         ('a', (404,), 'Microsoft Graph answered with HTTP status 404.'),
         ('a,b', (404, 404), 'The command succeeded for none of the emails'),
+        ('a,b', (502, 502), 'It is not known whether the command succeeded for 2 of the 2 emails.\na: It is not known whether'),
+        ('a,b', (502, 404), 'It is not known whether the command succeeded for 1 of the 2 emails.\na: It is not known whether'),
     ],
 )
 def test_it_is_an_error_if_nothing_was_done(ids: str, statuses: Any, start: str) -> None:
     with pytest.raises(DemistoException, match=f'^{start}'):
         run(ScriptedClient(batch(*statuses)), 'msgraph-mail-delete-email', message_id=ids)
+
+
+def test_an_unknown_outcome_is_not_shown_as_a_failure() -> None:
+    client = ScriptedClient(batch(201, 502, 404))
+    text = run(client, 'msgraph-mail-move-email', message_id='a,b,c', destination_folder_id='archive').readable_output
+    assert [result in text for result in ('Done', 'Unknown', 'Failed')] == [True, True, True]
 
 
 def test_only_throttled_emails_are_rescheduled() -> None:
