@@ -28,6 +28,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         json_argument,
         parse_datetime,
         required_argument,
+        text_argument,
         text_of,
     )
     from MicrosoftGraphClientApiModule import (
@@ -126,8 +127,8 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') 
     Raises:
         DemistoException: there is no such folder; it names the argument.
     """
-    text = clean_value(args.get(name))
-    if not text:
+    text, cleaned = str(args.get(name) or '').strip(), clean_value(args.get(name))
+    if not cleaned:
         return ''
     ids = [graph_id(one) for one in text.split(',')]
     try:
@@ -135,6 +136,8 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') 
     except GraphError:
         raise
     except DemistoException as error:
+        if cleaned != text and cleaned in text:  # quotes may be a part of the name, or around it
+            return folder_argument(mailbox, {name: cleaned}, name)
         raise DemistoException(f'{error} Change {name}.') from error
 
 
@@ -227,7 +230,7 @@ ARGUMENT_READERS: dict[str, ArgumentReader] = {
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
     **dict.fromkeys(('received_after', 'received_before', 'received_time'), past_time),
-    'display_name': required_argument,
+    'display_name': text_argument,
     'due_date': due_date,
     'nested_depth': nested_depth,
 }

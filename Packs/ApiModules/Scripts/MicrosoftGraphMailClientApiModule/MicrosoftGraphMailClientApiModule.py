@@ -15,7 +15,7 @@ import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, fileResult
-    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftCoreApiModule import JsonObject, comparable
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy
     from MicrosoftMailMimeApiModule import (
         file_name,
@@ -794,11 +794,12 @@ class Mailbox:
         return folder_id or self._property_if_found(known_name) or ''
 
     def _child_folder(self, name: str, parent_id: str = '') -> str:
-        """Return the ID of a child folder with a display name, empty if there is none."""
-        for folder in self.list_folders(MAX_PAGE_SIZE, parent_id):
-            if (folder.get('displayName') or '').strip().casefold() == name.casefold():
-                return str(folder['id'])
-        return ''
+        """Return the ID of a child folder with a display name, or one that looks the same; empty if there is none."""
+        found = [
+            one for one in self.list_folders(MAX_PAGE_SIZE, parent_id) if comparable(one.get('displayName')) == comparable(name)
+        ]
+        found.sort(key=lambda folder: folder['displayName'] != name)
+        return str(found[0]['id']) if found else ''
 
     def folder_property(self, folder_id: str, name: str = 'id') -> str:
         """Return a property of the folder with that ID or well-known name, empty if it has none."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +20,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CommandFunction,
         bool_argument,
         required_argument,
+        text_argument,
         text_list,
+        text_of,
     )
     from MicrosoftMailMimeApiModule import (
         EMAIL_TYPES,
@@ -199,7 +202,7 @@ def _time_conditions(args: Arguments) -> list[str]:
 def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
     limit = args.get('limit') or 20
-    conditions, subject = _time_conditions(args), clean_value(args.get('subject'))
+    conditions, subject = _time_conditions(args), text_of(args.get('subject')).strip()
     sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
     message_id = str(args.get('message_id') or '').strip()
     if not (conditions or subject or sender or recipient or message_id):
@@ -215,7 +218,8 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     if sender:
         conditions.append(f'from/emailAddress/address eq {odata_text(sender)}')
     if subject:
-        conditions.append(f'contains(subject,{odata_text(subject)})')
+        forms = dict.fromkeys([subject, *(unicodedata.normalize(form, subject) for form in ('NFC', 'NFD'))])
+        conditions.append(f'({" or ".join(f"contains(subject,{odata_text(form)})" for form in forms)})')
 
     def is_sent_to(message: JsonObject) -> bool:
         recipients = [one for name in ('toRecipients', 'ccRecipients', 'bccRecipients') for one in message.get(name) or ()]
@@ -579,14 +583,14 @@ def list_child_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResu
 
 def create_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a folder in a parent folder, or at the top of the mailbox."""
-    name = required_argument(args, 'new_folder_name')
+    name = text_argument(args, 'new_folder_name')
     parent_id = folder_argument(mailbox, args, 'parent_folder_id')
     return _folder_results('Folder created', mailbox.create_folder(name, parent_id))
 
 
 def update_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Rename a folder."""
-    name = required_argument(args, 'new_display_name')
+    name = text_argument(args, 'new_display_name')
     folder_id = folder_argument(mailbox, args)
     return _folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
 

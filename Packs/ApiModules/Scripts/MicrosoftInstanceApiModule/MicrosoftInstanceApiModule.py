@@ -94,6 +94,12 @@ def required_argument(args: Arguments, name: str) -> str:
     return text
 
 
+def text_argument(args: Arguments, name: str) -> str:
+    """Return a text that others see, as it was written. Raise DemistoException, naming the argument, when it is empty."""
+    required_argument(args, name)
+    return text_of(args[name]).strip()
+
+
 def id_list(args: Arguments, name: str) -> list[str]:
     """Return the IDs of an argument without duplicates: of a list, or of a text that commas separate.
 
