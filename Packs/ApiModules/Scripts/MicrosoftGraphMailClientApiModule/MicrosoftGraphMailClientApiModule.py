@@ -124,6 +124,7 @@ _MAX_PAGES = 2000  # of one list
 MAX_PAGE_SIZE = 1000  # messages
 # The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
 _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
+_MAILBOX_OF_LINK = r"(?i)/v1\.0/(?:me|users(?:/([^/]+)|\('([^/']+)'\)))/"
 MAX_CONVERSATION = 1000  # messages
 MAX_SEARCHED = 2000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
@@ -285,6 +286,12 @@ def _link_of(page: JsonObject, kind: str = 'nextLink') -> str:
     if not isinstance(link, str):
         raise GraphError('Microsoft Graph sent a link that is not an address.', CHECK_PROXY)
     return link
+
+
+def mailbox_of_link(link: str) -> str | None:
+    """Return the address or ID of the mailbox that a link leads to, empty for the user who signed in; None for another link."""
+    found = re.match(_MAILBOX_OF_LINK, unquote(urlsplit(link).path))
+    return found and (found[1] or found[2] or '')
 
 
 class Mailbox:

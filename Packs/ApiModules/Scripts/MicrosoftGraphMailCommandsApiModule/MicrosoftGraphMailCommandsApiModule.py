@@ -14,6 +14,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import (
         JsonObject,
         clean_value,
+        is_guid,
     )
     from MicrosoftInstanceApiModule import (
         Arguments,
@@ -60,6 +61,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SINGLE_EMAIL_PROPERTIES,
         SavedFile,
         UNREADABLE,
+        mailbox_of_link,
         message_id_condition,
         message_kind,
         save_file,
@@ -129,6 +131,9 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         raise DemistoException(
             f'next_page contains {", ".join(contained)} of the earlier list. Remove {" and ".join(contained)}.'
         )
+    if next_page:
+        mailbox = _linked_mailbox(mailbox, args, next_page)
+        args = {**args, 'user_id': mailbox.address}
     query = odata_query(args.get('odata') or '', args.get('search') or '')
     page_size, pages = args.get('page_size') or 20, args.get('pages_to_pull') or 1
     limit = args.get('limit') or (MAX_PAGE_SIZE if bool_argument(args, 'all_results') else None)
@@ -145,6 +150,19 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         emails = {_EMAILS: results.outputs} if messages else {}
         results.outputs, results.outputs_prefix = {**emails, _NEXT_PAGE: {'NextPage': link}}, None
     return results
+
+
+def _linked_mailbox(mailbox: Mailbox, args: Arguments, link: str) -> Mailbox:
+    """Return the mailbox that a link leads to. Raise DemistoException if ``user_id`` names another one."""
+    address = mailbox_of_link(link)
+    if address is None or address.lower() == mailbox.address.lower():
+        return mailbox
+    if not clean_value(args.get('user_id')):
+        return Mailbox(mailbox.client, address)
+    if address and is_guid(address) is not is_guid(mailbox.address):  # both may name the same mailbox
+        return mailbox
+    owner = address or 'the user who signed in'
+    raise DemistoException(f'next_page lists the mailbox of {owner}, and not that of {mailbox.address}. Remove user_id.')
 
 
 def _email_results(
