@@ -39,6 +39,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchRequest,
         BatchResult,
         GraphError,
+        GraphThrottled,
         MALFORMED_PROPERTIES,
         UNREADABLE_CODES,
         WELL_KNOWN_FOLDER,
@@ -529,29 +530,48 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
     if not attachments:
         return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=[])
     web_link = _web_link(mailbox, attachments, message_id)
-    entries: list[Entry] = []
-    missing, errors = [], []
+    saved, failed = _save_attachments(mailbox, message_id, attachments)
+    if len(failed) == len(attachments):
+        raise failed[attachments[0]]
+    entries: list[Entry] = [file.entry for file, _ in saved]
+    for file, content_type in saved:
+        nested.open(file, content_type)
+    missing = []
     for attachment in attachments:
-        reason = ''
+        reason = escape_markdown(str(failed.get(attachment, '')))
         if attachment.attachment_type == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
-        else:
-            download = partial(mailbox.download_file, message_id, attachment)
-            try:
-                saved = save_file(attachment.name, download, attachment.attachment_type == 'item')
-                entries.append(saved.entry)
-                nested.open(saved, attachment.content_type)
-            except GraphError as error:
-                errors.append(error)
-                reason = escape_markdown(str(error))
         if reason:
             missing.append({'Name': escape_markdown(attachment.name), 'Reason': reason})
-    if len(errors) == len(attachments):
-        raise errors[0]
     if missing:
         readable = tableToMarkdown('Attachments without a file', missing, headers=['Name', 'Reason'])
         entries.append(CommandResults(raw_response=missing, readable_output=readable))
     return command_result(entries + nested.results(message_id, mailbox.address))
+
+
+def _save_attachments(
+    mailbox: Mailbox, message_id: str, attachments: list[Attachment]
+) -> tuple[list[tuple[SavedFile, str]], dict[Attachment, GraphError]]:
+    """Return the files of attachments with their content types, and the errors of those that cannot be read.
+
+    Raises:
+        GraphThrottled: one is throttled for long, and the command can run again, for all of them.
+    """
+    saved, failed = [], {}
+    for attachment in attachments:
+        if attachment.attachment_type == 'reference':
+            continue
+        download = partial(mailbox.download_file, message_id, attachment)
+        try:
+            file = save_file(attachment.name, download, attachment.attachment_type == 'item')
+            saved.append((file, attachment.content_type))
+        except GraphError as error:
+            if isinstance(error, GraphThrottled) and mailbox.client.can_reschedule():
+                for file, _ in saved:
+                    file.remove()
+                raise
+            failed[attachment] = error
+    return saved, failed
 
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
