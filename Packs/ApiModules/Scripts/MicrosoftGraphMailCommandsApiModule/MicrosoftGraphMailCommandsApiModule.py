@@ -799,6 +799,9 @@ def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResult
 _RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted', 'decline': 'declined'}
 
 
+_NO_RESPONSE = 'The organizer of the meeting wants no response, so that a comment cannot be sent. Remove comment.'
+
+
 def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Accept an invitation to a meeting, accept it tentatively, or decline it."""
     response, is_sent = args['response'], bool_argument(args, 'send_response', default=True)
@@ -808,7 +811,18 @@ def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandR
     message_id = message_argument(mailbox, args)
     message = mailbox.get_invitation(message_id)
     event = message['event']
-    mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    is_sent = is_sent and event.get('responseRequested') is not False
+    if comment and not is_sent:
+        raise DemistoException(_NO_RESPONSE)
+    try:
+        mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    except GraphError as error:
+        if not is_sent or "hasn't requested a response" not in error.what:
+            raise
+        if comment:
+            raise DemistoException(_NO_RESPONSE) from error
+        is_sent = False
+        mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent})
     outputs = {
         'ID': message_id,
         'EventID': event['id'],
