@@ -222,7 +222,7 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
     limit = args.get('limit') or 20
     conditions, subject = _time_conditions(args), text_of(args.get('subject')).strip()
-    sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
+    sender, recipient = one_address(args, 'sender').lower(), one_address(args, 'recipient').lower()
     message_id = str(args.get('message_id') or '').strip()
     if not (conditions or subject or sender or recipient or message_id):
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
@@ -235,17 +235,20 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     else:
         conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
     if sender:
-        conditions.append(f'from/emailAddress/address eq {odata_text(sender)}')
+        # `eq` finds no colleagues and no underscores (microsoft-graph-docs#121 and #18871), and startswith finds more
+        path, literal = 'from/emailAddress/address', odata_text(sender)
+        conditions.append(f'({path} eq {literal} or startswith({path},{literal}))')
     if subject:
         forms = dict.fromkeys([subject, *(unicodedata.normalize(form, subject) for form in ('NFC', 'NFD'))])
         conditions.append(f'({" or ".join(f"contains(subject,{odata_text(form)})" for form in forms)})')
 
-    def is_sent_to(message: JsonObject) -> bool:
+    def has_addresses(message: JsonObject) -> bool:
         recipients = [one for name in ('toRecipients', 'ccRecipients', 'bccRecipients') for one in message.get(name) or ()]
-        return not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
+        is_sent_to = not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
+        return is_sent_to and sender in ('', EmailAddress.from_json(message.get('from')).address.lower())
 
     folder_id = folder_argument(mailbox, args)
-    messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
+    messages, has_more = mailbox.search(conditions, has_addresses, limit, folder_id)
     more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
     folder = clean_value(args.get('folder_id'))
     return _email_results(mailbox, messages, f'Emails found ({len(messages)})', folder, more)
