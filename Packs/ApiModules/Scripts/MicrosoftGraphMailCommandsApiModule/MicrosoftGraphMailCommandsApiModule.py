@@ -319,9 +319,17 @@ def update_email_status_command(mailbox: Mailbox, args: Arguments) -> MailComman
     return _change_emails(mailbox, args, title, {'isRead': is_read}, {'IsRead': is_read})
 
 
+def _category_names(args: Arguments) -> list[str]:
+    """Return the categories of the arguments, each once: they are the same in upper and lower case."""
+    names: dict[str, str] = {}
+    for name in text_list(args, 'categories'):
+        names.setdefault(name.casefold(), name)
+    return list(names.values())
+
+
 def set_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Replace the categories of messages."""
-    categories, clear = text_list(args, 'categories'), bool_argument(args, 'clear')
+    categories, clear = _category_names(args), bool_argument(args, 'clear')
     if bool(categories) is clear:
         raise DemistoException('Enter categories, or clear=true to remove all, but not both.')
     return _change_emails(mailbox, args, 'Categories set', {'categories': categories}, {'Categories': categories})
@@ -986,7 +994,7 @@ def _change_categories(
     mailbox: Mailbox, args: Arguments, title: str, changed: Callable[[list[str], list[str]], list[str]]
 ) -> MailCommandResult:
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
-    given = text_list(args, 'categories')
+    given = _category_names(args)
     if not given:
         raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
 
