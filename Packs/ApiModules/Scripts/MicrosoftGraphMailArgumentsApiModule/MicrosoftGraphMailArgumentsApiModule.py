@@ -208,10 +208,13 @@ def utc_time(args: Arguments, name: str) -> dict[str, str]:
     return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
 
 
+_TIME_OF_DAY = r'(?i)\d:\d|\dT\d|\d\s*[ap]m\b|\b(?:now|hours?|min(?:ute)?s?|sec(?:ond)?s?)\b|\A\s*\d{9,}\s*\Z'
+
+
 def due_date(args: Arguments, name: str = 'due_date') -> dict[str, str]:
-    """Return a time as `utc_time`. A date without a time is its noon: Outlook shows the same day from UTC-12 to UTC+11."""
+    """Return a time as `utc_time`. A day without a time is its noon: Outlook shows the same day from UTC-12 to UTC+11."""
     due, text = utc_time(args, name), required_argument(args, name)
-    return {**due, 'dateTime': f'{text}T12:00:00'} if re.fullmatch(r'\d{4}-\d\d-\d\d', text) else due
+    return due if re.search(_TIME_OF_DAY, text) else {**due, 'dateTime': f'{due["dateTime"][:10]}T12:00:00'}
 
 
 def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:
