@@ -790,6 +790,12 @@ def test_settings_are_shown_together_or_alone(mail: GraphMailClient) -> None:
     }
 
 
+def test_mail_tips_of_many_addresses_take_several_requests(mail: GraphMailClient) -> None:
+    addresses = [f'user{number}@partner.example' for number in range(201)]
+    result = run(mail, 'msgraph-mail-get-mailtips', email_addresses=','.join(addresses))
+    assert [tip['emailAddress']['address'] for tip in result.outputs] == addresses
+
+
 def test_mail_tips_are_shown_for_each_address(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     cloud.mailbox(BOB).settings['automaticRepliesSetting'] |= {'status': 'alwaysEnabled', 'internalReplyMessage': 'Away'}
     result = run(mail, 'msgraph-mail-get-mailtips', email_addresses=f'{BOB}, who@partner.example')

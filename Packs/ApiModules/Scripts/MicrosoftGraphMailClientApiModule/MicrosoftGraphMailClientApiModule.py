@@ -180,6 +180,7 @@ MESSAGE_PROPERTIES = {
     'MessageID': 'internetMessageId',
     'Headers': 'internetMessageHeaders',
 }
+_MAX_TIPS = 100  # addresses of a request (ms-365-mcp-server#451)
 _MAIL_TIPS = (
     'automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
     'deliveryRestriction, moderationStatus, recipientScope'
@@ -889,11 +890,14 @@ class Mailbox:
 
     def get_mailtips(self, addresses: Sequence[str]) -> list[JsonObject]:
         """Return the ``mailTips`` of Graph for each address."""
-        body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
-        found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
-        tips = [tip for tip in page_values(found) if isinstance(tip, dict)]
-        if not tips:
-            raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+        tips: list[JsonObject] = []
+        for start in range(0, len(addresses), _MAX_TIPS):
+            body = {'EmailAddresses': list(addresses[start : start + _MAX_TIPS]), 'MailTipsOptions': _MAIL_TIPS}
+            found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
+            page = [tip for tip in page_values(found) if isinstance(tip, dict)]
+            if not page:
+                raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+            tips += page
         return tips
 
     # endregion
