@@ -292,7 +292,7 @@ def _link_of(page: JsonObject, kind: str = 'nextLink') -> str:
 def mailbox_of_link(link: str) -> str | None:
     """Return the address or ID of the mailbox that a link leads to, empty for the user who signed in; None for another link."""
     found = re.match(_MAILBOX_OF_LINK, unquote(urlsplit(link).path))
-    return found and (found[1] or found[2] or '')
+    return (found[1] or found[2] or '') if found else None
 
 
 class Mailbox:

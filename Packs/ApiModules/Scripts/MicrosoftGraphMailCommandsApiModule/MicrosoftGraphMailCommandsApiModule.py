@@ -239,8 +239,8 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         path, literal = 'from/emailAddress/address', odata_text(sender)
         conditions.append(f'({path} eq {literal} or startswith({path},{literal}))')
     if subject:
-        forms = dict.fromkeys([subject, *(unicodedata.normalize(form, subject) for form in ('NFC', 'NFD'))])
-        conditions.append(f'({" or ".join(f"contains(subject,{odata_text(form)})" for form in forms)})')
+        subjects = dict.fromkeys([subject, *(unicodedata.normalize(form, subject) for form in ('NFC', 'NFD'))])
+        conditions.append(f'({" or ".join(f"contains(subject,{odata_text(one)})" for one in subjects)})')
 
     def has_addresses(message: JsonObject) -> bool:
         recipients = [one for name in ('toRecipients', 'ccRecipients', 'bccRecipients') for one in message.get(name) or ()]
