@@ -13,7 +13,7 @@ from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 
-ADD, REMOVE = 'msgraph-mail-add-categories', 'msgraph-mail-remove-categories'
+ADD, REMOVE, SET = (f'msgraph-mail-{verb}-categories' for verb in ('add', 'remove', 'set'))
 
 
 @pytest.fixture
@@ -48,6 +48,8 @@ def set_by_another_analyst(mailbox: Mailbox, message: Message, *names: str) -> N
         (ADD, ['Red'], 'Blue, Green ,', ['Red', 'Blue', 'Green']),
         (ADD, ['Red'], 'red,Blue', ['Red', 'Blue']),  # names of categories are the same in upper and lower case
         (ADD, ['Red'], ['Case #7, open'], ['Red', 'Case #7, open']),
+        (ADD, [], 'd,D,e,d', ['d', 'e']),
+        (SET, ['Red'], 'x,x,X', ['x']),
         (ADD, ['Red', 'Blue'], 'Blue', ['Red', 'Blue']),
         (REMOVE, ['Red', 'Blue'], 'RED', ['Blue']),
         (REMOVE, ['Red'], 'Red,Green', []),

@@ -74,6 +74,24 @@ def test_a_response_need_not_be_sent(mail: GraphMailClient, bobs: Mailbox, invit
     assert result.outputs['ResponseSent'] is False
 
 
+@pytest.mark.parametrize('is_told', [True, False], ids=['in the event', 'in an error'])
+def test_no_response_is_sent_to_an_organizer_who_wants_none(
+    mail: GraphMailClient, bobs: Mailbox, invitation: Message, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    meeting = invitation.meeting
+    assert meeting
+    meeting.wants_response = False
+    if not is_told:
+        found = mail.mailbox.get_invitation(invitation.immutable_id)
+        found['event']['responseRequested'] = True
+        monkeypatch.setattr('MicrosoftGraphMailClientApiModule.Mailbox.get_invitation', lambda *_args: found)
+    error = error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept', comment='Hello')
+    assert error == 'The organizer of the meeting wants no response, so that a comment cannot be sent. Remove comment.'
+    assert meeting.response == 'notResponded'
+    found = outputs(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+    assert (meeting.response, found['ResponseSent'], responses(bobs)) == ('accepted', False, [])
+
+
 def test_an_invitation_in_another_mailbox_is_answered(mail: GraphMailClient, ada: Mailbox, bobs: Mailbox) -> None:
     invitation = bobs.invite('Planning', ada.owner, START, END)
     run(mail, COMMAND, message_id=invitation.immutable_id, response='accept', user_id=BOB)

@@ -104,6 +104,43 @@ def test_a_list_continues_where_an_earlier_one_ended(mail: GraphMailClient) -> N
     assert [number for number, one in enumerate(first + second) if 'NextPage' in one] == [10, 21]
 
 
+def test_a_page_is_of_the_mailbox_that_its_link_leads_to(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    bob = cloud.mailbox(BOB)
+    for number in range(3):
+        delivered(bob, f'To Bob {number}')
+    first = run(mail, 'msgraph-mail-list-emails', user_id=BOB, page_size='1')
+    *_, link = outputs(mail, 'msgraph-mail-list-emails', user_id=BOB, page_size='1')
+    second = run(mail, 'msgraph-mail-list-emails', next_page=link['NextPage'])
+    [emails, _] = second.outputs.values()
+    assert (emails[0]['UserID'], emails[0]['ID'] in ids(*bob.messages())) == (BOB, True)
+    for one in (first, second):
+        assert one.readable_output.endswith(f' user_id="{BOB}"`')
+    again = run(mail, 'msgraph-mail-list-emails', next_page=link['NextPage'], user_id=BOB.upper())
+    assert again.raw_response == second.raw_response
+
+
+@pytest.mark.parametrize(
+    'path, user_id, owner',
+    [(f'users/{BOB}', ADA, BOB), (f"users('{BOB}')", ADA, BOB), ('me', ADA, 'the user who signed in')],
+)
+def test_a_page_of_another_mailbox_than_user_id_is_refused(
+    mail: GraphMailClient, cloud: MicrosoftCloud, path: str, user_id: str, owner: str
+) -> None:
+    link = f'{mail.base_url}/{path}/messages?$skip=1'
+    sentence = f'next_page lists the mailbox of {owner}, and not that of {user_id}. Remove user_id.'
+    assert error_of(mail, 'msgraph-mail-list-emails', next_page=link, user_id=user_id) == sentence
+    assert list(cloud.requests) == []
+
+
+def test_a_link_may_name_a_mailbox_by_its_id(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    delivered(cloud.mailbox(BOB))
+    user_id = cloud.directory.user(BOB).object_id
+    link = f'{mail.base_url}/users/{user_id}/messages?$skip=0'
+    for address in ('', BOB):
+        [emails, _] = run(mail, 'msgraph-mail-list-emails', next_page=link, user_id=address).outputs.values()
+        assert emails[0]['UserID'] == (address or user_id)
+
+
 @pytest.mark.parametrize(
     'args, count, more',
     [
@@ -751,6 +788,12 @@ def test_settings_are_shown_together_or_alone(mail: GraphMailClient) -> None:
         'language': {'locale': 'en-US', 'displayName': 'English (United States)'},
         'UserID': ADA,
     }
+
+
+def test_mail_tips_of_many_addresses_take_several_requests(mail: GraphMailClient) -> None:
+    addresses = [f'user{number}@partner.example' for number in range(201)]
+    result = run(mail, 'msgraph-mail-get-mailtips', email_addresses=','.join(addresses))
+    assert [tip['emailAddress']['address'] for tip in result.outputs] == addresses
 
 
 def test_mail_tips_are_shown_for_each_address(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:

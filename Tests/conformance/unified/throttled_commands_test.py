@@ -159,4 +159,21 @@ def test_the_file_of_a_rescheduled_command_is_removed(instance: Instance, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_attachment_is_given_up_if_one_is_throttled(
+    instance: Instance, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    [message] = messages_of(instance, 1)
+    mailbox = instance.cloud.mailbox(ADA)
+    for name in ('a.txt', 'b.txt'):
+        mailbox.attach_file(message, name, b'x', 'text/plain')
+    listed = instance.context('msgraph-mail-list-attachments', message_id=message.immutable_id)['Attachment']
+    fail(instance, path=listed[-1]['ID'].rstrip('='))
+    rest = instance.run('msgraph-mail-get-attachment', message_id=message.immutable_id)
+    assert next_run(rest)[1:] == ('46', {'message_id': message.immutable_id, 'ran_once_flag': True})
+    assert list(tmp_path.iterdir()) == []
+    report, [file] = instance.entries('msgraph-mail-get-attachment', **rest['PollingArgs'])
+    assert (file['File'], 'b.txt' in report['HumanReadable']) == ('a.txt', True)
+
+
 # endregion

@@ -421,8 +421,19 @@ def clean_value(value: Any) -> str:
     """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
     text = str(value or '').strip()
     if not text.isascii():
-        text = ''.join(character for character in text if character != '\xa0' and unicodedata.category(character) != 'Cf').strip()
+        text = visible_text(text).replace('\xa0', '').strip()
     return _unwrapped(text, _QUOTES)
+
+
+def visible_text(text: str) -> str:
+    """Return a text without its invisible characters."""
+    return ''.join(character for character in text if unicodedata.category(character) != 'Cf')
+
+
+def comparable(text: Any) -> str:
+    """Return a text in the form in which it equals others that look the same: without case, invisible characters, line ends."""
+    folded = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', str(text or '')).casefold())
+    return ' '.join(visible_text(folded).split())
 
 
 def clean_id(value: Any) -> str:

@@ -12,7 +12,7 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, LOG
-    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, JsonObject, outside_text
+    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, JsonObject, clean_value, outside_text
     from MicrosoftHttpApiModule import (
         NO_RETRIES,
         RetryPolicy,
@@ -241,20 +241,51 @@ def well_known_folder(text: str) -> str:
     return name if re.fullmatch(WELL_KNOWN_FOLDER, name) else ''
 
 
-def graph_id(text: str) -> str:
-    """Return an ID as Graph writes it, or a ``Message-ID`` in its brackets. Other text is returned as it is.
+# An ID within the address of an item in Outlook on the web.
+_OUTLOOK_HOST = (
+    r'(?:outlook\.(?:office\.com|office365\.(?:com|us)|live\.com|cloud\.microsoft)|outlook-dod\.office365\.us|'
+    r'partner\.outlook\.cn|webmail\.apps\.mil)'
+)
+_OUTLOOK_ADDRESS = (
+    rf'(?i)https://{_OUTLOOK_HOST}/(?:[^\s?#]*\?(?:[^\s#]*&)?ItemID=([^\s&#]+)(?:[&#]\S*)?'
+    r'|mail/(?:[\w.@-]+/){0,4}id/([^\s/?#]+)(?:[/?#]\S*)?)'
+)
+_MAX_ADDRESS = 4000  # characters
+
+
+def _id_in_address(text: str) -> str:
+    """Return the ID in an address of Outlook on the web, empty if a text is something else."""
+    found = re.fullmatch(_OUTLOOK_ADDRESS, unescaped(text)) if len(text) <= _MAX_ADDRESS else None
+    return unquote(found[1] or found[2]) if found else ''
+
+
+def graph_id(value: Any) -> str:
+    """Return an ID as Graph writes it. Other text is returned as `clean_value` returns it.
 
     Args:
-        text: an ID of Graph, or of EWS or Office.js, which have / and + where Graph has - and _; the address of an item in
-            Outlook on the web, which contains its ID; or a ``Message-ID``, in brackets or not.
+        value: an ID of Graph, or of EWS or Office.js, which have / and + where Graph has - and _; or the address of an item in
+            Outlook on the web, which contains its ID.
     """
-    text = re.sub(r'(?i)^message-id:\s*', '', unescaped(text.strip())).strip()
-    if found := re.search(r'[?&]ItemID=([^&#]+)|^https://[^/]+/mail/(?:[\w.@-]+/){0,4}id/([^/?#]+)', text):
-        text = found[1] or found[2]
-    if found := re.fullmatch(r'<?([^<>\s]{1,900}@[^<>\s]{1,900})>?|<([^<>\s]+)>', text):
-        return f'<{found[1] or found[2]}>'
-    graph = unquote(text).replace('/', '-').replace('+', '_')
+    text = clean_value(value)
+    graph = (_id_in_address(text) or unquote(text)).replace('/', '-').replace('+', '_')
     return graph if re.fullmatch(_EXCHANGE_ID, graph) else text
+
+
+def message_id_forms(value: Any) -> list[str]:
+    """Return the values of ``Message-ID`` that a text may mean; none if it is an ID, or something else.
+
+    The sender of an email chose its ``Message-ID``, so what is in brackets is not changed in any way: it would mean another
+    email. Without brackets, some programs left them out, and some users.
+    """
+    written = str(value).strip(' \t\r\n')
+    if re.fullmatch(r'<[^\r\n]+>', written):
+        return [] if re.search(r'>[\s,;]*<', written) else [written]  # these are several
+    text = re.sub(r'(?i)^message-id:\s*', '', clean_value(value))
+    text = unescaped(text) if re.fullmatch('(?i)&lt;.*&gt;', text) else text
+    is_bare = re.fullmatch(r'[^<>\s]{1,900}@[^<>\s]{1,900}', text) and not _id_in_address(text)
+    if not (is_bare or re.fullmatch(r'<[^<>\s]+>', text)):
+        return []
+    return list(dict.fromkeys((written, text, f'<{text}>' if is_bare else text)))
 
 
 def odata_text(text: str) -> str:

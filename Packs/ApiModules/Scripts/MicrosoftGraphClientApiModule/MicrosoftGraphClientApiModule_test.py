@@ -8,6 +8,7 @@ from CommonServerPython import DemistoException
 from MicrosoftGraphClientApiModule import (
     MALFORMED_PROPERTIES,
     graph_id,
+    message_id_forms,
     odata_query,
     without_malformed_values,
     without_annotations,
@@ -77,17 +78,53 @@ EWS_ID = GRAPH_ID.replace('-', '/').replace('_', '+')
         (f'https://outlook.office.com/mail/deeplink?popout=1&ItemID={EWS_ID.replace("+", "%2B")}&exvsurl=1', GRAPH_ID),
         (f'https://outlook.office365.com/owa/?ItemID={GRAPH_ID}#x', GRAPH_ID),
         ('https://outlook.office365.com/owa/?ItemID=', 'https://outlook.office365.com/owa/?ItemID='),
-        ('<a@b.example>', '<a@b.example>'),
-        ('a@b.example', '<a@b.example>'),
-        ('Message-ID: <a@b.example>', '<a@b.example>'),
-        ('&lt;a@b.example&gt;', '<a@b.example>'),
-        ('<without-at>', '<without-at>'),
+        (f'https://partner.outlook.cn/owa/?ItemID={GRAPH_ID}', GRAPH_ID),
+        (f'https://outlook.office.com/mail/ada@contoso.example/inbox/id/{GRAPH_ID}?x=1', GRAPH_ID),
+        *(
+            (address, address)
+            for address in (
+                f'<a?ItemID={GRAPH_ID}&c@evil.example>',
+                f'https://outlook.evil.example/owa/?ItemID={GRAPH_ID}',
+                f'https://evil.example/https://outlook.office.com/owa/?ItemID={GRAPH_ID}',
+                f'http://outlook.office.com/owa/?ItemID={GRAPH_ID}',
+                f'https://outlook.office.com/owa/?xItemID={GRAPH_ID}',
+                f'https://outlook.office.com/owa/?ItemID={GRAPH_ID} x',
+                'https://outlook.office.com/owa/?ItemID=b@x.example',
+            )
+        ),
         ('a/b+c', 'a/b+c'),
         ('inbox', 'inbox'),
     ],
 )
 def test_an_id_is_read_in_each_form(text: str, found: str) -> None:
     assert graph_id(text) == found
+
+
+@pytest.mark.parametrize(
+    'text, forms',
+    [
+        ('<a@b.example>', ['<a@b.example>']),
+        (' <a@b.example>\n', ['<a@b.example>']),
+        ('<without-at>', ['<without-at>']),
+        ('<<a@b.example>>', ['<<a@b.example>>']),
+        ('<a?ItemID=b@x.example&c@evil.example>', ['<a?ItemID=b@x.example&c@evil.example>']),
+        ('<a&#64;b@x.example>', ['<a&#64;b@x.example>']),
+        ('<a\u200bb\xa0c@x.example>', ['<a\u200bb\xa0c@x.example>']),
+        ('a@b.example', ['a@b.example', '<a@b.example>']),
+        ('a&lt;c@b.example', ['a&lt;c@b.example', '<a&lt;c@b.example>']),
+        ('Message-ID: <a@b.example>', ['Message-ID: <a@b.example>', '<a@b.example>']),
+        ('&lt;a@b.example&gt;', ['&lt;a@b.example&gt;', '<a@b.example>']),
+        ('"<a@b.example>"', ['"<a@b.example>"', '<a@b.example>']),
+        ('<a@b.example>, <c@d.example>', []),
+        ('<a@b.example', []),
+        ('a@b.example>', []),
+        ('inbox', []),
+        (GRAPH_ID, []),
+        (f'https://outlook.office.com/mail/ada@contoso.example/inbox/id/{GRAPH_ID}', []),
+    ],
+)
+def test_what_is_in_brackets_is_the_message_id_as_it_is(text: str, forms: list[str]) -> None:
+    assert message_id_forms(text) == forms
 
 
 # Types by https://learn.microsoft.com/graph/api/resources/message and the resources beside it.

@@ -1,6 +1,7 @@
 """Read the arguments of mail commands, show objects of Microsoft Graph, and change many emails in batches."""
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -22,10 +23,12 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         choice_argument,
         future_datetime,
         id_list,
+        id_of,
         int_argument,
         json_argument,
         parse_datetime,
         required_argument,
+        text_argument,
         text_of,
     )
     from MicrosoftGraphClientApiModule import (
@@ -149,8 +152,8 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') 
     Raises:
         DemistoException: there is no such folder; it names the argument.
     """
-    text = clean_value(args.get(name))
-    if not text:
+    text, cleaned = str(args.get(name) or '').strip(), clean_value(args.get(name))
+    if not cleaned:
         return ''
     ids = [graph_id(one) for one in text.split(',')]
     try:
@@ -158,13 +161,15 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') 
     except GraphError:
         raise
     except DemistoException as error:
+        if cleaned != text and cleaned in text:  # quotes may be a part of the name, or around it
+            return folder_argument(mailbox, {name: cleaned}, name)
         raise DemistoException(f'{error} Change {name}.') from error
 
 
 def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
     """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
-    text = required_argument(args, name)
-    [found] = mailbox.find_messages([text], folder_id)
+    required_argument(args, name)
+    [found] = mailbox.find_messages([str(args[name])], folder_id)
     if error := found.error:
         delay = _delay_after(mailbox, error, is_idempotent=True)
         raise error if delay is None else GraphThrottled(error, delay)
@@ -228,10 +233,13 @@ def utc_time(args: Arguments, name: str) -> dict[str, str]:
     return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
 
 
+_TIME_OF_DAY = r'(?i)\d:\d|\dT\d|\d\s*[ap]m\b|\b(?:now|hours?|min(?:ute)?s?|sec(?:ond)?s?)\b|\A\s*\d{9,}\s*\Z'
+
+
 def due_date(args: Arguments, name: str = 'due_date') -> dict[str, str]:
-    """Return a time as `utc_time`. A date without a time is its noon: Outlook shows the same day from UTC-12 to UTC+11."""
+    """Return a time as `utc_time`. A day without a time is its noon: Outlook shows the same day from UTC-12 to UTC+11."""
     due, text = utc_time(args, name), required_argument(args, name)
-    return {**due, 'dateTime': f'{text}T12:00:00'} if re.fullmatch(r'\d{4}-\d\d-\d\d', text) else due
+    return due if re.search(_TIME_OF_DAY, text) else {**due, 'dateTime': f'{due["dateTime"][:10]}T12:00:00'}
 
 
 def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:
@@ -250,7 +258,7 @@ ARGUMENT_READERS: dict[str, ArgumentReader] = {
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
     **dict.fromkeys(('received_after', 'received_before', 'received_time'), past_time),
-    'display_name': required_argument,
+    'display_name': text_argument,
     'due_date': due_date,
     'nested_depth': nested_depth,
 }
@@ -318,6 +326,8 @@ def _one_value(value: Any, name: str) -> Any:
         value = value[0] if value else ''
     if name in _TEXT_ARGUMENTS:
         return text_of(value)
+    if value and name in _ID_ARGUMENTS and not isinstance(value, list):
+        return id_of(value, name)
     if isinstance(value, list):
         raise DemistoException(f'The argument {name} has {len(value)} values. Enter one.')
     return value
@@ -543,6 +553,17 @@ def _send_for_each(
     return results + send(list(requests.values()))
 
 
+_UNKNOWN = 'Unknown'
+_ALL_FAILED = 'The command succeeded for none of the emails.'
+
+
+def _outcome(result: BatchResult) -> str:
+    """Return the cell of the table for a result: a change may have been made although the response does not say so."""
+    if not result.error:
+        return 'Done'
+    return _UNKNOWN if result.error.is_outcome_unclear and result.request.method != 'GET' else 'Failed'
+
+
 def run_in_batches(
     mailbox: Mailbox,
     args: Arguments,
@@ -586,20 +607,24 @@ def run_in_batches(
             outputs.append({**done, 'UserID': mailbox.address})
             done.update(shown or {})
         raw.append({'id': message_id, 'answer': result.body, 'error': reason})
-        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': reason}
+        row = {'Subject': result.body.get('subject'), 'Result': _outcome(result), 'Reason': reason}
         rows.append({**row, **done})
     if not (outputs or delays):
         if len(rows) == 1:
             raise DemistoException(rows[0]['Reason'])
         reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
-        raise DemistoException('\n'.join(['The command succeeded for none of the emails.', *reasons]))
+        unknown = sum(row['Result'] == _UNKNOWN for row in rows)
+        what = (
+            f'It is not known whether the command succeeded for {unknown} of the {len(rows)} emails.' if unknown else _ALL_FAILED
+        )
+        raise DemistoException('\n'.join([what, *reasons]))
     entries: list[Entry] = []
     if rows:
         title = f'{title} ({len(outputs)} of {len(rows)})'
         found_outputs = outputs[0] if outputs and len(rows) == 1 else outputs
         entries.append(object_results(prefix, title, found_outputs, raw, _BATCH_HEADERS, rows=rows))
     if delays:
-        rest = {**args, ids_name: ','.join(delays)}
+        rest = {**args, ids_name: json.dumps(list(delays)) if ',' in ''.join(delays) else ','.join(delays)}
         entries.append(reschedule(rest, max(delays.values()), f'{len(delays)} of the emails follow'))
     return command_result(entries)
 

@@ -15,7 +15,7 @@ import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, fileResult
-    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftCoreApiModule import JsonObject, comparable
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy
     from MicrosoftMailMimeApiModule import (
         file_name,
@@ -36,6 +36,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         deletion,
         graph_id,
         is_folder_id,
+        message_id_forms,
         odata_text,
         path_segment,
         prefer_header,
@@ -123,6 +124,7 @@ _MAX_PAGES = 2000  # of one list
 MAX_PAGE_SIZE = 1000  # messages
 # The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
 _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
+_MAILBOX_OF_LINK = r"(?i)/v1\.0/(?:me|users(?:/([^/]+)|\('([^/']+)'\)))/"
 MAX_CONVERSATION = 1000  # messages
 MAX_SEARCHED = 2000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
@@ -178,6 +180,7 @@ MESSAGE_PROPERTIES = {
     'MessageID': 'internetMessageId',
     'Headers': 'internetMessageHeaders',
 }
+_MAX_TIPS = 100  # addresses of a request (ms-365-mcp-server#451)
 _MAIL_TIPS = (
     'automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
     'deliveryRestriction, moderationStatus, recipientScope'
@@ -195,6 +198,11 @@ def _with_select(link: str, select: str) -> str:
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
     return f'{url}?{urlencode({name: value for name, value in options.items() if value})}' if link else ''
+
+
+def message_id_condition(forms: Sequence[str]) -> str:
+    """Return the condition of OData that a ``Message-ID`` is one of these."""
+    return ' or '.join(f'internetMessageId eq {odata_text(form)}' for form in forms)
 
 
 class MessageLookup(NamedTuple):
@@ -279,6 +287,12 @@ def _link_of(page: JsonObject, kind: str = 'nextLink') -> str:
     if not isinstance(link, str):
         raise GraphError('Microsoft Graph sent a link that is not an address.', CHECK_PROXY)
     return link
+
+
+def mailbox_of_link(link: str) -> str | None:
+    """Return the address or ID of the mailbox that a link leads to, empty for the user who signed in; None for another link."""
+    found = re.match(_MAILBOX_OF_LINK, unquote(urlsplit(link).path))
+    return (found[1] or found[2] or '') if found else None
 
 
 class Mailbox:
@@ -553,19 +567,19 @@ class Mailbox:
         """Return the ID of the message that each different name means, or why it means none.
 
         Args:
-            names: IDs, in any form that `graph_id` reads, or values of ``Message-ID``.
+            names: IDs, in any form that `graph_id` reads, or values of ``Message-ID``, in one that `message_id_forms` reads.
             folder_id: where messages are looked for by ``Message-ID``; empty for the whole mailbox.
         """
         lookups = {name: MessageLookup(name, graph_id(name)) for name in names}
-        path = f'{self.messages_path(folder_id)}?$select=id&$filter=internetMessageId%20eq%20'
+        path = f'{self.messages_path(folder_id)}?$select=id&$filter='
         searches = [
-            BatchRequest(name, 'GET', f'{path}{quote(odata_text(lookup.message_id))}')
-            for name, lookup in lookups.items()
-            if lookup.message_id.startswith('<')
+            BatchRequest(name, 'GET', f'{path}{quote(message_id_condition(forms))}')
+            for name in lookups
+            if (forms := message_id_forms(name))
         ]
         for result in self.batch(searches):
             name = result.request.message_id
-            lookups[name] = MessageLookup.from_search(name, lookups[name].message_id, result)
+            lookups[name] = MessageLookup.from_search(name, message_id_forms(name)[-1], result)
         return list(lookups.values())
 
     def search(
@@ -788,11 +802,12 @@ class Mailbox:
         return folder_id or self._property_if_found(known_name) or ''
 
     def _child_folder(self, name: str, parent_id: str = '') -> str:
-        """Return the ID of a child folder with a display name, empty if there is none."""
-        for folder in self.list_folders(MAX_PAGE_SIZE, parent_id):
-            if (folder.get('displayName') or '').strip().casefold() == name.casefold():
-                return str(folder['id'])
-        return ''
+        """Return the ID of a child folder with a display name, or one that looks the same; empty if there is none."""
+        found = [
+            one for one in self.list_folders(MAX_PAGE_SIZE, parent_id) if comparable(one.get('displayName')) == comparable(name)
+        ]
+        found.sort(key=lambda folder: folder['displayName'] != name)
+        return str(found[0]['id']) if found else ''
 
     def folder_property(self, folder_id: str, name: str = 'id') -> str:
         """Return a property of the folder with that ID or well-known name, empty if it has none."""
@@ -875,11 +890,14 @@ class Mailbox:
 
     def get_mailtips(self, addresses: Sequence[str]) -> list[JsonObject]:
         """Return the ``mailTips`` of Graph for each address."""
-        body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
-        found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
-        tips = [tip for tip in page_values(found) if isinstance(tip, dict)]
-        if not tips:
-            raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+        tips: list[JsonObject] = []
+        for start in range(0, len(addresses), _MAX_TIPS):
+            body = {'EmailAddresses': list(addresses[start : start + _MAX_TIPS]), 'MailTipsOptions': _MAIL_TIPS}
+            found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
+            page = [tip for tip in page_values(found) if isinstance(tip, dict)]
+            if not page:
+                raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+            tips += page
         return tips
 
     # endregion

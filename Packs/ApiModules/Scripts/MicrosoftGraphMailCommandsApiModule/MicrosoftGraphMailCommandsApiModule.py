@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,13 +14,16 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import (
         JsonObject,
         clean_value,
+        is_guid,
     )
     from MicrosoftInstanceApiModule import (
         Arguments,
         CommandFunction,
         bool_argument,
         required_argument,
+        text_argument,
         text_list,
+        text_of,
     )
     from MicrosoftMailMimeApiModule import (
         EMAIL_TYPES,
@@ -35,11 +39,13 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchRequest,
         BatchResult,
         GraphError,
+        GraphThrottled,
         MALFORMED_PROPERTIES,
         UNREADABLE_CODES,
         WELL_KNOWN_FOLDER,
         graph_id,
         is_folder_id,
+        message_id_forms,
         odata_query,
         odata_text,
         retry_broken_transfer,
@@ -56,6 +62,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SINGLE_EMAIL_PROPERTIES,
         SavedFile,
         UNREADABLE,
+        mailbox_of_link,
+        message_id_condition,
         message_kind,
         save_file,
     )
@@ -124,6 +132,9 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         raise DemistoException(
             f'next_page contains {", ".join(contained)} of the earlier list. Remove {" and ".join(contained)}.'
         )
+    if next_page:
+        mailbox = _linked_mailbox(mailbox, args, next_page)
+        args = {**args, 'user_id': mailbox.address}
     query = odata_query(args.get('odata') or '', args.get('search') or '')
     page_size, pages = args.get('page_size') or 20, args.get('pages_to_pull') or 1
     limit = args.get('limit') or (MAX_PAGE_SIZE if bool_argument(args, 'all_results') else None)
@@ -140,6 +151,19 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         emails = {_EMAILS: results.outputs} if messages else {}
         results.outputs, results.outputs_prefix = {**emails, _NEXT_PAGE: {'NextPage': link}}, None
     return results
+
+
+def _linked_mailbox(mailbox: Mailbox, args: Arguments, link: str) -> Mailbox:
+    """Return the mailbox that a link leads to. Raise DemistoException if ``user_id`` names another one."""
+    address = mailbox_of_link(link)
+    if address is None or address.lower() == mailbox.address.lower():
+        return mailbox
+    if not clean_value(args.get('user_id')):
+        return Mailbox(mailbox.client, address)
+    if address and is_guid(address) is not is_guid(mailbox.address):  # both may name the same mailbox
+        return mailbox
+    owner = address or 'the user who signed in'
+    raise DemistoException(f'next_page lists the mailbox of {owner}, and not that of {mailbox.address}. Remove user_id.')
 
 
 def _email_results(
@@ -197,30 +221,34 @@ def _time_conditions(args: Arguments) -> list[str]:
 def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
     limit = args.get('limit') or 20
-    conditions, subject = _time_conditions(args), clean_value(args.get('subject'))
-    sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
-    message_id = clean_value(args.get('message_id'))
+    conditions, subject = _time_conditions(args), text_of(args.get('subject')).strip()
+    sender, recipient = one_address(args, 'sender').lower(), one_address(args, 'recipient').lower()
+    message_id = str(args.get('message_id') or '').strip()
     if not (conditions or subject or sender or recipient or message_id):
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
     if message_id:
-        internet_id = graph_id(message_id)
-        if not re.fullmatch('<[^<>\r\n]+>', internet_id):
+        forms = message_id_forms(message_id)
+        if not forms:
             advice = 'Write one in brackets, or use msgraph-mail-get-email with the ID of an email.'
             raise DemistoException(f"'{message_id[:100]}' is not a Message-ID. {advice}")
-        conditions.append(f'internetMessageId eq {odata_text(internet_id)}')
+        conditions.append(f'({message_id_condition(forms)})')
     else:
         conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
     if sender:
-        conditions.append(f'from/emailAddress/address eq {odata_text(sender)}')
+        # `eq` finds no colleagues and no underscores (microsoft-graph-docs#121 and #18871), and startswith finds more
+        path, literal = 'from/emailAddress/address', odata_text(sender)
+        conditions.append(f'({path} eq {literal} or startswith({path},{literal}))')
     if subject:
-        conditions.append(f'contains(subject,{odata_text(subject)})')
+        subjects = dict.fromkeys([subject, *(unicodedata.normalize(form, subject) for form in ('NFC', 'NFD'))])
+        conditions.append(f'({" or ".join(f"contains(subject,{odata_text(one)})" for one in subjects)})')
 
-    def is_sent_to(message: JsonObject) -> bool:
+    def has_addresses(message: JsonObject) -> bool:
         recipients = [one for name in ('toRecipients', 'ccRecipients', 'bccRecipients') for one in message.get(name) or ()]
-        return not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
+        is_sent_to = not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
+        return is_sent_to and sender in ('', EmailAddress.from_json(message.get('from')).address.lower())
 
     folder_id = folder_argument(mailbox, args)
-    messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
+    messages, has_more = mailbox.search(conditions, has_addresses, limit, folder_id)
     more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
     folder = clean_value(args.get('folder_id'))
     return _email_results(mailbox, messages, f'Emails found ({len(messages)})', folder, more)
@@ -291,9 +319,17 @@ def update_email_status_command(mailbox: Mailbox, args: Arguments) -> MailComman
     return _change_emails(mailbox, args, title, {'isRead': is_read}, {'IsRead': is_read})
 
 
+def _category_names(args: Arguments) -> list[str]:
+    """Return the categories of the arguments, each once: they are the same in upper and lower case."""
+    names: dict[str, str] = {}
+    for name in text_list(args, 'categories'):
+        names.setdefault(name.casefold(), name)
+    return list(names.values())
+
+
 def set_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Replace the categories of messages."""
-    categories, clear = text_list(args, 'categories'), bool_argument(args, 'clear')
+    categories, clear = _category_names(args), bool_argument(args, 'clear')
     if bool(categories) is clear:
         raise DemistoException('Enter categories, or clear=true to remove all, but not both.')
     return _change_emails(mailbox, args, 'Categories set', {'categories': categories}, {'Categories': categories})
@@ -494,7 +530,7 @@ def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
 
 def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
-    attachment_id = graph_id(clean_value(args.get('attachment_id')))
+    attachment_id = graph_id(args.get('attachment_id') or '')
     nested = NestedEmails(nested_depth(args))
     message_id, folder_id = message_in_folder(mailbox, args)
     if attachment_id:
@@ -505,29 +541,48 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
     if not attachments:
         return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=[])
     web_link = _web_link(mailbox, attachments, message_id)
-    entries: list[Entry] = []
-    missing, errors = [], []
+    saved, failed = _save_attachments(mailbox, message_id, attachments)
+    if len(failed) == len(attachments):
+        raise failed[attachments[0]]
+    entries: list[Entry] = [file.entry for file, _ in saved]
+    for file, content_type in saved:
+        nested.open(file, content_type)
+    missing = []
     for attachment in attachments:
-        reason = ''
+        reason = escape_markdown(str(failed.get(attachment, '')))
         if attachment.attachment_type == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
-        else:
-            download = partial(mailbox.download_file, message_id, attachment)
-            try:
-                saved = save_file(attachment.name, download, attachment.attachment_type == 'item')
-                entries.append(saved.entry)
-                nested.open(saved, attachment.content_type)
-            except GraphError as error:
-                errors.append(error)
-                reason = escape_markdown(str(error))
         if reason:
             missing.append({'Name': escape_markdown(attachment.name), 'Reason': reason})
-    if len(errors) == len(attachments):
-        raise errors[0]
     if missing:
         readable = tableToMarkdown('Attachments without a file', missing, headers=['Name', 'Reason'])
         entries.append(CommandResults(raw_response=missing, readable_output=readable))
     return command_result(entries + nested.results(message_id, mailbox.address))
+
+
+def _save_attachments(
+    mailbox: Mailbox, message_id: str, attachments: list[Attachment]
+) -> tuple[list[tuple[SavedFile, str]], dict[Attachment, GraphError]]:
+    """Return the files of attachments with their content types, and the errors of those that cannot be read.
+
+    Raises:
+        GraphThrottled: one is throttled for long, and the command can run again, for all of them.
+    """
+    saved, failed = [], {}
+    for attachment in attachments:
+        if attachment.attachment_type == 'reference':
+            continue
+        download = partial(mailbox.download_file, message_id, attachment)
+        try:
+            file = save_file(attachment.name, download, attachment.attachment_type == 'item')
+            saved.append((file, attachment.content_type))
+        except GraphError as error:
+            if isinstance(error, GraphThrottled) and mailbox.client.can_reschedule():
+                for file, _ in saved:
+                    file.remove()
+                raise
+            failed[attachment] = error
+    return saved, failed
 
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
@@ -577,14 +632,14 @@ def list_child_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResu
 
 def create_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a folder in a parent folder, or at the top of the mailbox."""
-    name = required_argument(args, 'new_folder_name')
+    name = text_argument(args, 'new_folder_name')
     parent_id = folder_argument(mailbox, args, 'parent_folder_id')
     return _folder_results('Folder created', mailbox.create_folder(name, parent_id))
 
 
 def update_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Rename a folder."""
-    name = required_argument(args, 'new_display_name')
+    name = text_argument(args, 'new_display_name')
     folder_id = folder_argument(mailbox, args)
     return _folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
 
@@ -755,6 +810,9 @@ def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResult
 _RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted', 'decline': 'declined'}
 
 
+_NO_RESPONSE = 'The organizer of the meeting wants no response, so that a comment cannot be sent. Remove comment.'
+
+
 def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Accept an invitation to a meeting, accept it tentatively, or decline it."""
     response, is_sent = args['response'], bool_argument(args, 'send_response', default=True)
@@ -764,7 +822,18 @@ def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandR
     message_id = message_argument(mailbox, args)
     message = mailbox.get_invitation(message_id)
     event = message['event']
-    mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    is_sent = is_sent and event.get('responseRequested') is not False
+    if comment and not is_sent:
+        raise DemistoException(_NO_RESPONSE)
+    try:
+        mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    except GraphError as error:
+        if not is_sent or "hasn't requested a response" not in error.what:
+            raise
+        if comment:
+            raise DemistoException(_NO_RESPONSE) from error
+        is_sent = False
+        mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent})
     outputs = {
         'ID': message_id,
         'EventID': event['id'],
@@ -925,7 +994,7 @@ def _change_categories(
     mailbox: Mailbox, args: Arguments, title: str, changed: Callable[[list[str], list[str]], list[str]]
 ) -> MailCommandResult:
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
-    given = text_list(args, 'categories')
+    given = _category_names(args)
     if not given:
         raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
 

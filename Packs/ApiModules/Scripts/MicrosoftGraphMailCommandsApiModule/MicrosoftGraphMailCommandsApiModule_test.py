@@ -1,6 +1,7 @@
 """The commands against scripted responses. Tests/conformance/graph_mail has the tests that need a mailbox."""
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,8 @@ def test_a_folder_is_looked_up_once_for_a_batch() -> None:
         ('2999-01-31T08:00:00Z', '2999-01-31T08:00:00'),
         ('2999-01-31T01:00:00+02:00', '2999-01-30T23:00:00'),
         ('2999-01-31T23:00:00-05:00', '2999-02-01T04:00:00'),
-        ('2999-01-31', '2999-01-31T12:00:00'),
+        *((day, '2999-01-31T12:00:00') for day in ('2999-01-31', '31/01/2999', '2999-1-31', 'Jan 31 2999')),
+        ('2999-01-31 8:00', '2999-01-31T08:00:00'),
     ],
 )
 def test_a_due_date_is_sent_in_utc(due_date: str, day: str) -> None:
@@ -218,6 +220,15 @@ def test_a_due_date_is_sent_in_utc(due_date: str, day: str) -> None:
     flag = client.sent[0][2]['requests'][0]['body']['flag']
     assert flag['dueDateTime'] == flag['startDateTime'] == {'dateTime': day, 'timeZone': 'UTC'}
     assert f'{day}Z' in result.readable_output
+
+
+@pytest.mark.parametrize('text, days', [('tomorrow', 1), ('in 3 days', 3), ('in 1 week', 7)])
+def test_a_due_date_in_some_days_is_a_day(text: str, days: int) -> None:
+    before, client = datetime.now(timezone.utc), ScriptedClient(batch(200))
+    run(client, 'msgraph-mail-flag-email', message_ids='x', due_date=text)
+    due = client.sent[0][2]['requests'][0]['body']['flag']['dueDateTime']['dateTime']
+    later = datetime.now(timezone.utc)
+    assert due in [f'{day + timedelta(days=days):%Y-%m-%d}T12:00:00' for day in (before, later)]
 
 
 def test_a_meeting_without_a_time_has_none() -> None:
@@ -406,11 +417,19 @@ def test_each_email_of_a_batch_has_its_result() -> None:
     [
         ('a', (404,), 'Microsoft Graph answered with HTTP status 404.'),
         ('a,b', (404, 404), 'The command succeeded for none of the emails'),
+        ('a,b', (502, 502), 'It is not known whether the command succeeded for 2 of the 2 emails.\na: It is not known whether'),
+        ('a,b', (502, 404), 'It is not known whether the command succeeded for 1 of the 2 emails.\na: It is not known whether'),
     ],
 )
 def test_it_is_an_error_if_nothing_was_done(ids: str, statuses: Any, start: str) -> None:
     with pytest.raises(DemistoException, match=f'^{start}'):
         run(ScriptedClient(batch(*statuses)), 'msgraph-mail-delete-email', message_id=ids)
+
+
+def test_an_unknown_outcome_is_not_shown_as_a_failure() -> None:
+    client = ScriptedClient(batch(201, 502, 404))
+    text = run(client, 'msgraph-mail-move-email', message_id='a,b,c', destination_folder_id='archive').readable_output
+    assert [result in text for result in ('Done', 'Unknown', 'Failed')] == [True, True, True]
 
 
 def test_only_throttled_emails_are_rescheduled() -> None:

@@ -14,6 +14,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         JsonObject,
         SystemClock,
         clean_value,
+        comparable,
     )
     from MicrosoftInstanceApiModule import (
         bool_argument,
@@ -34,7 +35,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MATCH_ALL,
         MESSAGE_ONLY,
         clean_search,
-        comparable,
         date_seconds,
         is_sent_by,
         mail_search,

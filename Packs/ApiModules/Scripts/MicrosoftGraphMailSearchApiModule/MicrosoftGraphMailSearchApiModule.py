@@ -3,7 +3,6 @@
 import math
 import operator
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -17,7 +16,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         JsonObject,
         SystemClock,
         clean_value,
+        comparable,
         float_or_none,
+        visible_text,
     )
     from MicrosoftMailMimeApiModule import (
         html_to_text,
@@ -41,16 +42,6 @@ class FetchLabel:
     FILTER = 'Filter'
     SEARCH = 'Search'
     MAX_ATTACHMENT = 'Maximum attachment size'
-
-
-def comparable(text: Any) -> str:
-    """Return a text in the form in which it equals others that look the same: without case, invisible characters, line ends."""
-    folded = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', str(text or '')).casefold())
-    return ' '.join(_visible(folded).split())
-
-
-def _visible(text: str) -> str:
-    return ''.join(one for one in text if unicodedata.category(one) != 'Cf')
 
 
 _DATE_FORMATS = ('%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y')
@@ -98,7 +89,7 @@ def parse_senders(value: Any, label: str) -> tuple[str, ...]:
         DemistoException: something is neither; it names the field by `label`.
     """
     text = ','.join(map(str, value)) if isinstance(value, list) else str(value or '')
-    text = re.sub(r'"[^"<>]*"\s*(?=<)', '', _visible(text))  # the names of addresses
+    text = re.sub(r'"[^"<>]*"\s*(?=<)', '', visible_text(text))  # the names of addresses
     senders = []
     for part in re.split('[,;|\n\r\uff0c\uff1b\u3001]', text):
         pieces = re.split('<([^<>]*)>', part)  # names, addresses, and what follows the last one

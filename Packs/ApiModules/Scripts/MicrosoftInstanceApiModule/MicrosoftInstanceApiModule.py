@@ -95,12 +95,54 @@ def required_argument(args: Arguments, name: str) -> str:
     return text
 
 
+def text_argument(args: Arguments, name: str) -> str:
+    """Return a text that others see, as it was written. Raise DemistoException, naming the argument, when it is empty."""
+    required_argument(args, name)
+    return text_of(args[name]).strip()
+
+
 def id_list(args: Arguments, name: str) -> list[str]:
-    """Return the IDs of a comma-separated argument without duplicates. Raise DemistoException, naming it, when there are none."""
-    ids = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
+    """Return the IDs of an argument without duplicates: of a list, or of a text that commas separate.
+
+    A comma within ``<...>`` separates nothing: it is part of a ``Message-ID``, which the sender of an email chose.
+
+    Raises:
+        DemistoException: there are none, or it is not clear where one ends. It names the argument.
+    """
+    given = args.get(name)
+    if isinstance(given, str):
+        given = _json_or_text(given)
+    if isinstance(given, str):
+        given = [text for text in re.findall(r'(?:<[^<>]*>|[^,])+', given) if clean_value(text)]
+        unclear = [text for text in given if re.search('[@<>]', text) and not re.fullmatch('<[^<>]+>', clean_value(text))]
+        if given[1:] and unclear:
+            shown = unclear[0].strip()[:100]
+            raise DemistoException(f"'{shown}' is not in angle brackets. Write each Message-ID in {name} as <...>.")
+    values = given if isinstance(given, list) else [given]
+    ids = list(dict.fromkeys(id_of(value, name).strip() for value in values if clean_value(value)))
     if not ids:
         raise DemistoException(f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
     return ids
+
+
+def _json_or_text(text: str) -> Any:
+    """Return the list or the object that a text is in JSON, otherwise the text."""
+    try:
+        value = json.loads(text) if re.match(r'\s*[\[{]', text) else None
+    except (ValueError, RecursionError):
+        return text
+    return text if value is None else value
+
+
+def id_of(value: Any, name: str) -> str:
+    """Return a text as it is, or the ID of an object of the context. Raise DemistoException, naming the argument, otherwise."""
+    found = _json_or_text(value) if isinstance(value, str) else value
+    if isinstance(found, dict):
+        found = next((one for key, one in found.items() if key.lower() == 'id'), None)
+        if not isinstance(found, str) or not found:
+            raise DemistoException(f'The argument {name} contains an object without an ID. Enter its ID.')
+        return found
+    return str(value)
 
 
 def text_list(args: Arguments, name: str) -> list[str]:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from functools import partial
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -535,6 +536,27 @@ def test_arguments_are_cleaned() -> None:
     assert json_argument(args, 'json') == {'a': 1}
 
 
+@pytest.mark.parametrize(
+    'given, ids',
+    [
+        ('<a,b@x.example>', ['<a,b@x.example>']),
+        ('<a,b@x.example>, c , <a,b@x.example>', ['<a,b@x.example>', 'c']),
+        ('<<a,b@x.example>>', ['<<a,b@x.example>>']),
+        ('<a\u200bb@x.example>', ['<a\u200bb@x.example>']),
+        ('["a,b@x.example", "", " c "]', ['a,b@x.example', 'c']),
+        ('[<a,b@x.example>', ['[<a,b@x.example>']),
+        (['a', None, 'b', 'a'], ['a', 'b']),
+        ({'ID': 'a', 'Subject': 'x'}, ['a']),
+        ([{'ID': 'a'}, {'id': 'b'}], ['a', 'b']),
+        ('{"ID": "a"}', ['a']),
+        ('[{"ID": "a"}, "{\\"Id\\": \\"b\\"}"]', ['a', 'b']),
+        ('{a}', ['{a}']),
+    ],
+)
+def test_ids_are_read_as_they_are_written(given: Any, ids: list[str]) -> None:
+    assert id_list({'ids': given}, 'ids') == ids
+
+
 def test_arguments_have_defaults() -> None:
     assert text_list({}, 'texts') == []
     assert int_argument({'size': ''}, 'size', 20, 100) == 20
@@ -550,6 +572,17 @@ def test_arguments_have_defaults() -> None:
         (
             lambda: id_list({'ids': ' , '}, 'ids'),
             'The argument ids contains no ID. Enter one ID, or several separated by commas.',
+        ),
+        *(
+            (
+                partial(id_list, {'ids': f'{first},b@x.example'}, 'ids'),
+                f"'{unclear}' is not in angle brackets. Write each Message-ID in ids as <...>.",
+            )
+            for first, unclear in (('a', 'b@x.example'), ('a@y.example', 'a@y.example'), ('<c>a', '<c>a'))
+        ),
+        *(
+            (partial(id_list, {'ids': given}, 'ids'), 'The argument ids contains an object without an ID. Enter its ID.')
+            for given in ({'Subject': 'x'}, [{'ID': None}], '{"ID": {}}')
         ),
         (lambda: int_argument({'size': '11'}, 'size', 1, 10), "'11' is not a whole number from 1 to 10. Change size."),
         (

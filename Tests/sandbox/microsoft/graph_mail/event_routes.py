@@ -43,6 +43,9 @@ def _respond(event_id: str, action: str) -> tuple[str, int]:
         raise GraphError(400, 'ErrorInvalidRequest', 'A new time is proposed in a response, which is not sent.')
     if meeting.response == 'organizer':
         raise GraphError(400, 'ErrorInvalidRequest', "Your request can't be completed. You are the organizer of the meeting.")
+    if is_sent and not meeting.wants_response:
+        what = "Your request can't be completed. The meeting organizer hasn't requested a response."
+        raise GraphError(400, 'ErrorInvalidRequest', what)
     meeting.response, meeting_type, prefix = RESPONSES[action]
     if is_sent:
         text = escape(given.get('comment') or '', quote=False)

@@ -10,7 +10,7 @@ from flask import request
 
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
-from sandbox.microsoft.graph_mail.odata_filter import Filter, Resolve, comparable, follow_path
+from sandbox.microsoft.graph_mail.odata_filter import COMPARED_SENDER, Filter, Resolve, comparable, follow_path
 from sandbox.microsoft.graph_mail.query import Query, skip_token
 from sandbox.microsoft.graph_mail.representation import MESSAGE_PROPERTIES, View
 from sandbox.microsoft.graph_mail.schema import Schema
@@ -50,7 +50,7 @@ def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view:
         and all(path == 'receivedDateTime' and operator in _BOUNDS for path, operator, _ in query.filter.required)
     )
     left = replace(query, order=() if in_order else query.order, filter=None if only_bounds else query.filter)
-    return filter_and_sort(messages, left, 'message', lambda message: message_resolver(message, view))
+    return filter_and_sort(messages, left, 'message', lambda message: message_resolver(mailbox, message, view))
 
 
 def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:
@@ -65,10 +65,14 @@ def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:
     return max(firsts, default=None), min(ends, default=None)
 
 
-def message_resolver(message: Message, view: View) -> Resolve:
+def message_resolver(mailbox: Mailbox, message: Message, view: View) -> Resolve:
     """Give the properties of ``message`` to a filter; each is made only when it is asked for."""
 
     def resolve(path: str) -> Any:
+        if path == COMPARED_SENDER:
+            address, own_domain = message.sender.address, mailbox.owner.address.partition('@')[2]
+            is_missed = mailbox.misses_senders and ('_' in address or address.endswith(f'@{own_domain}'))
+            return None if is_missed else address
         if path in _MOMENTS:
             return int(_MOMENTS[path](message))
         if path in MESSAGE_PROPERTIES:

@@ -53,6 +53,7 @@ class Mailbox:
         first_delta_sync_limit: a first delta sync ends after so many messages; None for no limit.
         delta_status: delta queries of messages answer with this status; None where they work.
         hides_internal_headers: messages from the owner's own domain show no internetMessageHeaders.
+        misses_senders: a filter for the sender with ``eq`` finds no address of the owner's domain, and none with an underscore.
         tells_partial_changes: a delta query for created messages also tells which selected properties of others changed.
         told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
             then tells of every message that left, whatever kind of change is asked for), or nothing.
@@ -85,7 +86,7 @@ class Mailbox:
         self.delta_generations: int | None = None
         self.first_delta_sync_limit: int | None = None
         self.delta_status: int | None = None
-        self.hides_internal_headers = False
+        self.hides_internal_headers = self.misses_senders = False
         self.tells_partial_changes = False
         self.overlooks_starts = False
         self.told_of_returned = 'created'

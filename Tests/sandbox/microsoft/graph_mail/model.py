@@ -107,6 +107,7 @@ class Meeting:
 
     Attributes:
         response: as Graph names it: notResponded, accepted, tentativelyAccepted, declined; organizer for who invites.
+        wants_response: whether the organizer takes responses.
     """
 
     subject: str
@@ -114,6 +115,7 @@ class Meeting:
     start: float
     end: float
     response: str = 'notResponded'
+    wants_response: bool = True
     event_id: str = field(default_factory=ids.new_folder_id)
 
 

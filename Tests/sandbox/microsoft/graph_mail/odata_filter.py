@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -48,6 +48,9 @@ _TOKEN = re.compile(
 )
 _LITERAL_TYPES = {'string': 'Edm.String', 'time': 'Edm.DateTimeOffset', 'number': 'Edm.Int32'}
 _MAX_DEPTH = 20
+SENDER = 'from/emailAddress/address'
+# What ``eq`` compares, which may not be what is shown
+COMPARED_SENDER = f'{SENDER} eq'
 # Exchange does not filter by them, though the documentation has an example of it
 _NOT_FILTERED = ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')
 
@@ -257,6 +260,8 @@ class FilterParser:
         self._check_types(left, right, operator)
         if self._depth == 1 and left.path and not right.path:
             self._required.append((left.path, operator, right.value))
+        if (left.path, operator) == (SENDER, 'eq'):
+            left = replace(left, path=COMPARED_SENDER)
         compare = COMPARISONS[operator]
         return lambda resolve: compare(left.read(resolve), right.read(resolve))
 

@@ -175,7 +175,7 @@ def event_json(meeting: Meeting) -> dict[str, Any]:
         'organizer': recipient(meeting.organizer),
         'isOrganizer': meeting.response == 'organizer',
         'isCancelled': False,
-        'responseRequested': True,
+        'responseRequested': meeting.wants_response,
         'allowNewTimeProposals': True,
         'responseStatus': {'response': meeting.response, 'time': graph_timestamp(meeting.start)},
         'showAs': 'tentative' if tentative else 'busy',

@@ -103,12 +103,18 @@ def list_categories() -> Response:
     return jsonify(page_json(found, query, dict, call.context('outlook/masterCategories'), call.graph))
 
 
+# Addresses of one request
+MAX_TIPS = 100
+
+
 @settings_api.post('/getMailTips')
 def get_mail_tips() -> Response:
     call = open_mailbox(READ)
     given = parameters('getMailTips', 'user')
     if not given.get('emailaddresses') or not given.get('mailtipsoptions'):
         raise GraphError(400, 'ErrorInvalidRequest', 'EmailAddresses and MailTipsOptions are needed.')
+    if len(given['emailaddresses']) > MAX_TIPS:
+        raise GraphError(400, 'ErrorInvalidRequest', f'There are more than {MAX_TIPS} EmailAddresses.')
     options = [option.strip() for option in given['mailtipsoptions'].split(',')]
     unknown = [option for option in options if option not in TIPS]
     if unknown:
