@@ -20,12 +20,12 @@ __all__ = ['adas', 'bobs', 'instance', 'question', 'war_room']
 
 MAIL = {'to': BOB, 'subject': 'Plan', 'body': 'See.'}
 BOTH = {**MAIL, 'htmlBody': '<p>See.</p>'}
-THROTTLED = {'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Slow down.'}}}
-TIMEOUT = {'status': 504, 'body': {'error': {'code': 'UnknownError', 'message': ''}}}
+THROTTLED: dict[str, Any] = {'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Slow down.'}}}
+TIMEOUT: dict[str, Any] = {'status': 504, 'body': {'error': {'code': 'UnknownError', 'message': ''}}}
 UNKNOWN = 'It is not known whether the email was sent.'
 ADVICE = 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
 HALF = 1_600_000  # bytes; one such file goes with the draft, the next one in a request of its own
-TWO_FILES = {'transientFile': 'a.txt,b.txt', 'transientFileContent': [HALF * 'a', HALF * 'b']}
+TWO_FILES: dict[str, Any] = {'transientFile': 'a.txt,b.txt', 'transientFileContent': [HALF * 'a', HALF * 'b']}
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_what_may_still_be_sent_is_not_sent_again(
     args: dict[str, Any] = {'msgraph-mail-reply-to': {'message_id': question.immutable_id, 'comment': 'x'}}.get(command, MAIL)
     if command == 'msgraph-mail-send-draft':
         args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID']}
-    fault(instance, '/send$', error, **({'done': True, 'done_after': late} if late else {}))
+    fault(instance, '/send$', error, done=bool(late), done_after=late or 0)
     told = instance.error(command, **args)
     assert told.startswith(UNKNOWN)
     assert ADVICE in told
