@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import MicrosoftGraphMailSelectionApiModule
 from CommonServerPython import DemistoException
 from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
@@ -183,6 +184,20 @@ def test_a_list_that_is_always_empty_for_some_start_times_ends_no_backlog(
     assert sorted(found) == [one.subject for one in mails]
     source.deliver('new')
     assert len(names(platform, 2)) == count + 1
+
+
+@pytest.mark.parametrize('count', [4, 9])
+def test_a_backlog_within_a_second_is_complete_though_lists_of_that_second_are_empty(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """The order of mails within a second is not known, so the newest ones are not those after the position."""
+    monkeypatch.setattr(MicrosoftGraphMailSelectionApiModule, '_SMALL_PAGE', 1)
+    source.cloud.clock.stop()
+    source.cloud.clock.advance(-source.mailbox.now() % 3)
+    mails = [source.deliver(f'mail {number}') for number in range(count)]
+    source.mailbox.overlooks_starts = True
+    platform = instance(first_fetch='2 days', max_fetch='1')
+    assert names(platform, count + 4) == [one.subject for one in mails]
 
 
 # endregion

@@ -885,16 +885,16 @@ class MailSelector:
         for _ in range(_MAX_PAGES_PER_RUN):
             rows, next_second = self._list_seconds(folder, by, start)
             position, is_done = self._add_listed(folder, rows, by, position, is_new)
-            if is_done and not next_second:
-                if by == CHANGED:
-                    return position, True
-                newest, is_complete = self._newest(folder, position)
+            if next_second and is_done:
+                start, position = next_second, max(position, (next_second, ''))
+            elif by == CHANGED and is_done:
+                return position, True
+            elif is_done and self._room:
+                newest, is_complete = self._newest(folder, position, rows)
                 if is_complete:
                     return self._add_listed(folder, newest, by, position, is_new)
                 start = graph_seconds((date_seconds(position[0].lower()) or 0) - seconds_before)
                 seconds_before *= 2
-            elif is_done:
-                start, position = next_second, max(position, (next_second, ''))
             if not is_done or not self._room:
                 break
         return position, False
@@ -912,16 +912,21 @@ class MailSelector:
             position = max(position, key)
         return position, True
 
-    def _newest(self, folder: FolderCursor, position: SortKey) -> tuple[list[MessageRow], bool]:
+    def _newest(self, folder: FolderCursor, position: SortKey, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], bool]:
         """Return the newest messages after a position in the list by received time, and whether these are all.
 
         The backlog is not listed again once it is over, but a list may end early, and with some start times always be empty
-        (microsoft-graph-docs#2153). Therefore a list of another kind confirms its end.
+        (microsoft-graph-docs#2153). Therefore a list of another kind confirms its end. The order within a second is not known.
+
+        Args:
+            rows: what the list showed last.
         """
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{RECEIVED} desc'}
         page, link = self._run.mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
         newest = [row for row in page if sort_key(row) > position]
-        return newest, not link or len(newest) < len(page)
+        seconds = {sort_key(row)[0] for row in page}
+        is_listed = not newest and bool(page) and position[0] in {sort_key(row)[0] for row in rows}
+        return newest, not link or is_listed or min(seconds, default=position[0]) < position[0]
 
     def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
         """Return all messages of some seconds from `start` on, and the next second, empty after the last one.
