@@ -553,7 +553,7 @@ def _send_for_each(
     return results + send(list(requests.values()))
 
 
-_UNKNOWN = 'Unknown'
+_UNKNOWN_OUTCOME = 'Unknown'
 _ALL_FAILED = 'The command succeeded for none of the emails.'
 
 
@@ -561,7 +561,7 @@ def _outcome(result: BatchResult) -> str:
     """Return the cell of the table for a result: a change may have been made although the response does not say so."""
     if not result.error:
         return 'Done'
-    return _UNKNOWN if result.error.is_outcome_unclear and result.request.method != 'GET' else 'Failed'
+    return _UNKNOWN_OUTCOME if result.error.is_outcome_unclear and result.request.method != 'GET' else 'Failed'
 
 
 def run_in_batches(
@@ -613,7 +613,7 @@ def run_in_batches(
         if len(rows) == 1:
             raise DemistoException(rows[0]['Reason'])
         reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
-        unknown = sum(row['Result'] == _UNKNOWN for row in rows)
+        unknown = sum(row['Result'] == _UNKNOWN_OUTCOME for row in rows)
         what = (
             f'It is not known whether the command succeeded for {unknown} of the {len(rows)} emails.' if unknown else _ALL_FAILED
         )
