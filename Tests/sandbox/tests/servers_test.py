@@ -61,15 +61,15 @@ def test_one_port_chooses_all_of_them() -> None:
         assert ports == list(range(first + 2, first + 2 + len(ports)))
 
 
-@pytest.mark.parametrize('port', [-5, 65_526, 70_000])
+@pytest.mark.parametrize('port', [-5, 65_525, 70_000])
 def test_a_port_that_leaves_no_room_for_the_others_is_refused(port: int) -> None:
-    with pytest.raises(Refusal, match=f'^The port {port} cannot be used: choose one from 1 to 65525.$'):
+    with pytest.raises(Refusal, match=f'^The port {port} cannot be used: choose one from 1 to 65524.$'):
         Sandbox(port).start()
 
 
 def test_a_taken_port_is_told_with_those_that_are_needed() -> None:
     first = free_ports(20)
-    problem = f'The port {first + 3} cannot be used (Address already in use), and the sandbox needs {first} to {first + 10}'
+    problem = f'The port {first + 3} cannot be used (Address already in use), and the sandbox needs {first} to {first + 11}'
     with socket.create_server(('127.0.0.1', first + 3)), pytest.raises(Refusal) as raised:
         Sandbox(first).start()
     assert str(raised.value) == f'{problem}: choose another PORT.'
