@@ -949,7 +949,7 @@ class WorkloadIdentity(ManagedIdentityHost):
             self.endpoint,
             form=form,
             rebuild=lambda: self.request(resource, client_id),
-            transient_numbers='70021|50166|90061',
+            transient_numbers=('70021', '50166', '90061'),
             advice=ErrorAdvice(
                 'Check the federated credential of the managed identity or application, and its client ID.',
                 by_code=dict.fromkeys(('AADSTS50166', 'AADSTS90061'), _ISSUER_ADVICE),

@@ -548,7 +548,7 @@ class TokenRequest(NamedTuple):
         is_host_service: the service is that of the Azure host itself. It is reached without a proxy, does not exist on other
             machines, and may respond with a token from its own cache.
         rebuild: returns the request for a retry, if the same one must not be sent twice.
-        transient_numbers: regular expression for the start of the numbers of errors that may be gone some seconds later.
+        transient_numbers: how numbers of errors begin that may be gone some seconds later.
         adapter: sends the request, and verifies the certificate of the service by itself.
     """
 
@@ -565,7 +565,7 @@ class TokenRequest(NamedTuple):
     is_host_service: bool = False
     advice: ErrorAdvice = ErrorAdvice()
     rebuild: Callable[[], Any] | None = None
-    transient_numbers: str = ''
+    transient_numbers: tuple[str, ...] = ()
     adapter: requests.adapters.BaseAdapter | None = None
 
     def __repr__(self) -> str:
@@ -827,7 +827,8 @@ def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
     """Return how often a request that led to an error response may be sent again."""
     error = _error_of(response)
     name, status = error.get('error'), response.status_code
-    if request.transient_numbers and re.search(f'AADSTS(?:{request.transient_numbers})', str(error.get('error_description'))):
+    description = str(error.get('error_description'))
+    if any(f'AADSTS{number}' in description for number in request.transient_numbers):
         return 3
     if name in _FINAL:
         return 0
