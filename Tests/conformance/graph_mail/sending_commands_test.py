@@ -12,6 +12,7 @@ import demistomock as demisto
 from conformance.signed_in import client_of
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
+from conformance.virtual_time import skip_waits
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailSendCommandsApiModule import send_mail_command
 from sandbox.microsoft import MicrosoftCloud
@@ -36,6 +37,11 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return {'id': entry_id, 'path': str(tmp_path / name), 'name': name}
 
     monkeypatch.setattr(demisto, 'getFilePath', path_of)
+
+
+@pytest.fixture
+def waits(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    return skip_waits(monkeypatch, cloud.clock.advance)
 
 
 @pytest.fixture
@@ -362,6 +368,7 @@ def test_a_throttled_command_resumes(instance: Instance, cloud: MicrosoftCloud, 
     assert files_of(arrived(bobs)) == [('raw', FILES['3@a-b-c'][1], None)]
 
 
+@pytest.mark.usefixtures('waits')
 def test_a_command_is_rescheduled_a_limited_number_of_times(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
     throttle(cloud, '/send$')
     args = instance.run('send-mail', **MAIL)['PollingArgs']
@@ -370,12 +377,14 @@ def test_a_command_is_rescheduled_a_limited_number_of_times(instance: Instance, 
     assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
 
 
-def test_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCloud, bobs: Mailbox) -> None:
+def test_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCloud, bobs: Mailbox, waits: list[float]) -> None:
     throttle(cloud, '/send$', 1)
     instance.text('send-mail', **MAIL)
     assert arrived(bobs).subject == 'Plan'
+    assert 1 <= sum(waits) < 30
 
 
+@pytest.mark.usefixtures('waits')
 @pytest.mark.parametrize(
     'command, args',
     [
