@@ -368,6 +368,13 @@ def test_a_throttled_command_resumes(instance: Instance, cloud: MicrosoftCloud, 
     assert files_of(arrived(bobs)) == [('raw', FILES['3@a-b-c'][1], None)]
 
 
+def test_objects_of_the_context_are_sent_as_json(instance: Instance, bobs: Mailbox) -> None:
+    instance.text('send-mail', to=BOB, subject={'a': True}, body={'b': [1, 'ö']}, headers='["x-case:7"]')
+    mail = arrived(bobs)
+    assert (mail.subject, mail.text.strip()) == ('{"a": true}', '{"b": [1, "ö"]}')
+    assert ('x-case', '7') in [(name.lower(), value) for name, value in mail.headers]
+
+
 @pytest.mark.usefixtures('waits')
 def test_a_command_is_rescheduled_a_limited_number_of_times(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
     throttle(cloud, '/send$')

@@ -816,7 +816,7 @@ _NO_RESPONSE = 'The organizer of the meeting wants no response, so that a commen
 def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Accept an invitation to a meeting, accept it tentatively, or decline it."""
     response, is_sent = args['response'], bool_argument(args, 'send_response', default=True)
-    comment = str(args.get('comment') or '')
+    comment = text_of(args.get('comment') or '')
     if comment and not is_sent:
         raise DemistoException('comment needs send_response=true. Remove one of them.')
     message_id = message_argument(mailbox, args)
@@ -950,7 +950,7 @@ _HTML_TAG = (
 
 def _html_message(args: Arguments, name: str) -> str:
     """Return a text or HTML as HTML, which Graph expects. A text has no tag of HTML; ``<bob@contoso.example>`` is none."""
-    text = str(args.get(name) or '')
+    text = text_of(args.get(name) or '')
     return text if re.search(_HTML_TAG, text) else text_as_html(text)
 
 

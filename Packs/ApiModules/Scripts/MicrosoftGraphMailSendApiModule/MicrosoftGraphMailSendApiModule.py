@@ -310,12 +310,16 @@ def _require_size(size: int) -> None:
 
 
 def internet_headers(given: Any) -> tuple[tuple[str, str], ...]:
-    """Parse headers in one line, such as ``x-first:a:b,x-second:c, d``, or in a list. A comma separates headers only if a name
-    and a colon follow it.
+    """Parse headers in one line, such as ``x-first:a:b,x-second:c, d``, or in a list, which may be JSON.
+
+    A comma separates headers only if a name and a colon follow it.
 
     Raises:
         DemistoException: a header has no colon, or a name that does not start with ``x-``.
     """
+    if isinstance(given, str) and given.lstrip().startswith('['):
+        with suppress(ValueError, RecursionError):
+            given = json.loads(given)
     text = ','.join(map(str, given)) if isinstance(given, list) else str(given)
     headers = []
     for header in filter(None, map(str.strip, re.split(rf',(?=\s*{_HEADER_NAME}:)', text))):

@@ -62,6 +62,7 @@ def test_a_file_above_150_mb_is_rejected() -> None:
         (' X-Link: https://a.example/?b=c,d , x-b:', (('X-Link', 'https://a.example/?b=c,d'), ('x-b', ''))),
         ('x-a:1,x-b', (('x-a', '1,x-b'),)),
         (['x-a:1', 'x-b:2, 3'], (('x-a', '1'), ('x-b', '2, 3'))),
+        ('["x-a:1", "x-b:2, 3"]', (('x-a', '1'), ('x-b', '2, 3'))),
     ],
 )
 def test_header_values_may_contain_colons_and_commas(text: Any, headers: Any) -> None:
@@ -72,6 +73,7 @@ def test_header_values_may_contain_colons_and_commas(text: Any, headers: Any) ->
     'text, sentence',
     [
         ('x-alone', "The header 'x-alone' has no value. Write headers as x-name:value, separated by commas."),
+        ('["x-a:1"', "The header name '[\"x-a' is not valid. Use a name that starts with x-."),
         ('Subject:x', "The header name 'Subject' is not valid. Use a name that starts with x-."),
         (5, "The header '5' has no value. Write headers as x-name:value, separated by commas."),
     ],
