@@ -114,7 +114,7 @@ class GraphError(DemistoException):
 
     @classmethod
     def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
-        """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
+        """Return the error of an error response, with advice. `now` is in seconds since the epoch."""
         error, status = _error_object(response), response.status_code
         what = f'Microsoft Graph answered with HTTP status {status}.'
         if 300 <= status < 400:
@@ -732,7 +732,7 @@ class GraphClient(MicrosoftClient):
         raise GraphError.from_response(response, self.clock.now())
 
     def _outage(self, error: Exception, url: str = '', kind: type[GraphError] = GraphError) -> Exception:
-        """Return an error that tells why no response came to `url`, by default the API; the same error if one came."""
+        """Return an error that says why no response came to `url`, by default the API; the same error if one came."""
         cause = getattr(error, 'exception', error)
         if not isinstance(cause, requests.exceptions.RequestException):
             return error

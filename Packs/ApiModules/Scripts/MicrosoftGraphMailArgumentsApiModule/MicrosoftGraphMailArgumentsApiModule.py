@@ -301,7 +301,7 @@ def _check_arguments(args: Arguments, declared: list[DeclaredArgument], readers:
     Args:
         readers: of arguments without choices and maximum, by their names.
     Raises:
-        DemistoException: arguments are not valid; it tells what is wrong with each. An empty list alone is left to the command,
+        DemistoException: arguments are not valid; it says what is wrong with each. An empty list alone is left to the command,
             which says what to enter.
     """
     problems, missing = [], []

@@ -285,7 +285,7 @@ class FetchedMail:
 
     @property
     def _has_files(self) -> bool:
-        """Whether it has attachments besides the pictures of its body. Graph tells only of those that are not inline."""
+        """Whether it has attachments besides the pictures of its body. Graph reports only those that are not inline."""
         body, values = self.message.get('body') or {}, self.message.get('attachments') or []
         content = str(body.get('content') or '')
         is_text = str(body.get('contentType')).lower() != 'html'  # it does not say which pictures it shows

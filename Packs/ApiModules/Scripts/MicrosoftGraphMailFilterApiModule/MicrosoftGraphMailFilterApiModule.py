@@ -72,7 +72,7 @@ class FetchOptions(NamedTuple):
         subject: text in the subject, as `comparable` returns it.
         expression, search: what mails have to match besides, in OData and in KQL.
         unread_only, with_attachments_only: only such mails are fetched. Inline files count as attachments, pictures of the body
-            do not. Graph tells of files that are not inline only (`hasAttachments`), so the attachments are listed.
+            do not. Graph reports only files that are not inline (`hasAttachments`), so the attachments are listed.
         drafts: drafts are fetched too.
         max_attachment_size: bytes; larger attachments are named only.
         with_eml: the mail itself is attached to the incident.
