@@ -774,6 +774,15 @@ def test_mails_stay_unread_if_the_option_is_cleared(fetches: Fetches, ada: Mailb
     assert not message.is_read
 
 
+def test_a_list_that_a_batch_replaces_stops_no_marks(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    first = deliver(ada, 'first')
+    fetches.names(mark_read=True)
+    small = [deliver(ada, f'small {number}').subject for number in range(5)]
+    cloud.faults.add(service='graph', path='/mailFolders/[^/]+/messages$', skip=1, status=503)
+    assert fetches.names() == small
+    assert (fetches.problems, first.is_read) == ([], True)
+
+
 @pytest.mark.parametrize(
     'status, code, is_kept',
     [

@@ -938,7 +938,7 @@ def _mark_as_read(run: FetchRun, cursor: FetchCursor, is_wanted: bool) -> None:
     """
     if not is_wanted:
         cursor.to_mark = {}
-    if run.has_service_failed:
+    if run.has_service_failed and run.problems:  # without a problem, the service has answered since
         return
     mailbox = run.mailbox
     try:
