@@ -54,6 +54,15 @@ def test_a_list_whose_parts_are_unclear_is_refused(mail: GraphMailClient, ada: M
     assert innocent.folder_id != ada.folder('deleteditems').folder_id
 
 
+def test_a_json_array_of_one_name_is_that_name(mail: GraphMailClient, ada: Mailbox) -> None:
+    delivered(ada, 'Innocent', internet_message_id=INNOCENT)
+    phish = delivered(ada, 'Phish', internet_message_id='<a,b@x.example>')
+    for given in ('["<a,b@x.example>"]', f'[{{"ID": "{phish.immutable_id}"}}]'):
+        assert run(mail, 'msgraph-mail-get-email', message_id=given).outputs['Subject'] == 'Phish'
+    with pytest.raises(DemistoException, match='The argument message_id has 2 values. Enter one.'):
+        run(mail, 'msgraph-mail-get-email', message_id='["<a@x>", "<b@x>"]')
+
+
 def test_an_email_without_brackets_in_its_message_id_is_found(mail: GraphMailClient, ada: Mailbox) -> None:
     name = 'no-brackets@x.example'
     message = delivered(ada, 'Bare', internet_message_id=name)

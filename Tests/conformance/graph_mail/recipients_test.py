@@ -23,6 +23,9 @@ NO_ADDRESS: list[Any] = [
     [{'address': [BOB]}],
     [{'address': ' , '}],
     [{'emailAddress': {}}],
+    [[BOB]],
+    [None],
+    [0],
 ]
 EMPTY: list[Any] = [',', ';', [''], '[""]', '[]', [], ' ']
 

@@ -481,8 +481,7 @@ class MicrosoftClient(BaseClient):
     @staticmethod
     def is_command_executed_from_integration() -> bool:
         """Return whether no script runs the command. A script would get metrics as one of its results."""
-        executed = demisto.callingContext.get('context', {}).get('ExecutedCommands', [{'moduleBrand': 'Scripts'}])
-        return not executed or executed[0].get('moduleBrand') != 'Scripts'
+        return not _is_run_by_script(if_unknown=True)
 
     def error_parser(self, error: requests.Response) -> str:
         """Return the code and the message of an error response of Microsoft Entra ID or an API, the body if it has none."""
@@ -806,9 +805,15 @@ def supports_scheduling() -> bool:
     Where the platform does not tell who runs a command, it is taken for a user or a playbook.
     Source: https://xsoar.pan.dev/docs/integrations/scheduled-commands
     """
+    return is_demisto_version_ge('6.2.0') and _takes_entries() and not _is_run_by_script(if_unknown=False)
+
+
+def _is_run_by_script(if_unknown: bool) -> bool:
+    """Return whether a script runs the command, or `if_unknown` where the platform does not list who runs it."""
     executed = demisto.callingContext.get('context', {}).get('ExecutedCommands')
-    is_run_by_script = bool(executed) and executed[0].get('moduleBrand') == 'Scripts'
-    return is_demisto_version_ge('6.2.0') and _takes_entries() and not is_run_by_script
+    if executed is None:
+        return if_unknown
+    return bool(executed) and executed[0].get('moduleBrand') == 'Scripts'
 
 
 def _takes_entries() -> bool:

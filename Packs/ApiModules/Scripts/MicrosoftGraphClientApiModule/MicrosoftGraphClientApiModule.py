@@ -783,8 +783,10 @@ class GraphClient(MicrosoftClient):
 
 
 def retry_broken_transfer(download: Callable[[], _StepResult]) -> _StepResult:
-    """Run a step that downloads into something new, and once more if the transfer breaks off. Its requests retry by themselves,
-    so this is not a step of `run_with_retries`."""
+    """Run a download into a new file or buffer, and repeat it once if the transfer breaks off.
+
+    Its requests have retries of their own, so this is not a step of `run_with_retries`.
+    """
     try:
         return download()
     except BrokenTransferError:

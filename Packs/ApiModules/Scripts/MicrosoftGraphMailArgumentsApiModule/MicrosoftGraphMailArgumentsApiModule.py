@@ -88,7 +88,7 @@ def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
         if isinstance(recipient, dict):
             found += _addresses_in_object(recipient, name)
         else:
-            found += _addresses(str(recipient), name)
+            found += _addresses(recipient if isinstance(recipient, str) else json.dumps(recipient), name)
     return tuple(found)
 
 
@@ -324,7 +324,7 @@ def _one_value(value: Any, name: str) -> Any:
     """Return the value of an argument that is not a list. The platform passes some of them in one."""
     if isinstance(value, list) and len(value) < 2:
         value = value[0] if value else ''
-    if name in _TEXT_ARGUMENTS:
+    if name in _TEXT_ARGUMENTS or (name == 'subject' and isinstance(value, dict)):
         return text_of(value)
     if value and name in _ID_ARGUMENTS and not isinstance(value, list):
         return id_of(value, name)
@@ -554,7 +554,6 @@ def _send_for_each(
 
 
 _UNKNOWN_OUTCOME = 'Unknown'
-_ALL_FAILED = 'The command succeeded for none of the emails.'
 
 
 def _outcome(result: BatchResult) -> str:
@@ -562,6 +561,17 @@ def _outcome(result: BatchResult) -> str:
     if not result.error:
         return 'Done'
     return _UNKNOWN_OUTCOME if result.error.is_outcome_unclear and result.request.method != 'GET' else 'Failed'
+
+
+def _error_of_all(rows: list[JsonObject]) -> DemistoException:
+    """Return the error of a command that succeeded for no email, from the rows of its table."""
+    if len(rows) == 1:
+        return DemistoException(rows[0]['Reason'])
+    unknown = sum(row['Result'] == _UNKNOWN_OUTCOME for row in rows)
+    what = 'The command succeeded for none of the emails.'
+    if unknown:
+        what = f'It is not known whether the command succeeded for {unknown} of the {len(rows)} emails.'
+    return DemistoException('\n'.join([what, *(f'{row["ID"]}: {row["Reason"]}' for row in rows)]))
 
 
 def run_in_batches(
@@ -610,14 +620,7 @@ def run_in_batches(
         row = {'Subject': result.body.get('subject'), 'Result': _outcome(result), 'Reason': reason}
         rows.append({**row, **done})
     if not (outputs or delays):
-        if len(rows) == 1:
-            raise DemistoException(rows[0]['Reason'])
-        reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
-        unknown = sum(row['Result'] == _UNKNOWN_OUTCOME for row in rows)
-        what = (
-            f'It is not known whether the command succeeded for {unknown} of the {len(rows)} emails.' if unknown else _ALL_FAILED
-        )
-        raise DemistoException('\n'.join([what, *reasons]))
+        raise _error_of_all(rows)
     entries: list[Entry] = []
     if rows:
         title = f'{title} ({len(outputs)} of {len(rows)})'

@@ -23,7 +23,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         required_argument,
         text_argument,
         text_list,
-        text_of,
     )
     from MicrosoftMailMimeApiModule import (
         EMAIL_TYPES,
@@ -221,7 +220,7 @@ def _time_conditions(args: Arguments) -> list[str]:
 def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
     limit = args.get('limit') or 20
-    conditions, subject = _time_conditions(args), text_of(args.get('subject')).strip()
+    conditions, subject = _time_conditions(args), str(args.get('subject') or '').strip()
     sender, recipient = one_address(args, 'sender').lower(), one_address(args, 'recipient').lower()
     message_id = str(args.get('message_id') or '').strip()
     if not (conditions or subject or sender or recipient or message_id):
@@ -816,7 +815,7 @@ _NO_RESPONSE = 'The organizer of the meeting wants no response, so that a commen
 def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Accept an invitation to a meeting, accept it tentatively, or decline it."""
     response, is_sent = args['response'], bool_argument(args, 'send_response', default=True)
-    comment = text_of(args.get('comment') or '')
+    comment = str(args.get('comment') or '')
     if comment and not is_sent:
         raise DemistoException('comment needs send_response=true. Remove one of them.')
     message_id = message_argument(mailbox, args)
@@ -950,7 +949,7 @@ _HTML_TAG = (
 
 def _html_message(args: Arguments, name: str) -> str:
     """Return a text or HTML as HTML, which Graph expects. A text has no tag of HTML; ``<bob@contoso.example>`` is none."""
-    text = text_of(args.get(name) or '')
+    text = str(args.get(name) or '')
     return text if re.search(_HTML_TAG, text) else text_as_html(text)
 
 

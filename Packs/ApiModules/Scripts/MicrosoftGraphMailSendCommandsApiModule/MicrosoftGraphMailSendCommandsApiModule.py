@@ -84,7 +84,7 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
     text, html = mail_body(args, 'bodyType' if file_arguments == FILE_ARGUMENTS else 'body_type')
     text = '' if is_reply and html else text  # a reply can have one of them
     html, images = extract_data_uris(html)
-    subject = text_of(args.get('subject') or '')
+    subject = str(args.get('subject') or '')
     return OutgoingMail(
         to=addresses_argument(args, 'to'),
         cc=addresses_argument(args, 'cc'),
@@ -129,7 +129,7 @@ def mail_body(args: Arguments, type_argument: str = 'body_type') -> tuple[str, s
         type_argument: another name that ``body_type`` may have.
     """
     _refuse_both(args, type_argument, 'body_type')
-    body, html = text_of(args.get('body') or ''), text_of(args.get('htmlBody') or '')
+    body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
     body_type = args.get(type_argument) or args.get('body_type')
     if body_type == 'HTML':
         return '', html or body
@@ -229,7 +229,7 @@ def _with_values(args: Arguments) -> JsonObject:
     if not args.get('templateParams'):
         return args
     values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
-    texts = {name: _filled(text_of(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
+    texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
     return {**args, **texts, 'templateParams': None}
 
 
@@ -493,7 +493,7 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
                 bcc=addresses_argument(args, 'bcc'),
                 attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
             )
-            comment, id_name = text_of(args.get('comment') or ''), 'message_id'
+            comment, id_name = str(args.get('comment') or ''), 'message_id'
         if action == FORWARD:
             mail.require_recipients()
         message_id = message_argument(mailbox, args, id_name)

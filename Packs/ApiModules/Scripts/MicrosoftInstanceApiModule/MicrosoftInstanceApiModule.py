@@ -135,8 +135,16 @@ def _json_or_text(text: str) -> Any:
 
 
 def id_of(value: Any, name: str) -> str:
-    """Return a text as it is, or the ID of an object of the context. Raise DemistoException, naming the argument, otherwise."""
+    """Return a text as it is, or the ID of an object of the context, which may be the one value of a list in JSON.
+
+    Raises:
+        DemistoException: it is something else; it names the argument.
+    """
     found = _json_or_text(value) if isinstance(value, str) else value
+    if isinstance(found, list):
+        if len(found) != 1:
+            raise DemistoException(f'The argument {name} has {len(found)} values. Enter one.')
+        return id_of(found[0], name)
     if isinstance(found, dict):
         found = next((one for key, one in found.items() if key.lower() == 'id'), None)
         if not isinstance(found, str) or not found:

@@ -74,7 +74,7 @@ def test_a_fetch_that_fails_stores_nothing_and_says_why(xsoar: XsoarTestClient, 
 
 
 def fetch_again(xsoar: XsoarTestClient, does: str) -> str:
-    """Fetch once more, and return the health of the instance."""
+    """Fetch again, and return the health of the instance."""
     instance = xsoar.instance('fetcher')
     next(each for each in instance['data'] if each['name'] == 'fetch_does')['value'] = does
     xsoar.call('PUT', '/settings/integration', instance)
