@@ -141,7 +141,7 @@ def id_of(value: Any, name: str) -> str:
         DemistoException: it is something else; it names the argument.
     """
     found = _json_or_text(value) if isinstance(value, str) else value
-    if isinstance(found, list):
+    if isinstance(found, list) and all(isinstance(one, (str, dict)) for one in found):  # a folder may be named [2024]
         if len(found) != 1:
             raise DemistoException(f'The argument {name} has {len(found)} values. Enter one.')
         return id_of(found[0], name)

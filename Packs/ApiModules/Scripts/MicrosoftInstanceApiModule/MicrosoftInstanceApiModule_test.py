@@ -42,6 +42,7 @@ from MicrosoftInstanceApiModule import (
     future_datetime,
     granted_permissions,
     id_list,
+    id_of,
     int_argument,
     json_argument,
     list_items,
@@ -555,6 +556,14 @@ def test_arguments_are_cleaned() -> None:
 )
 def test_ids_are_read_as_they_are_written(given: Any, ids: list[str]) -> None:
     assert id_list({'ids': given}, 'ids') == ids
+
+
+@pytest.mark.parametrize(
+    'given, found',
+    [('["a"]', 'a'), ('[{"ID": "a"}]', 'a'), ({'Id': 'a'}, 'a'), ('[2024]', '[2024]'), ('[1.5, 2]', '[1.5, 2]'), ('[a]', '[a]')],
+)
+def test_one_id_is_read_from_a_json_array_or_as_it_is_written(given: Any, found: str) -> None:
+    assert id_of(given, 'id') == found
 
 
 def test_arguments_have_defaults() -> None:
