@@ -43,8 +43,11 @@ UNMEASURED = {'browser', 'e2e', 'standin', 'property', 'slow'}
 UNMEASURED_PLACES = (
     'Tests/conformance/field_reports/',
     'Tests/conformance/faults/',
-    'Tests/conformance/unified/arguments_test.py',
-    'Tests/conformance/unified/permissions_test.py',
+    'Tests/conformance/fetch/backlog_test.py',
+    'Tests/conformance/fetch/changed_filters_test.py',
+    'Tests/conformance/fetch/odd_mails_test.py',
+    'Tests/conformance/token_cache/storage_faults_test.py',
+    'Tests/conformance/unified/',
 )
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:

@@ -214,7 +214,7 @@ class Integration:
         commands = self.document['script'].get('commands') or ()
         return next((float(each.get('timeout') or 0) for each in commands if each['name'] == command), 0)
 
-    def to_answer(self) -> dict[str, Any]:
+    def to_answer(self, with_commands: bool = True) -> dict[str, Any]:
         """Return the integration as ``/settings/integration/search`` describes it."""
         script = self.document['script']
         return {
@@ -233,7 +233,7 @@ class Integration:
                 'type': 'python',
                 'dockerImage': str(script.get('dockerimage') or ''),
                 'isFetch': self.fetches,
-                'commands': script.get('commands') or [],
+                'commands': (script.get('commands') or []) if with_commands else [],
             },
         }
 
