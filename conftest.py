@@ -39,7 +39,8 @@ MARKERS = {
 }
 # Tests of these run the product in processes of their own, or run what others have run already, often: measuring them is slow.
 UNMEASURED = {'browser', 'e2e', 'standin', 'property', 'slow'}
-# These repeat, with what people reported, with faults and with each argument, what the tests of the subject have covered.
+# These repeat what the tests of the subject have covered: with what people reported, with faults, with odd and with many
+# messages, and with each argument of the built script.
 UNMEASURED_PLACES = (
     'Tests/conformance/field_reports/',
     'Tests/conformance/faults/',

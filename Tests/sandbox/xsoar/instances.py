@@ -98,7 +98,7 @@ class Instance:
             'version': self.version,
             'data': [{**parameter.to_answer(), **self._shown(parameter)} for parameter in integration.parameters],
             'isIntegrationScript': True,
-            'configuration': integration.to_answer(with_commands=False),  # which would take 100 kB for each instance
+            'configuration': integration.to_answer(with_commands=False),  # they can take 100 kB
             'health': self.health,
             **{name: self.mappings.get(name, '') for name in MAPPINGS},
         }

@@ -252,6 +252,15 @@ def test_integrations_are_described_with_all_that_a_form_needs(xsoar: XsoarTestC
     }
 
 
+def test_the_commands_of_an_integration_are_not_repeated_in_its_instances(xsoar: XsoarTestClient) -> None:
+    saved = xsoar.add('second')
+    found = xsoar.call('POST', '/settings/integration/search', {})
+
+    assert found['configurations'][0]['integrationScript']['commands']
+    scripts = [one['configuration']['integrationScript'] for one in (saved, *found['instances'])]
+    assert [(one['type'], one['commands']) for one in scripts] == 3 * [('python', [])]
+
+
 def test_an_instance_takes_the_defaults_that_are_not_sent(xsoar: XsoarTestClient) -> None:
     shown = {each['name']: each['value'] for each in xsoar.instance()['data']}
 
