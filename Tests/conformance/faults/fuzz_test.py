@@ -28,7 +28,7 @@ from MicrosoftCredentialsApiModule import (
     parse_authorization_response,
 )
 from MicrosoftGraphClientApiModule import GraphError, odata_query
-from MicrosoftGraphMailClientApiModule import folder_names
+from MicrosoftGraphMailClientApiModule import split_folder_list
 from MicrosoftGraphMailSendApiModule import extract_data_uris, internet_headers
 from MicrosoftGraphMailSendCommandsApiModule import mail_body
 from MicrosoftHttpApiModule import is_https, is_same_host, read_json, require_https, retry_after_seconds
@@ -167,7 +167,7 @@ def text_of_a_user(text: str) -> None:
         lambda: internet_headers(text),
         lambda: extract_data_uris(text),
         lambda: mail_body({'body': text, 'htmlBody': text}),
-        lambda: folder_names(text),
+        lambda: split_folder_list(text),
         lambda: html_to_text(text),
         lambda: parse_authorization_response(text),
         lambda: clean_tenant(text),

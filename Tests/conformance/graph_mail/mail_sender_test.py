@@ -223,7 +223,7 @@ def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
         ({'to': ()}, 'The email has no recipients. Enter an address in to, cc or bcc.'),
         (
             {'to': (BOB,) * 400, 'cc': (BOB,) * 100, 'bcc': (BOB,)},
-            'The email has 501 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
+            'The email has 501 recipients, but to, cc and bcc together may have 500. Send several emails, or use a group.',
         ),
         ({'headers': (('x-a', 'b'),) * 6}, 'The email has 6 custom headers, but may have 5. Remove some.'),
         (

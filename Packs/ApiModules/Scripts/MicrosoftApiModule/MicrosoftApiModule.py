@@ -59,9 +59,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         secret_forms,
     )
     from MicrosoftHttpApiModule import (
-        NO_RETRIES,
         ErrorResponse,
         LimitedSession,
+        NO_RETRIES,
         RetryPolicy,
         is_https,
         is_reset,
@@ -96,13 +96,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         encrypt_for_token_service,
         parse_authorization_response,
     )
-    from MicrosoftTokenCacheApiModule import (
-        ContextStorage,
-        MemoryStorage,
-        TokenProvider,
-        clear_tokens,
-        update_storage,
-    )
+    from MicrosoftTokenCacheApiModule import ContextStorage, MemoryStorage, TokenProvider, clear_tokens, update_storage
 
 # region names for integrations
 
@@ -195,7 +189,7 @@ class CommandThrottled(DemistoException):
 # endregion
 # region client
 
-API_RETRIES = RetryPolicy({429: 9, 502: 1, 503: 9, 504: 9}, 1)
+API_RETRIES = RetryPolicy({429: 9, 502: 1, 503: 9, 504: 9}, connection_retries=1)
 _IDEMPOTENT_METHODS = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
 _DEFAULT_DELAY = 60.0  # seconds until a throttled command runs again, if the service does not say
 _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
@@ -903,6 +897,16 @@ def device_code_instructions(url: str, user_code: str, complete_command: str) ->
     )
 
 
+def login_url_instructions(login_url: str, last_step: str) -> str:
+    """Return instructions for the user who signs in at `login_url`, and uses the address of the last page as `last_step` says."""
+    return (
+        '### Authorization instructions\n'
+        f'1. Open the [login URL]({login_url}) in a browser, sign in and grant the permissions.\n'
+        '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
+        f'3. Copy the whole address and {last_step} within a few minutes.'
+    )
+
+
 def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     """Request the token once, which succeeds when the user has entered the device code.
 
@@ -942,33 +946,29 @@ def generate_login_url(
     address = start_browser_sign_in(client, permissions, login_hint)
     if login_url:
         address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'))
-    return CommandResults(
-        readable_output=(
-            '### Authorization instructions\n'
-            f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'
-            '2. The browser is redirected to the redirect URI, with a code in the address. The page itself may be empty.\n'
-            '3. Copy the full address, and paste it into **Authorization code** of the instance.'
-        )
-    )
+    return CommandResults(readable_output=login_url_instructions(address, 'paste it into **Authorization code** of the instance'))
 
 
-def reset_auth(discard_token: bool = False) -> CommandResults:
+def reset_auth(discard_token: bool = False, next_step: str = '') -> CommandResults:
     """Delete all cached tokens of the instance, so that the next command signs in again.
 
     Args:
         discard_token: also delete the next Token of the Cortex XSOAR app, which cannot be recovered.
+        next_step: a sentence that says how to go on; by default to sign in again, unless that Token remains.
     """
-    kept_tokens: list[str] = []
+    remaining_keys: list[str] = []
 
     def clear(context: JsonObject) -> None:
-        kept_tokens[:] = clear_tokens(context, discard_token)
+        remaining_keys[:] = clear_tokens(context, discard_token)
 
     if not update_storage(integration_context_storage(), clear, SystemClock()):
         raise DemistoException('The tokens were not deleted, because the integration context is busy. Run the command again.')
-    if kept_tokens:
-        text = 'All cached tokens were deleted, except for the next Token of the Cortex XSOAR application, which works only once.'
-        return CommandResults(readable_output=text)
-    return CommandResults(readable_output='All cached tokens of this instance were deleted. Sign in again to continue.')
+    deleted = 'All cached tokens of this instance were deleted'
+    if remaining_keys:
+        deleted += ', except for the next Token of the Cortex XSOAR application, which works only once'
+    else:
+        next_step = next_step or 'Sign in again to continue.'
+    return CommandResults(readable_output=f'{deleted}. {next_step}'.rstrip())
 
 
 # endregion

@@ -227,7 +227,7 @@ class PendingSignIn(NamedTuple):
 
 
 class CachedSession(NamedTuple):
-    """The cached sign-in: the latest refresh token and a pending sign-in.
+    """What a token of a user can be requested with: a refresh token, or a pending sign-in.
 
     Args:
         refresh_token: empty if there is none.
@@ -596,6 +596,9 @@ class DeviceCodeCredential(EntraCredential):
 
     The app registration must allow public client flows; there is no secret.
 
+    Args:
+        allows_empty_code: request a token even if no sign-in was started, as the public module does.
+
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
     """
 
@@ -603,9 +606,9 @@ class DeviceCodeCredential(EntraCredential):
     description = 'Self-deployed application, device code'
     needs_user = True
 
-    def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', asks_without_sign_in: bool = False):
+    def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', allows_empty_code: bool = False):
         super().__init__(authority, tenant_id, client_id, token_url)
-        self._asks_without_sign_in = asks_without_sign_in
+        self._allows_empty_code = allows_empty_code
 
     def start_request(self, target: TokenTarget) -> TokenRequest:
         return TokenRequest(
@@ -616,7 +619,7 @@ class DeviceCodeCredential(EntraCredential):
         if session.refresh_token:
             return self.refresh_request(target, session.refresh_token)
         code = session.pending.device_code
-        if not code and not self._asks_without_sign_in:
+        if not code and not self._allows_empty_code:
             raise no_session(IF_BLOCKED)
         return self.post(target, AuthenticationMethod.DEVICE_CODE, device_code=code)
 
@@ -728,9 +731,15 @@ class CortexAppCredential(Credential):
 # region managed identity
 
 # The service of the host restarts for up to 70 s (410) when identities change: seven waits take 76 to 127 s.
-MANAGED_IDENTITY_RETRIES = RetryPolicy({404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)}, 1, 0.8, 130, 130)
+MANAGED_IDENTITY_RETRIES = RetryPolicy(
+    {404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)},
+    connection_retries=1,
+    first_wait=0.8,
+    budget=130,
+    deadline=130,
+)
 _METADATA_CONNECT_TIMEOUT = 2.0  # seconds
-_CHALLENGE_SECONDS = 130.0  # for those of all retries
+_CHALLENGE_SECONDS = 130.0  # for the Azure Arc challenges of a request, retries included
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 _MAX_AUTHORITIES = 1024 * 1024  # characters
 _IDENTITY_ADVICE = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
@@ -1057,7 +1066,7 @@ def create_credential(settings: CredentialSettings) -> Credential:
         )
     registration = settings.authority, settings.tenant_id, settings.client_id
     if method == AuthenticationMethod.DEVICE_CODE:
-        return DeviceCodeCredential(*registration, token_url=settings.token_url, asks_without_sign_in=settings.is_public)
+        return DeviceCodeCredential(*registration, token_url=settings.token_url, allows_empty_code=settings.is_public)
     client: EntraCredential
     if settings.private_key:
         client = CertificateCredential(*registration, settings.private_key, settings.thumbprint, settings.token_url)

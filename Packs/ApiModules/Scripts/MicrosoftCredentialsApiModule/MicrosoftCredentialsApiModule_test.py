@@ -568,7 +568,7 @@ def test_a_device_code_is_requested_redeemed_and_refreshed_without_a_secret() ->
     ],
 )
 def test_a_refusal_of_a_device_code_is_told_if_there_is_one(session: CachedSession, error: type[Exception], text: str) -> None:
-    credential = DeviceCodeCredential(LOGIN, TENANT, CLIENT, asks_without_sign_in=True)
+    credential = DeviceCodeCredential(LOGIN, TENANT, CLIENT, allows_empty_code=True)
     body = json.dumps({'error': 'invalid_client', 'error_description': 'AADSTS7000215: Wrong.'})
     with ScriptedService([(401, {}, body)]), pytest.raises(error, match=f'^{re.escape(text)}') as refused:
         credential.request_token(TokenClient(), TARGET, session)

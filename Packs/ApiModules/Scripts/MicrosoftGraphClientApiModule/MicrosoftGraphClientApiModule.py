@@ -24,13 +24,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         run_with_retries,
         skip_netrc,
     )
-    from MicrosoftApiModule import (
-        CommandThrottled,
-        MicrosoftClient,
-    )
-    from MicrosoftMailMimeApiModule import (
-        unescaped,
-    )
+    from MicrosoftApiModule import CommandThrottled, MicrosoftClient
+    from MicrosoftMailMimeApiModule import unescaped
 
 ODataQuery = JsonObject  # options such as $select
 ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
@@ -140,7 +135,7 @@ class GraphError(DemistoException):
         return result
 
     def with_advice(self, advice: str) -> 'GraphError':
-        """Return the same error with other advice."""
+        """Return a GraphError of the same response with other advice."""
         return GraphError(self.what, advice, self.code, self.res)
 
     @property

@@ -9,13 +9,8 @@ from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults, DemistoException, argToList, pascalToSpace, tableToMarkdown
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        clean_value,
-    )
-    from MicrosoftApiModule import (
-        reschedule,
-    )
+    from MicrosoftCoreApiModule import JsonObject, clean_value
+    from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import (
         Arguments,
         CommandFunction,
@@ -41,11 +36,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         graph_id,
         is_folder_id,
     )
-    from MicrosoftGraphMailClientApiModule import (
-        EmailAddress,
-        GraphMailClient,
-        Mailbox,
-    )
+    from MicrosoftGraphMailClientApiModule import EmailAddress, GraphMailClient, Mailbox
 
 # region arguments
 
@@ -215,7 +206,7 @@ def _plain(name: str) -> str:
     return name.replace('_', '').lower()
 
 
-def past_time(args: Arguments, name: str) -> datetime | None:
+def time_argument(args: Arguments, name: str) -> datetime | None:
     """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
     text = clean_value(args.get(name))
     if not text:
@@ -257,7 +248,7 @@ ARGUMENT_READERS: dict[str, ArgumentReader] = {
     **dict.fromkeys(('actions', 'conditions', 'exceptions'), json_argument),
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
-    **dict.fromkeys(('received_after', 'received_before', 'received_time'), past_time),
+    **dict.fromkeys(('received_after', 'received_before', 'received_time'), time_argument),
     'display_name': text_argument,
     'due_date': due_date,
     'nested_depth': nested_depth,

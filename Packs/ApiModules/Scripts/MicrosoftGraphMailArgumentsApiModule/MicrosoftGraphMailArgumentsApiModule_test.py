@@ -23,7 +23,7 @@ from MicrosoftGraphMailArgumentsApiModule import (
     nested_depth,
     one_line,
     parse_declarations,
-    past_time,
+    time_argument,
     property_outputs,
     text_as_html,
 )
@@ -153,16 +153,16 @@ def test_what_is_not_an_address_is_named(given: str, told: str) -> None:
     ],
 )
 def test_a_time_is_read_as_utc_unless_it_has_a_zone(text: str, moment: str) -> None:
-    assert past_time({'time': text}, 'time') == datetime.fromisoformat(moment).replace(tzinfo=timezone.utc)
+    assert time_argument({'time': text}, 'time') == datetime.fromisoformat(moment).replace(tzinfo=timezone.utc)
 
 
 def test_no_time_is_none() -> None:
-    assert past_time({'time': ' '}, 'time') is None
+    assert time_argument({'time': ' '}, 'time') is None
 
 
 @pytest.mark.parametrize('text', ['15', '999999999', '1899-12-31', '9999-01-01'])
 def test_what_is_not_a_time_is_named(text: str) -> None:
-    assert error_of(lambda: past_time({'time': text}, 'time')) == (
+    assert error_of(lambda: time_argument({'time': text}, 'time')) == (
         f"'{text}' is not a time. Write time as 2030-01-31T08:00:00Z, or as 3 days ago."
     )
 

@@ -17,10 +17,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from CommonServerPython import DemistoException, fileResult
     from MicrosoftCoreApiModule import JsonObject, comparable
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy
-    from MicrosoftMailMimeApiModule import (
-        file_name,
-        unescaped,
-    )
+    from MicrosoftMailMimeApiModule import file_name, unescaped
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
         BatchResult,
@@ -135,8 +132,9 @@ REFUSED_STATUSES = (403, 404)
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 # Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
+RECIPIENT_LISTS = ('toRecipients', 'ccRecipients', 'bccRecipients')  # properties of a message
 # Context keys of an email in a list, and the properties in Graph that they show.
-EMAIL_PROPERTIES = {
+LISTED_EMAIL_PROPERTIES = {
     'ID': 'id',
     'Created': 'createdDateTime',
     'LastModifiedTime': 'lastModifiedDateTime',
@@ -158,15 +156,15 @@ EMAIL_PROPERTIES = {
     'IsRead': 'isRead',
     'FolderID': 'parentFolderId',
 }
-# The same of an email that is shown alone.
+# The same for an email that is shown alone.
 SINGLE_EMAIL_PROPERTIES = {
-    **EMAIL_PROPERTIES,
+    **LISTED_EMAIL_PROPERTIES,
     'Importance': 'importance',
     'WebLink': 'webLink',
     'Headers': 'internetMessageHeaders',
 }
-# The same of a draft, and keys of an email in an incident.
-MESSAGE_PROPERTIES = {
+# The same for a draft; also keys of an email in an incident.
+DRAFT_PROPERTIES = {
     'ID': 'id',
     'CreatedTime': 'createdDateTime',
     'ModifiedTime': 'lastModifiedDateTime',
@@ -187,10 +185,10 @@ _MAIL_TIPS = (
 )
 
 
-# The reason, in a message of a list of which only a part could be read.
+# Key of a listed message that could not be read completely. Its value is the reason.
 UNREADABLE = '@unreadable'
 _UNREADABLE_CODE = '(?i)corrupt|conversion|mimecontent'
-_WITHOUT_BODY = ','.join(name for name in EMAIL_PROPERTIES.values() if name != 'body')
+_WITHOUT_BODY = ','.join(name for name in LISTED_EMAIL_PROPERTIES.values() if name != 'body')
 
 
 def _with_select(link: str, select: str) -> str:
@@ -843,7 +841,7 @@ class Mailbox:
     # endregion
     # region rules and settings
 
-    def list_rules(self, limit: int = 50) -> list[JsonObject]:
+    def list_rules(self, limit: int) -> list[JsonObject]:
         """Return the first `limit` rules of the inbox."""
         return self._list(self._rules_path, limit)
 
@@ -932,7 +930,7 @@ def _has_properties(value: Any, part: Any) -> bool:
     return bool(value == part)
 
 
-def folder_names(text: str) -> list[str]:
+def split_folder_list(text: str) -> list[str]:
     """Split a list of folders at its commas, except those after a backslash."""
     return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
 

@@ -22,7 +22,7 @@ from MicrosoftGraphMailClientApiModule import (
     GraphMailClient,
     Mailbox,
     bare_content_id,
-    folder_names,
+    split_folder_list,
     save_file,
 )
 
@@ -518,7 +518,7 @@ def test_a_list_takes_as_many_pages_as_the_limit_needs(limit: int, count: int, r
         lambda mailbox: mailbox.list_messages(),
         lambda mailbox: mailbox.list_folders(),
         lambda mailbox: mailbox.list_folders(20, 'x'),
-        lambda mailbox: mailbox.list_rules(),
+        lambda mailbox: mailbox.list_rules(50),
         lambda mailbox: mailbox.list_attachments('x'),
         lambda mailbox: mailbox.get_mailtips([BOB]),
     ],
@@ -935,7 +935,7 @@ def test_an_attachment_has_a_valid_file_name(name: Any, content_type: Any, expec
     ],
 )
 def test_a_list_of_folders_is_split_at_its_commas(text: str, names: list[str]) -> None:
-    assert folder_names(text) == names
+    assert split_folder_list(text) == names
 
 
 def test_a_folder_is_found_by_its_path() -> None:

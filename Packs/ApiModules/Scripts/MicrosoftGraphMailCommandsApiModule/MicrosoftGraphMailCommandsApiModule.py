@@ -11,19 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults, DemistoException, pascalToSpace, tableToMarkdown
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        clean_value,
-        is_guid,
-    )
-    from MicrosoftInstanceApiModule import (
-        Arguments,
-        CommandFunction,
-        bool_argument,
-        required_argument,
-        text_argument,
-        text_list,
-    )
+    from MicrosoftCoreApiModule import JsonObject, clean_value, is_guid
+    from MicrosoftInstanceApiModule import Arguments, CommandFunction, bool_argument, required_argument, text_argument, text_list
     from MicrosoftMailMimeApiModule import (
         EMAIL_TYPES,
         MAX_PARTS,
@@ -52,12 +41,13 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftGraphMailClientApiModule import (
         Attachment,
-        EMAIL_PROPERTIES,
         EmailAddress,
         GraphMailClient,
+        LISTED_EMAIL_PROPERTIES,
         MAX_PAGE_SIZE,
         MAX_SEARCHED,
         Mailbox,
+        RECIPIENT_LISTS,
         SINGLE_EMAIL_PROPERTIES,
         SavedFile,
         UNREADABLE,
@@ -88,10 +78,10 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         object_results,
         one_address,
         one_line,
-        past_time,
         property_rows,
         run_in_batches,
         text_as_html,
+        time_argument,
         utc_time,
     )
 
@@ -169,7 +159,7 @@ def _email_results(
     mailbox: Mailbox, messages: list[JsonObject], title: str, folder: str, note: str, empty: str = 'No emails were found.'
 ) -> CommandResults:
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
-    outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
+    outputs = [_email_outputs(message, LISTED_EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
     if folder:  # the user wrote its name, which costs no request then
         is_id = is_folder_id(graph_id(folder)) and not re.fullmatch(WELL_KNOWN_FOLDER, folder)
@@ -206,8 +196,8 @@ NEAR = timedelta(minutes=5)  # between the received time of an incident and that
 
 def _time_conditions(args: Arguments) -> list[str]:
     """Return the conditions of OData on the received time."""
-    near = past_time(args, 'received_time')
-    first, last = past_time(args, 'received_after'), past_time(args, 'received_before')
+    near = time_argument(args, 'received_time')
+    first, last = time_argument(args, 'received_after'), time_argument(args, 'received_before')
     if near and (first or last):
         raise DemistoException('received_time cannot be combined with received_after and received_before. Remove one of them.')
     first, last = (near - NEAR, near + NEAR) if near else (first, last)
@@ -242,7 +232,7 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         conditions.append(f'({" or ".join(f"contains(subject,{odata_text(one)})" for one in subjects)})')
 
     def has_addresses(message: JsonObject) -> bool:
-        recipients = [one for name in ('toRecipients', 'ccRecipients', 'bccRecipients') for one in message.get(name) or ()]
+        recipients = [one for name in RECIPIENT_LISTS for one in message.get(name) or ()]
         is_sent_to = not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
         return is_sent_to and sender in ('', EmailAddress.from_json(message.get('from')).address.lower())
 
@@ -791,7 +781,7 @@ def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResult
         found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
         conversation_id = str(found.get('conversationId') or '')
     # the unique body is what is new in each email: the rest quotes the others
-    properties = {**EMAIL_PROPERTIES, 'Body': 'body' if args.get('body') == 'full' else 'uniqueBody'}
+    properties = {**LISTED_EMAIL_PROPERTIES, 'Body': 'body' if args.get('body') == 'full' else 'uniqueBody'}
     messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
     outputs = [_email_outputs(message, properties, mailbox) for message in messages]
     rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]

@@ -15,18 +15,8 @@ import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        MicrosoftSignInError,
-    )
-    from MicrosoftMailMimeApiModule import (
-        body_text,
-        calendar_in_mime,
-        end_of_headers,
-        event_details,
-        file_name,
-        parse_headers,
-    )
+    from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
+    from MicrosoftMailMimeApiModule import body_text, calendar_in_mime, end_of_headers, event_details, file_name, parse_headers
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
         BatchResult,
@@ -39,32 +29,27 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
         Attachment,
+        DRAFT_PROPERTIES,
         EmailAddress,
         GraphMailClient,
         MAX_EMPTY,
-        MESSAGE_PROPERTIES,
         REFUSED_STATUSES,
         SavedFile,
         message_kind,
         page_rows,
         save_file,
     )
-    from MicrosoftGraphMailFilterApiModule import (
-        FetchOptions,
-        MessageRow,
-        RECEIVED,
-        ROW_PROPERTIES,
-    )
+    from MicrosoftGraphMailFilterApiModule import FetchOptions, MessageRow, RECEIVED, ROW_PROPERTIES
     from MicrosoftGraphMailSelectionApiModule import (
         FetchCursor,
         FetchRun,
         MAX_ABSENCE,
         MAX_TRIES_PER_MAIL,
-        mailbox_digest,
         MailSelector,
         Outcome,
         PendingMail,
         TRANSIENT_STATUSES,
+        mailbox_digest,
         reason_of,
         sort_key,
         status_of,
@@ -772,7 +757,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
     body = message.get('body') or {}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
     headers = message.get('internetMessageHeaders') or []
-    properties = {**MESSAGE_PROPERTIES, 'ParentFolderID': 'parentFolderId', 'WebLink': 'webLink'}
+    properties = {**DRAFT_PROPERTIES, 'ParentFolderID': 'parentFolderId', 'WebLink': 'webLink'}
     email = {
         **{name: message.get(source) for name, source in properties.items()},
         'ID': mail.message_id,

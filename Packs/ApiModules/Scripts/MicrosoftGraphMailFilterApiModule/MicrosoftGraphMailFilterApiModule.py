@@ -10,25 +10,10 @@ from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        SystemClock,
-        clean_value,
-        comparable,
-    )
-    from MicrosoftInstanceApiModule import (
-        bool_argument,
-        int_argument,
-    )
-    from MicrosoftGraphClientApiModule import (
-        GraphError,
-    )
-    from MicrosoftGraphMailClientApiModule import (
-        EmailAddress,
-        MAX_FILE_SIZE,
-        Mailbox,
-        folder_names,
-    )
+    from MicrosoftCoreApiModule import JsonObject, SystemClock, clean_value, comparable
+    from MicrosoftInstanceApiModule import bool_argument, int_argument
+    from MicrosoftGraphClientApiModule import GraphError
+    from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, split_folder_list
     from MicrosoftGraphMailSearchApiModule import (
         Expression,
         FetchLabel,
@@ -214,7 +199,7 @@ def fetch_folders(value: Any) -> list[str]:
         is_escape = bool(separator[1])
         return separator[0] if is_escape else {'\\': '/'}.get(separator[0], ',')
 
-    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', normalized, str(value or '')))
+    names = split_folder_list(re.sub(r'\\([\\/,;])|[\\;\n]', normalized, str(value or '')))
     return [path for name in names if (path := re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', name))]
 
 

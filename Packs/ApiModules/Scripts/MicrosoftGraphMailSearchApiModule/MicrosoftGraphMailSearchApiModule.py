@@ -12,20 +12,9 @@ from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        SystemClock,
-        clean_value,
-        comparable,
-        float_or_none,
-        visible_text,
-    )
-    from MicrosoftMailMimeApiModule import (
-        html_to_text,
-    )
-    from MicrosoftGraphMailClientApiModule import (
-        EmailAddress,
-    )
+    from MicrosoftCoreApiModule import JsonObject, SystemClock, clean_value, comparable, float_or_none, visible_text
+    from MicrosoftMailMimeApiModule import html_to_text
+    from MicrosoftGraphMailClientApiModule import EmailAddress, RECIPIENT_LISTS
 
 # region labels, texts and dates
 
@@ -550,15 +539,14 @@ _TIME_VALUE = _ValueKind(_A_TIME, _time_value, partial(_range_test, _time_interv
 _A_SIZE = 'a number of bytes such as 500000, 500KB or 1MB..5MB, without a space'
 _BOOLEANS = {'true': 'true', 'yes': 'true', '1': 'true', 'false': 'false', 'no': 'false', '0': 'false'}
 _SENDERS = ('from', 'sender')
-_TO_CC_BCC = ('toRecipients', 'ccRecipients', 'bccRecipients')
 # Names in KQL: the kind of their values, and the properties in Graph.
 _SEARCH_PROPERTIES: dict[str, tuple[_ValueKind, tuple[str, ...]]] = {
     'from': (_RECIPIENT_VALUE, _SENDERS),
     'to': (_RECIPIENT_VALUE, ('toRecipients',)),
     'cc': (_RECIPIENT_VALUE, ('ccRecipients',)),
     'bcc': (_RECIPIENT_VALUE, ('bccRecipients',)),
-    'recipients': (_RECIPIENT_VALUE, _TO_CC_BCC),
-    'participants': (_RECIPIENT_VALUE, (*_SENDERS, *_TO_CC_BCC)),
+    'recipients': (_RECIPIENT_VALUE, RECIPIENT_LISTS),
+    'participants': (_RECIPIENT_VALUE, (*_SENDERS, *RECIPIENT_LISTS)),
     'subject': (_TEXT_VALUE, ('subject',)),
     'body': (_TEXT_VALUE._replace(read=_words_of_body), ('body',)),
     'attachment': (_TEXT_VALUE._replace(read=_words_of_name), ('attachments',)),

@@ -15,13 +15,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
     from MicrosoftHttpApiModule import NO_RETRIES
-    from MicrosoftApiModule import (
-        API_RETRIES,
-    )
-    from MicrosoftGraphClientApiModule import (
-        BatchResult,
-        GraphError,
-    )
+    from MicrosoftApiModule import API_RETRIES
+    from MicrosoftGraphClientApiModule import BatchResult, GraphError
     from MicrosoftGraphMailClientApiModule import (
         DeltaPage,
         EmailAddress,
@@ -31,10 +26,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         NOT_FOUND_CODES,
         REFUSED_STATUSES,
     )
-    from MicrosoftGraphMailSearchApiModule import (
-        FetchLabel,
-        date_seconds,
-    )
+    from MicrosoftGraphMailSearchApiModule import FetchLabel, date_seconds
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
         FetchOptions,

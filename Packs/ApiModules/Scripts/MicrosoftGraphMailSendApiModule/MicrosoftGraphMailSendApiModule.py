@@ -23,9 +23,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import JsonObject, SystemClock
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_loopback
-    from MicrosoftApiModule import (
-        mask_secret,
-    )
+    from MicrosoftApiModule import mask_secret
     from MicrosoftGraphClientApiModule import (
         CONFLICT_RETRIES,
         GraphClient,
@@ -35,14 +33,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         body_type_preference,
         prefer_header,
     )
-    from MicrosoftGraphMailClientApiModule import (
-        EmailAddress,
-        MAX_FILE_SIZE,
-        Mailbox,
-    )
-    from MicrosoftGraphMailArgumentsApiModule import (
-        text_as_html,
-    )
+    from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS
+    from MicrosoftGraphMailArgumentsApiModule import text_as_html
 
 # region attachments
 
@@ -164,7 +156,6 @@ MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 MAX_MIME_SIZE = 2_240_000
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
-RECIPIENT_LISTS = ('toRecipients', 'ccRecipients', 'bccRecipients')
 _HEADER_NAME = r'[xX]-[!-9;-~]{1,255}'
 
 
@@ -202,7 +193,7 @@ class OutgoingMail:
         if self._recipient_count > MAX_RECIPIENTS:
             raise DemistoException(
                 f'The email has {self._recipient_count} recipients, but to, cc and bcc together may have {MAX_RECIPIENTS}. '
-                'Send several mails, or use a group.'
+                'Send several emails, or use a group.'
             )
         if len(headers) > MAX_HEADERS:
             raise DemistoException(f'The email has {len(headers)} custom headers, but may have {MAX_HEADERS}. Remove some.')
@@ -234,7 +225,9 @@ class OutgoingMail:
 
     @property
     def reply_recipients(self) -> JsonObject:
-        """The lists that replace those of a reply: with a recipient in ``to`` all, since a list that is not sent stays.
+        """The recipient lists to send with a reply: those with a recipient, or all three if ``to`` has one.
+
+        Graph leaves a list unchanged that is not sent.
 
         Source: https://learn.microsoft.com/graph/api/message-createreplyall
         """
@@ -376,7 +369,9 @@ _SETTLE_SECONDS = 5.0  # from an unclear response until the request is repeated,
 _TRANSPORT_SECONDS = 10.0  # the same for the request that sends: a sent mail stays a draft until its transport has begun
 
 # A step of sending: what may have been done is looked up before the step is repeated. 2xx: the response does not confirm it.
-_STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
+_STEP_RETRIES = RetryPolicy(
+    {**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, connection_retries=_RETRIES
+)
 _USER_DRAFT_RETRIES = 2  # after 404: a new or changed draft is not known everywhere at once, but the ID may be wrong
 _SESSION_RETRIES = RetryPolicy({401: 3, 404: 3, 410: 3})
 _UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
@@ -878,6 +873,11 @@ class _Draft:
         return self._retry(self._look_if_sent, _STEP_RETRIES)
 
     def _look_if_sent(self, expand: str = '') -> bool:
+        """Return whether the message was sent. If Graph does not find the draft, find it by its mark and update its ID.
+
+        Raises:
+            UnknownOutcomeError: with `expand`, the draft is scheduled to be sent later.
+        """
         query = {'$select': 'isDraft', **({'$expand': expand} if expand else {})}
         try:
             found = self._mailbox.request('GET', self._path, params=query)

@@ -256,7 +256,7 @@ def test_attachments_are_included_if_the_whole_request_is_small_enough(sizes: li
     [
         (
             lambda: OutgoingMail(to=[BOB] * 501),
-            'The email has 501 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
+            'The email has 501 recipients, but to, cc and bcc together may have 500. Send several emails, or use a group.',
         ),
         (lambda: OutgoingMail(headers=[('x-a', 'b')] * 6), 'The email has 6 custom headers, but may have 5. Remove some.'),
         (lambda: OutgoingMail().require_recipients(), 'The email has no recipients. Enter an address in to, cc or bcc.'),

@@ -14,14 +14,8 @@ import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults, DemistoException, EntryFormat, EntryType, argToList
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        clean_value,
-    )
-    from MicrosoftApiModule import (
-        reschedule,
-        supports_scheduling,
-    )
+    from MicrosoftCoreApiModule import JsonObject, clean_value
+    from MicrosoftApiModule import reschedule, supports_scheduling
     from MicrosoftInstanceApiModule import (
         Arguments,
         bool_argument,
@@ -31,30 +25,27 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         required_argument,
         text_of,
     )
-    from MicrosoftMailMimeApiModule import (
-        html_to_text,
-    )
-    from MicrosoftGraphClientApiModule import (
-        GraphError,
-        graph_id,
-    )
+    from MicrosoftMailMimeApiModule import html_to_text
+    from MicrosoftGraphClientApiModule import GraphError, graph_id
     from MicrosoftGraphMailClientApiModule import (
+        DRAFT_PROPERTIES,
         EmailAddress,
         GraphMailClient,
-        MESSAGE_PROPERTIES,
         Mailbox,
+        RECIPIENT_LISTS,
         bare_content_id,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
         ArgumentReader,
         MailCommandResult,
         addresses_argument,
-        has_no_address,
         checked_command,
+        has_no_address,
         mailbox_argument,
         message_argument,
         object_results,
         one_address,
+        parse_declarations,
     )
     from MicrosoftGraphMailSendApiModule import (
         FORWARD,
@@ -62,7 +53,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         OutgoingAttachment,
         OutgoingMail,
         REPLY,
-        RECIPIENT_LISTS,
         REPLY_ALL,
         SendingProgress,
         extract_data_uris,
@@ -335,7 +325,7 @@ def draft_outputs(message: JsonObject) -> JsonObject:
     """Return the context of a draft."""
     body = message.get('body') or {}
     return {
-        **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
+        **{name: message.get(source) for name, source in DRAFT_PROPERTIES.items()},
         'From': EmailAddress.from_json(message.get('from')).address,
         'Sender': EmailAddress.from_json(message.get('sender')).address,
         'To': _addresses_of(message, 'toRecipients'),
@@ -359,7 +349,7 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '', shown
     preview = (comment or mail.text)[:_PREVIEW_LENGTH]
     outputs['bodyPreview'] = preview or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
     outputs.pop('singleValueExtendedProperties', None)
-    for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo'):
+    for name in _LISTS_BY_ARGUMENT.values():
         outputs[name] = _addresses_of(outputs, name)
     return {name: value for name, value in outputs.items() if value}
 
@@ -431,7 +421,7 @@ def _draft_results(title: str, draft: JsonObject) -> CommandResults:
 @_resumable
 def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Change a draft. What is not given stays."""
-    given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _CHANGED), 'resume_run')}
+    given = {name: args.get(name) for name in (*(one.name for one in parse_declarations(_DRAFT_ARGUMENTS)), 'resume_run')}
     mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
@@ -514,8 +504,8 @@ _READERS: dict[str, ArgumentReader] = {
     'templateParams': json_argument,
 }
 _FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=Low|Normal|High'
-_CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
-_MAIL = f'{_CHANGED} headers[]'
+_DRAFT_ARGUMENTS = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
+_MAIL = f'{_DRAFT_ARGUMENTS} headers[]'
 _FILES = 'attach_ids[] attach_names[] attach_cids[] transientFile[] transientFileContent[] transientFileCID[]'
 _ALL_FILES = f'attachIDs[] attachNames[] attachCIDs[] {_FILES}'
 _COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES} templateParams'
@@ -541,7 +531,7 @@ SENDING_COMMANDS: dict[str, _Command] = {
             create_draft_command,
             f'{_MAIL} renderBody {_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED}'),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_DRAFT_ARGUMENTS}'),
         ('msgraph-mail-add-draft-attachment', add_draft_attachment_command, f'draft_id* {_FILES}'),
         ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
         ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),

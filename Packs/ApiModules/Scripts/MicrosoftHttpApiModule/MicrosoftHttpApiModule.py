@@ -19,7 +19,7 @@ from datetime import timezone
 from ipaddress import ip_address
 from itertools import zip_longest
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urljoin as absolute_url, urlsplit  # urljoin is one of the platform
+from urllib.parse import urljoin as absolute_url, urlsplit  # CommonServerPython has another urljoin
 
 import requests
 from MicrosoftCoreApiModule import *
@@ -36,8 +36,8 @@ from requests.exceptions import (
     SSLError,
     Timeout,
 )
-from urllib3.connection import HTTPConnection as Urllib3Connection  # HTTPConnection is of http.client
-from urllib3.exceptions import ConnectTimeoutError, HTTPError as Urllib3Error, NewConnectionError  # HTTPError is of requests
+from urllib3.connection import HTTPConnection as Urllib3Connection  # not http.client.HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError as Urllib3Error, NewConnectionError  # not requests.HTTPError
 from urllib3.util.connection import allowed_gai_family
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -63,7 +63,7 @@ def is_https(url: str) -> bool:
         parts = urlsplit(url)
         host, is_valid = parts.hostname or '', parts.port != 0
         host.encode('idna')  # rejects empty and long labels
-    except ValueError:  # also brackets without an IPv6 address, and a port that is none
+    except ValueError:  # also brackets without an IPv6 address, and an invalid port
         return False
     if not host or '@' in parts.netloc or not is_valid or re.search(r'[^!-~]|[\\^|"<>`{}]', parts.netloc):
         return False
@@ -128,13 +128,13 @@ class _Deadline:
     def is_over(self) -> bool:
         return self.seconds_left() <= 0
 
-    def limit(self, connected: Any) -> None:
+    def limit(self, sock: Any) -> None:
         """Limit the next read or write of a socket to what is left. Raise TimeoutError if nothing is."""
         seconds = self.seconds_left()
         if seconds <= 0:
             raise TimeoutError
-        if seconds < connected.gettimeout():
-            connected.settimeout(seconds)
+        if seconds < sock.gettimeout():
+            sock.settimeout(seconds)
 
 
 def _current_deadline() -> Any:
@@ -145,15 +145,15 @@ def _current_deadline() -> Any:
 class _LimitedReader(io.RawIOBase):
     """What a socket receives until a deadline."""
 
-    def __init__(self, source: Any, connected: Any, deadline: Any):
+    def __init__(self, source: Any, sock: Any, deadline: Any):
         super().__init__()
-        self._source, self._connected, self._deadline = source, connected, deadline
+        self._source, self._sock, self._deadline = source, sock, deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> Any:
-        self._deadline.limit(self._connected)
+        self._deadline.limit(self._sock)
         return self._source.readinto(buffer)
 
     def close(self) -> None:
@@ -164,11 +164,11 @@ class _LimitedReader(io.RawIOBase):
 class _LimitedResponse(http.client.HTTPResponse):
     """A response that is read until the deadline of the request, whatever reads it."""
 
-    def __init__(self, connected: Any, *args: Any, **kwargs: Any):
-        super().__init__(connected, *args, **kwargs)
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any):
+        super().__init__(sock, *args, **kwargs)
         deadline = _current_deadline()
         if deadline:
-            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))
+            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), sock, deadline))
 
 
 def _new_conn(connection: Any) -> Any:
@@ -193,10 +193,10 @@ def _new_conn(connection: Any) -> Any:
             connection._dns_host = address
             connection.timeout = min(timeout, max_seconds, max(deadline.seconds_left(), 0.001))
             try:
-                connected = connection.connect_to_host()
-                connected.settimeout(timeout)  # that of the attempt would apply to TLS as well
-                deadline.limit(connected)
-                return connected
+                sock = connection.connect_to_host()
+                sock.settimeout(timeout)  # that of the attempt would apply to TLS as well
+                deadline.limit(sock)
+                return sock
             except (ConnectTimeoutError, NewConnectionError):
                 if address == addresses[-1] or deadline.is_over():
                     raise
@@ -205,6 +205,7 @@ def _new_conn(connection: Any) -> Any:
 
 
 def _send(connection: Any, data: Any) -> None:
+    """Send a part of a request, with the usual timeout and until the deadline."""
     deadline = _current_deadline()
     if deadline and connection.sock:
         connection.sock.settimeout(_USUAL_TIMEOUT)  # that of the connection would apply to the whole body
@@ -212,6 +213,7 @@ def _send(connection: Any, data: Any) -> None:
     http.client.HTTPConnection.send(connection, data)
 
 
+# Patch urllib3, because requests has no timeout for a whole request. Connections without a deadline connect as before.
 _connections: Any = Urllib3Connection
 if not hasattr(_connections, 'connect_to_host'):  # a process may run this more than once
     _connections.connect_to_host = Urllib3Connection._new_conn
@@ -239,7 +241,7 @@ class LimitedSession(requests.Session):
         return _LimitedAdapter(super().get_adapter(url), *self._limits)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where a response redirects to; None for another host that would get a body, or whatever is not https."""
+        """Return where a response redirects to; None for an address without https, and for another host if there is a body."""
         target = super().get_redirect_target(resp)
         address = absolute_url(resp.url, target or '')
         is_allowed = is_same_host(address, resp.url) or (is_https(address) and not resp.request.body)
@@ -255,6 +257,13 @@ class LimitedSession(requests.Session):
 
 
 class _LimitedAdapter:
+    """Give each request of an adapter a deadline, and each response a maximum size.
+
+    Args:
+        remaining: returns the seconds that the command has left.
+        max_size: in bytes, of a response that is not streamed.
+    """
+
     def __init__(self, adapter: Any, remaining: Callable[[], float], max_size: int):
         self._adapter, self._remaining, self._max_size = adapter, remaining, max_size
 

@@ -48,12 +48,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         outside_text,
     )
     from MicrosoftHttpApiModule import connection_problem, is_same_host, json_or_none, require_https
-    from MicrosoftTokenRequestApiModule import (
-        AccessToken,
-        OIDC_SCOPES,
-        SignInPendingError,
-        SignInRequiredError,
-    )
+    from MicrosoftTokenRequestApiModule import AccessToken, OIDC_SCOPES, SignInPendingError, SignInRequiredError
     from MicrosoftCredentialsApiModule import (
         AuthenticationMethod,
         AuthorizationCodeCredential,
@@ -74,12 +69,13 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         device_code_instructions,
         generate_login_url,
         get_azure_cloud,
+        login_url_instructions,
         mask_secret,
         reschedule,
-        supports_scheduling,
         reset_auth,
         start_browser_sign_in,
         start_device_sign_in,
+        supports_scheduling,
     )
 
 # region arguments
@@ -551,14 +547,8 @@ def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arg
     if not isinstance(client.credential, AuthorizationCodeCredential):
         return CommandResults(readable_output=f'{no_sign_in(spec, client)} {spec.instruction("auth-test")}')
     login_url = start_browser_sign_in(client, permissions, spec.account(client))
-    return CommandResults(
-        readable_output=(
-            '### Authorization instructions\n'
-            f'1. Open the [login URL]({login_url}) in a browser, sign in and grant the permissions.\n'
-            '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
-            f'3. Copy the whole address and run `!{spec.command_prefix}-auth-complete code="<the address>"` within a few minutes.'
-        )
-    )
+    last_step = f'run `!{spec.command_prefix}-auth-complete code="<the address>"`'
+    return CommandResults(readable_output=login_url_instructions(login_url, last_step))
 
 
 def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
@@ -606,7 +596,7 @@ def signed_in_account(spec: IntegrationSpec, client: MicrosoftClient, token: Acc
 
 def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: Arguments) -> CommandResults:
     """Call the API, and show the authentication method, the account, its permissions and when the token expires."""
-    denied = None
+    denied: Any = None
     try:
         spec.check(client)
     except DemistoException as error:
@@ -618,7 +608,9 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: Arg
     missing = [name for name in spec.permissions if name not in (granted or ())]
     advice = permission_advice(spec, client.credential, granted, missing)
     if denied:
-        raise with_advice(denied, advice)
+        if hasattr(denied, 'with_advice'):
+            raise denied.with_advice(advice)
+        raise DemistoException(f'{denied} {advice}', res=denied.res)
     outputs = {
         'AuthenticationMethod': client.credential.description,
         **token_outputs(token),
@@ -646,14 +638,6 @@ def _inert_value(value: Any) -> Any:
 def is_permission_error(error: DemistoException) -> bool:
     """Return whether the API accepted the token, but not for this request."""
     return getattr(error.res, 'status_code', 0) == 403 or 'NoPermissionsInAccessToken' in str(error)
-
-
-def with_advice(error: Any, advice: str) -> Exception:
-    """Return `error` with `advice` instead of its own advice, or after its text if it has none."""
-    if hasattr(error, 'advice'):
-        error.advice = advice
-        return error
-    return DemistoException(f'{error} {advice}', res=error.res)
 
 
 def token_outputs(token: AccessToken) -> JsonObject:
@@ -702,14 +686,13 @@ def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
 
 def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
     """Delete all cached tokens of the instance; the Token of the Cortex XSOAR app only with the argument discard_token."""
-    if not bool_argument(args, 'discard_token') and isinstance(client.credential, CortexAppCredential):
+    discard_token = bool_argument(args, 'discard_token')
+    if not discard_token and isinstance(client.credential, CortexAppCredential):
         raise CredentialError(
             'Nothing was deleted, because a reset would delete the only working Token.',
             f'A new ID, Token and Key from {spec.consent_page} need no reset. To delete the Token, add discard_token=true.',
         )
-    reset_auth(bool_argument(args, 'discard_token'))
-    follows = sign_in_instruction(spec, client.credential) or 'The next command requests a new token.'
-    return CommandResults(readable_output=f'All cached tokens of this instance were deleted. {follows}')
+    return reset_auth(discard_token, sign_in_instruction(spec, client.credential) or 'The next command requests a new token.')
 
 
 def generate_login_url_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:

@@ -52,7 +52,6 @@ from MicrosoftInstanceApiModule import (
     signed_in_account,
     text_list,
     token_outputs,
-    with_advice,
 )
 
 __all__ = ['scripted']
@@ -813,12 +812,6 @@ def test_a_pasted_code_is_masked(run: Run) -> None:
 # endregion
 
 
-def test_an_error_without_advice_gets_it_after_its_text() -> None:
-    error = with_advice(DemistoException('It failed.', res='the response'), 'Try again.')
-    assert isinstance(error, DemistoException)
-    assert (str(error), error.res) == ('It failed. Try again.', 'the response')
-
-
 # region sign-in
 
 
@@ -949,17 +942,11 @@ DELETED = 'All cached tokens of this instance were deleted.'
             {},
             '### Authorization instructions\n'
             '1. Open the [login URL](URL) in a browser, sign in and grant the permissions.\n'
-            '2. The browser is redirected to the redirect URI, with a code in the address. The page itself may be empty.\n'
-            '3. Copy the full address, and paste it into **Authorization code** of the instance.',
+            '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
+            '3. Copy the whole address and paste it into **Authorization code** of the instance within a few minutes.',
         ),
         ('auth-reset', APPLICATION, {}, f'{DELETED} Run !contoso-auth-start.'),
         ('auth-reset', DAEMON, {}, f'{DELETED} The next command requests a new token.'),
-        (
-            'auth-reset',
-            CORTEX,
-            {'discard_token': 'true'},
-            f'{DELETED} Get a new ID, Token and Key from {CONSENT_PAGE}.',
-        ),
     ],
 )
 def test_an_auth_command_tells_the_user_what_to_do(
@@ -986,11 +973,27 @@ def test_a_login_url_asks_for_permissions_and_suggests_the_account(
     assert query['scope'].split() == [*(f'{GRAPH}/{name}' for name in permissions), 'offline_access']
 
 
-def test_a_reset_deletes_the_token_of_the_cortex_application_if_it_is_told_to(scripted: Make) -> None:
-    client, _ = scripted((500, {}, {}), **settings_of(CORTEX).client_keywords())
+@pytest.mark.parametrize(
+    'params, discard, remaining, text',
+    [
+        (CORTEX, 'true', {'of others'}, f'{DELETED} Get a new ID, Token and Key from {CONSENT_PAGE}.'),
+        (DAEMON, 'true', {'of others'}, f'{DELETED} The next command requests a new token.'),
+        (
+            DAEMON,  # the instance used the Cortex XSOAR application before
+            'false',
+            {'of others', 'microsoft-sign-in/x/sign-in'},
+            f'{DELETED[:-1]}, except for the next Token of the Cortex XSOAR application, which works only once. '
+            'The next command requests a new token.',
+        ),
+    ],
+)
+def test_a_reset_deletes_the_token_of_the_cortex_application_only_if_told_to(
+    scripted: Make, params: Params, discard: str, remaining: set[str], text: str
+) -> None:
+    client, _ = scripted((500, {}, {}), **settings_of(params).client_keywords())
     demisto.setIntegrationContext({'microsoft-sign-in/x/sign-in': '{"works_once": true}', 'of others': 'remains'})
-    auth_commands(SPEC)['contoso-auth-reset'](client, {'discard_token': 'true'})
-    assert demisto.getIntegrationContext() == {'of others': 'remains'}
+    assert auth_commands(SPEC)['contoso-auth-reset'](client, {'discard_token': discard}).readable_output == text
+    assert demisto.getIntegrationContext().keys() == remaining
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         TokenResponse,
         TokenTarget,
     )
-    from MicrosoftCredentialsApiModule import (
-        CachedSession,
-        Credential,
-        PendingSignIn,
-        no_session,
-    )
+    from MicrosoftCredentialsApiModule import CachedSession, Credential, PendingSignIn, no_session
 
 # region token provider
 
@@ -350,8 +345,9 @@ class _LeaseWatch:
     def raise_published_error(self, cached: 'CachedTokens') -> None:
         """Raise the error of the process that was waited for, if the same request would fail again."""
         lease = cached.lease
-        is_early = lease.holder == self._holder or lease.retry_after(cached.now)
-        if lease.kind and is_early and lease.token_name == cached.token_name:
+        # this process waited for the request that failed, or Retry-After has not passed
+        still_applies = lease.holder == self._holder or lease.retry_after(cached.now)
+        if lease.kind and still_applies and lease.token_name == cached.token_name:
             raise lease.error(cached.now)
 
     def is_free(self, cached: 'CachedTokens') -> bool:

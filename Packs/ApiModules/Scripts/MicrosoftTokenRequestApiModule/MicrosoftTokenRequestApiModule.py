@@ -506,7 +506,9 @@ def _date_seconds(text: str) -> float:
 
 # region token requests
 
-TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, deadline=30)
+TOKEN_ENDPOINT_RETRIES = RetryPolicy(
+    dict.fromkeys((408, 429, 500, 502, 503, 504), 3), connection_retries=3, first_wait=0.5, deadline=30
+)
 _CONNECT_TIMEOUT = 10.0  # seconds
 HEARTBEAT_SECONDS = 3.0  # between two heartbeats of the process that holds the lease
 TOKEN_THREAD = 'token request'  # noqa: S105 - a name
@@ -530,12 +532,12 @@ class ErrorAdvice(NamedTuple):
 
     Args:
         refusal: if the request is refused.
-        absence: if no response comes, or one that is not from such a service.
+        no_response: if no response comes, or one that is not from such a service.
         by_code: after these errors, in place of the usual advice.
     """
 
     refusal: str = ''
-    absence: str = ''
+    no_response: str = ''
     by_code: StrMapping = {}
 
 
@@ -761,7 +763,7 @@ class TokenClient:
                     )
                 )
             except OSError as error:  # all of requests, and that of a missing CA bundle
-                advice = request.advice.absence or 'Check the address, the proxy settings and that the engine may reach it.'
+                advice = request.advice.no_response or 'Check the address, the proxy settings and that the engine may reach it.'
                 what, advice, code = connection_problem(error, request.host, advice)
                 raise SignInUnavailableError(what, request.advice.by_code.get(code, advice), code) from None
         if not response.ok:
@@ -773,7 +775,7 @@ class TokenClient:
         status = response.status_code
         if _is_not_token_service(request, response):
             what = f'The service at {request.host} is not an Azure identity endpoint (HTTP status {status}).'
-            return SignInRefusedError(what, request.advice.absence, str(status))
+            return SignInRefusedError(what, request.advice.no_response, str(status))
 
         def redact(text: str) -> str:
             return request.redact(self._redact(text))
@@ -814,7 +816,7 @@ def _temporary_error(
     elif status in _BUSY:
         advice = TRY_LATER
     else:
-        advice = f'{TRY_LATER} {request.advice.absence if status == 404 else request.advice.refusal}'.strip()
+        advice = f'{TRY_LATER} {request.advice.no_response if status == 404 else request.advice.refusal}'.strip()
     return SignInUnavailableError(what, advice, str(status), refusal.correlation_id, retry_after)
 
 
@@ -848,7 +850,7 @@ def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableErro
     """Return the error for a response with `what`, which a token service does not send."""
     return SignInUnavailableError(
         f'The sign-in service at {request.host} answered with {what}.',
-        request.advice.absence or 'Check the address and the proxy settings.',
+        request.advice.no_response or 'Check the address and the proxy settings.',
         'unusable_response',
     )
 

@@ -643,7 +643,7 @@ SERVICE_SAID = 'The sign-in service at service.example answered with'
 CHECK_ADDRESS = 'Check the address of the service, the cloud setting and the proxy.'
 A_HOST = 'Choose an Azure host.'
 AN_OWNER = 'Ask the owner.'
-OF_A_HOST: dict[str, Any] = {'is_host_service': True, 'advice': ErrorAdvice(absence=A_HOST)}
+OF_A_HOST: dict[str, Any] = {'is_host_service': True, 'advice': ErrorAdvice(no_response=A_HOST)}
 NOT_A_HOST = f'The service at service.example is not an Azure identity endpoint (HTTP status {{}}). {A_HOST}'
 
 
@@ -924,7 +924,7 @@ def test_what_ends_a_single_use_request_is_raised(error: BaseException, kind: ty
 
     client = TokenClient().without_retries(9).with_heartbeat(lambda: None, is_single_use=True)
     with Broken([GOOD]) as service, pytest.raises(kind, match=f'^{re.escape(text)}$'):
-        client.request_token(TokenRequest('POST', service.url, advice=ErrorAdvice(absence='Check it.')))
+        client.request_token(TokenRequest('POST', service.url, advice=ErrorAdvice(no_response='Check it.')))
 
 
 # endregion
