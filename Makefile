@@ -1,11 +1,10 @@
-# Each target is one command; what it does stands in the file that it calls. `make help` lists them.
+# Each target runs one command; the file that it calls contains the details. `make help` lists the targets.
 
 INTERPRETER := $(or $(PYTHON),python3)
 BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
-# folders with unit and contract tests: the others are not even collected. Without field_reports, which repeats, with what people
-# reported, what the tests of each subject assert, without tables of what hardly ever happens (mails, stored data and values of
-# any shape), and without tests that wait: for deadlines, and for processes that share a token
+# Folders with unit and contract tests; the others are not even collected. Left out: field_reports (cases that users reported,
+# which the tests of each subject cover), tables of rare data, and tests that wait for deadlines or for other processes.
 NOT_FAST := field_reports fetch/odd_mails_test.py token_cache/storage_faults_test.py faults/fuzz_test.py \
     api_client/deadline_test.py sign_in/environment_test.py token_cache/concurrency_test.py
 FAST := Packs docs/examples Tests/demo Tests/reliability Tests/conformance $(NOT_FAST:%=--ignore=Tests/conformance/%)

@@ -314,7 +314,7 @@ def test_a_success_without_the_draft_is_an_error(
     known = {'draft': draft_id, 'question': question.immutable_id}
     instance.cloud.faults.add(service='graph', method=method, path='/messages/[^/]+$', times=None, **fault)
     error = instance.error(command, **{name: value.format(**known) for name, value in args.items()})
-    assert 'without the object' in error or 'did not confirm that the object was changed' in error
+    assert 'an incomplete response' in error or 'did not confirm that the object was changed' in error
 
 
 # endregion

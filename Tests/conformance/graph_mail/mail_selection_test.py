@@ -185,7 +185,7 @@ def test_too_many_mails_of_one_second_are_a_problem_with_advice(runs: Runs, ada:
     cloud.faults.add(service='graph', path=LISTS, status=200, body=endless, times=None)
     assert runs.next() == []
     assert set(runs.problems) == {
-        f"More than 1 messages in 'Inbox' have the same time, {received[:-1]}. Move some of them to another folder."
+        f"More than 1 emails in 'Inbox' have the same time, {received[:-1]}. Move some of them to another folder."
     }
 
 

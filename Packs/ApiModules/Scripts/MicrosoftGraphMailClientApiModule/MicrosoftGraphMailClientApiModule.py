@@ -256,7 +256,7 @@ def page_rows(page: JsonObject) -> list[JsonObject]:
     values = page_values(page)
     rows = [value for value in values if isinstance(value, dict) and value.get('id')]
     if values and not rows:
-        raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+        raise GraphError('Microsoft Graph sent a list without usable items.', CHECK_PROXY)
     return rows
 
 
@@ -270,7 +270,7 @@ def page_values(page: JsonObject) -> list[Any]:
     if not isinstance(values, list):
         raise GraphError('Microsoft Graph sent a response without a list.', CHECK_PROXY)
     if values and not any(isinstance(value, dict) for value in values):
-        raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+        raise GraphError('Microsoft Graph sent a list without usable items.', CHECK_PROXY)
     return [without_malformed_values(value) if isinstance(value, dict) else value for value in values]
 
 
@@ -314,7 +314,7 @@ class Mailbox:
         """Send a request, and return the object of the response. Raise GraphError if it has no ID, as an empty response."""
         found = without_malformed_values(self.request(method, path, **kwargs))
         if not found.get('id'):
-            raise GraphError('Microsoft Graph sent a response without the object.', CHECK_PROXY)
+            raise GraphError('Microsoft Graph sent an incomplete response.', CHECK_PROXY)
         return found
 
     def create(self, path: str, **kwargs: Any) -> JsonObject:
@@ -894,7 +894,7 @@ class Mailbox:
             found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
             page = [tip for tip in page_values(found) if isinstance(tip, dict)]
             if not page:
-                raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
+                raise GraphError('Microsoft Graph sent a list without usable items.', CHECK_PROXY)
             tips += page
         return tips
 

@@ -541,7 +541,7 @@ def test_a_list_without_values_is_an_error(call: Any, response: Any) -> None:
 def test_a_list_of_nothing_but_unusable_objects_is_not_empty(call: Any, rows: list[Any]) -> None:
     response = answer({'value': rows, '@odata.deltaLink': 'https://graph.example/v1.0/next'})
     assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
-        f'Microsoft Graph sent a list without the objects. {CHECK_PROXY}'
+        f'Microsoft Graph sent a list without usable items. {CHECK_PROXY}'
     )
 
 
@@ -571,7 +571,7 @@ def test_a_link_that_is_not_a_text_is_an_error(call: Any) -> None:
 
 def test_mail_tips_of_nobody_are_an_error() -> None:
     assert error_of(lambda: ScriptedClient(page()).mailbox.get_mailtips([BOB])) == (
-        f'Microsoft Graph sent a list without the objects. {CHECK_PROXY}'
+        f'Microsoft Graph sent a list without usable items. {CHECK_PROXY}'
     )
 
 
@@ -624,7 +624,7 @@ def test_a_rule_whose_creation_is_unclear_is_found_by_all_its_properties(other: 
 )
 def test_an_object_without_an_id_is_an_error(call: Any, response: Any) -> None:
     assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
-        f'Microsoft Graph sent a response without the object. {CHECK_PROXY}'
+        f'Microsoft Graph sent an incomplete response. {CHECK_PROXY}'
     )
 
 

@@ -16,7 +16,15 @@ import demistomock as demisto
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
-    from MicrosoftMailMimeApiModule import body_text, calendar_in_mime, end_of_headers, event_details, file_name, parse_headers
+    from MicrosoftMailMimeApiModule import (
+        body_text,
+        calendar_in_mime,
+        end_of_headers,
+        event_details,
+        file_name,
+        is_html,
+        parse_headers,
+    )
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
         BatchResult,
@@ -273,8 +281,8 @@ class FetchedMail:
         """Whether it has attachments besides the pictures of its body. Graph reports only those that are not inline."""
         body, values = self.message.get('body') or {}, self.message.get('attachments') or []
         content = str(body.get('content') or '')
-        is_text = str(body.get('contentType')).lower() != 'html'  # it does not say which pictures it shows
         shown = Attachment.list_from_json([{**value, 'isInline': False} for value in values], content)
+        is_text = not is_html(body)  # it does not say which pictures it shows
         files = [one for one in shown if not (one.is_inline or (is_text and one.content_id and one.content_type[:6] == 'image/'))]
         return bool(self.message.get('hasAttachments') or files)
 
@@ -623,8 +631,8 @@ class MailReader:
             return
         body, raw = mail.message.get('body') or {}, mail.message.get('attachments') or []
         contents = {one.get('id'): one.pop('contentBytes', None) for one in raw}
-        html = body.get('content') if body.get('contentType') == 'html' else ''
-        for attachment in Attachment.list_from_json(raw, html or ''):
+        html = str(body.get('content') or '') if is_html(body) else ''
+        for attachment in Attachment.list_from_json(raw, html):
             self._plan_attachment(mail, attachment, contents.get(attachment.attachment_id))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}

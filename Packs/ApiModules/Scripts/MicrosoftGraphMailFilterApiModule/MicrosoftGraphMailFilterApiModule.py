@@ -1,4 +1,4 @@
-"""What a fetch is to fetch: the options of an instance."""
+"""Read the fetch parameters of an instance, and decide by them whether a mail is fetched."""
 
 import json
 import re
@@ -110,9 +110,9 @@ class FetchOptions(NamedTuple):
 
     @property
     def filters(self) -> str:
-        """What distinguishes one choice of mails from another."""
+        """The filters as JSON. If they change, the folders start again."""
         values: list[Any] = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
-        added = (self.excluded_senders, self.expression.text, self.drafts)  # only if set: what older versions saved stays valid
+        added = (self.excluded_senders, self.expression.text, self.drafts)  # only if set: what earlier builds saved stays valid
         if any(added) or self.search.text:
             values += added
         if self.search.text:
@@ -133,7 +133,7 @@ class FetchOptions(NamedTuple):
         )
 
     def is_found(self, message: MessageRow) -> bool:
-        """Return whether the search finds a message, or could if it had properties that are not there. So for its attachments."""
+        """Return whether the search and the filter by attachments accept a message; a missing property counts as a match."""
         has_attachments = message.get('hasAttachments', True) or not self.with_attachments_only
         return has_attachments and self.search.matches(message) is not False
 

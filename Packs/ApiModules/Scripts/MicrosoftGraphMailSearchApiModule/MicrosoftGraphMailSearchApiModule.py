@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import JsonObject, SystemClock, clean_value, comparable, float_or_none, visible_text
-    from MicrosoftMailMimeApiModule import html_to_text
+    from MicrosoftMailMimeApiModule import html_to_text, is_html
     from MicrosoftGraphMailClientApiModule import EmailAddress, RECIPIENT_LISTS
 
 # region labels, texts and dates
@@ -410,13 +410,13 @@ def _words(text: Any) -> str:
 
 
 @lru_cache(2)  # each word of a search reads the same body
-def _words_of_content(content: str, is_html: bool) -> str:
-    return _words(html_to_text(content) if is_html else content)
+def _words_of_content(content: str, as_html: bool) -> str:
+    return _words(html_to_text(content) if as_html else content)
 
 
 def _words_of_body(body: Any) -> str:
     body = body if isinstance(body, dict) else {}
-    return _words_of_content(str(body.get('content') or ''), str(body.get('contentType')).lower() == 'html')
+    return _words_of_content(str(body.get('content') or ''), is_html(body))
 
 
 def _words_of_name(attachment: Any) -> str:

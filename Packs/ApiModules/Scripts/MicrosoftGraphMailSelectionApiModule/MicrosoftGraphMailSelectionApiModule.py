@@ -124,7 +124,7 @@ _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
 _RANGE_LENGTH = 500  # mails
 _END_OF_TIME = '9999'  # later than all times
-# A mail that Graph does not find may only not be there yet: it waits for that many seconds, and for all its tries.
+# Seconds for which a mail that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
 MAX_ABSENCE = 600.0
 _MAX_TEXT = 120  # characters of what the cursor remembers of a mail besides its ID
 
@@ -159,7 +159,7 @@ class SeenMails:
             str(start) for start, count in time_ranges for _ in range(min(count, MAX_SEEN))
         ]  # of the range of each digest
         self.complete_from = complete_from
-        if len(self._starts) != len(self._digests):  # saved by an earlier version
+        if len(self._starts) != len(self._digests):  # saved by an earlier build
             self._starts = [''] * len(self._digests)
             self.complete_from = '' if len(self._digests) < _MIN_SEEN else _END_OF_TIME
 
@@ -258,7 +258,7 @@ _FOLDER_KEYS = (
     ('reason', 'reason', '".*"'),
     ('repeated', 'repeated_until', f'""|{_TIME}'),
 )
-_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': '', 'repeated': ''}  # that the first version did not save
+_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': '', 'repeated': ''}  # that earlier builds did not save
 
 
 class Outcome(NamedTuple):
@@ -333,7 +333,7 @@ class FolderCursor:
                 raise ValueError
             setattr(folder, attribute, tuple(saved) if isinstance(saved, list) else saved)
         urlsplit(folder.link)  # raises ValueError
-        if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
+        if folder.changed is None and not folder.is_first_sync:  # saved by an earlier build
             folder.changed, folder.is_strict = (folder.since, ''), True
         return folder
 
@@ -942,7 +942,7 @@ class MailSelector:
             else:
                 page, link = mailbox.list_messages(next_page=link)
         raise DemistoException(
-            f"More than {len(rows)} messages in '{folder.name}' have the same time, {last}. Move some of them to another folder."
+            f"More than {len(rows)} emails in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )
 
     # endregion

@@ -890,7 +890,7 @@ class _Draft:
             sent = moved[0].get('isDraft') is False
             found = moved[0] if sent else self._mailbox.request('GET', self._path, params=query)
         if not isinstance(found.get('isDraft'), bool):
-            raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
+            raise GraphError('Microsoft Graph sent an incomplete response.', 'Try again.')
         if expand and found['isDraft'] and found.get('singleValueExtendedProperties'):
             reason = GraphError('An email that is sent later stays in Drafts until then.', '')
             advice = 'Delete it in Drafts before you send it again.'

@@ -494,7 +494,7 @@ def test_an_outcome_that_cannot_be_looked_up_is_unknown_and_the_draft_stays(look
 def test_a_response_that_does_not_tell_whether_a_mail_is_a_draft_is_an_error() -> None:
     client = ScriptedClient(GET_d=[(200, {'id': 'd', 'isDraft': 'yes'})])
     assert rejection(lambda: MailSender(client.mailbox).update_draft('d', {'subject': 'x'})) == (
-        'Microsoft Graph sent a response without the object, or without isDraft. Try again.'
+        'Microsoft Graph sent an incomplete response. Try again.'
     )
 
 

@@ -75,11 +75,15 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
     return '\n'.join(filter(None, lines))[:max_length]
 
 
+def is_html(body: dict[str, Any]) -> bool:
+    """Return whether an ``itemBody`` of Graph is HTML."""
+    return str(body.get('contentType')).lower() == 'html'
+
+
 def body_text(body: dict[str, Any], max_length: int | None = None) -> str:
     """Return the text of an ``itemBody`` of Graph, of at most `max_length` characters."""
     content = body.get('content') or ''
-    is_html = str(body.get('contentType')).lower() == 'html'
-    return html_to_text(content, max_length) if is_html else content[:max_length]
+    return html_to_text(content, max_length) if is_html(body) else content[:max_length]
 
 
 # endregion
