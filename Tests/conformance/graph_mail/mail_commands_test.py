@@ -22,6 +22,7 @@ from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message, OutlookItem
+from sandbox.microsoft.graph_mail.rules import apply_rules
 from sandbox.tests.machine import limit
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
@@ -712,6 +713,15 @@ def test_rules_are_created_changed_listed_and_deleted(mail: GraphMailClient, ada
     listed = run(mail, 'msgraph-mail-list-rules')
     assert (listed.outputs_prefix, listed.outputs_key_field, listed.outputs) == ('MSGraphMail.Rule', 'id', [changed])
     assert 'Invoices' in listed.readable_output
+
+
+@pytest.mark.parametrize('given', [{}, {'is_enabled': '', 'sequence': ''}, {'is_enabled': None, 'sequence': None}])
+def test_a_rule_works_without_its_optional_arguments(mail: GraphMailClient, ada: Mailbox, given: dict[str, Any]) -> None:
+    made = outputs(mail, 'msgraph-mail-create-rule', display_name='Invoices', actions='{"markAsRead": true}', **given)
+    assert (made['isEnabled'], made['sequence']) == (True, 1)
+    message = delivered(ada)
+    apply_rules(ada, message)
+    assert message.is_read
 
 
 def test_the_deletion_of_a_rule_is_reported(mail: GraphMailClient, ada: Mailbox) -> None:

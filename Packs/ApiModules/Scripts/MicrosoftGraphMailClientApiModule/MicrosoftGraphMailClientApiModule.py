@@ -849,7 +849,9 @@ class Mailbox:
         return self._object('GET', self._rule_path(rule_id))
 
     def create_rule(self, rule: JsonObject) -> JsonObject:
-        """Create a rule of the inbox from a ``messageRule`` of Graph, and return it."""
+        """Create a rule of the inbox from a ``messageRule`` of Graph, and return it. By default it is enabled, and the first."""
+        # Graph requires a sequence, and creates a rule without isEnabled disabled (demisto/content#44324).
+        rule = {'sequence': 1, 'isEnabled': True, **rule}
         return self._create_once(self._rules_path, rule, 'the rule was created')
 
     def update_rule(self, rule_id: str, changes: JsonObject) -> JsonObject:

@@ -590,21 +590,21 @@ def test_automatic_replies_that_are_not_confirmed_are_an_error() -> None:
         )
 
 
-RULE = {'displayName': 'x', 'conditions': {'subjectContains': ['a']}}
+RULE = {'displayName': 'x', 'sequence': 1, 'isEnabled': True, 'conditions': {'subjectContains': ['a']}}
 
 
 @pytest.mark.parametrize(
     'other, is_found',
     [
-        ({'displayName': 'x', 'conditions': {'subjectContains': ['a'], 'hasAttachments': None}, 'sequence': 1}, True),
-        ({'displayName': 'x', 'conditions': None}, False),
-        ({'displayName': 'x', 'conditions': {'subjectContains': ['b']}}, False),
-        ({'displayName': 'x'}, False),
-        ({'displayName': {'x': 'y'}, 'conditions': RULE['conditions']}, False),
+        ({'conditions': {'subjectContains': ['a'], 'hasAttachments': None}, 'hasError': False}, True),
+        ({'conditions': None}, False),
+        ({'conditions': {'subjectContains': ['b']}}, False),
+        ({'displayName': {'x': 'y'}}, False),
+        ({'isEnabled': False}, False),
     ],
 )
 def test_a_rule_whose_creation_is_unclear_is_found_by_all_its_properties(other: dict[str, Any], is_found: bool) -> None:
-    client = ScriptedClient(answer({}, 503), page({'id': '1', **other}))
+    client = ScriptedClient(answer({}, 503), page({'id': '1', **RULE, **other}))
     if is_found:
         assert client.mailbox.create_rule(RULE)['id'] == '1'
     else:

@@ -877,8 +877,6 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     target: JsonObject = {'moveToFolder': folder} if folder else {'delete': True}
     rule: JsonObject = {
         'displayName': _BLOCK_RULE + sender.lower(),
-        'sequence': 1,
-        'isEnabled': True,
         'conditions': {'fromAddresses': [EmailAddress(sender, sender).as_json()]},
         'actions': {**target, 'stopProcessingRules': True},
     }

@@ -54,13 +54,14 @@ def get_rule(folder_id: str, rule_id: str) -> Response:
 def create_rule(folder_id: str) -> tuple[Response, int]:
     call = _open(folder_id, write=True)
     body = typed_body('messageRule')
-    if not body.get('displayName') or not body.get('actions'):
-        raise GraphError(400, 'ErrorInvalidRequest', 'A rule needs a displayName and actions.')
+    missing = [name for name in ('displayName', 'actions', 'sequence') if not body.get(name)]
+    if missing:
+        raise GraphError(400, 'ErrorInvalidRequest', f'A rule needs {", ".join(missing)}.')
     rule = {
         'id': ids.new_rule_id(),
         'displayName': body['displayName'],
-        'sequence': body.get('sequence') or len(call.mailbox.rules) + 1,
-        'isEnabled': body.get('isEnabled') is not False,
+        'sequence': body['sequence'],
+        'isEnabled': bool(body.get('isEnabled')),
         'hasError': False,
         'isReadOnly': bool(body.get('isReadOnly')),
         **{name: body[name] for name in ('conditions', 'actions', 'exceptions') if body.get(name)},

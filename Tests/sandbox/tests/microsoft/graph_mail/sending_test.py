@@ -237,14 +237,17 @@ def test_comment_and_body_exclude_each_other(graph: GraphClient, mailbox: Mailbo
 
 def test_the_life_of_a_rule(graph: GraphClient) -> None:
     path = '/mailFolders/inbox/messageRules'
-    made = graph.post(path, {'displayName': 'Red', 'conditions': {'subjectContains': ['red']}, 'actions': {'markAsRead': True}})
-    assert (made['sequence'], made['isEnabled'], made['hasError']) == (1, True, False)
-    assert graph.patch(f'{path}/{made["id"]}', {'isEnabled': False})['isEnabled'] is False
+    rule = {'displayName': 'Red', 'sequence': 3, 'conditions': {'subjectContains': ['red']}, 'actions': {'markAsRead': True}}
+    made = graph.post(path, rule)
+    assert (made['sequence'], made['isEnabled'], made['hasError']) == (3, False, False)
+    assert graph.patch(f'{path}/{made["id"]}', {'isEnabled': True})['isEnabled'] is True
     assert [rule['id'] for rule in graph.get(path)['value']] == [made['id']]
     assert graph.get(f'{path}/{made["id"]}')['displayName'] == 'Red'
     graph.delete(f'{path}/{made["id"]}')
     assert graph.error('GET', f'{path}/{made["id"]}') == (404, 'ErrorItemNotFound')
-    assert graph.error('POST', path, {'displayName': 'x'}) == (400, 'ErrorInvalidRequest')
+    for name in ('displayName', 'sequence', 'actions'):
+        incomplete = {key: value for key, value in rule.items() if key != name}
+        assert graph.error('POST', path, incomplete) == (400, 'ErrorInvalidRequest')
     assert graph.error('POST', path, {'displayName': 'x', 'actions': {'paint': True}}) == (400, 'RequestBodyRead')
     assert graph.error('GET', '/mailFolders/drafts/messageRules') == (400, 'ErrorInvalidRequest')
 
@@ -255,6 +258,8 @@ def test_rules_act_on_mail_that_arrives(graph: GraphClient, bobs: Mailbox) -> No
         '/mailFolders/inbox/messageRules',
         {
             'displayName': 'Plans',
+            'sequence': 1,
+            'isEnabled': True,
             'conditions': {'subjectContains': ['PLAN'], 'fromAddresses': [{'emailAddress': {'address': ADA}}]},
             'exceptions': {'bodyContains': ['urgent']},
             'actions': {
@@ -265,7 +270,8 @@ def test_rules_act_on_mail_that_arrives(graph: GraphClient, bobs: Mailbox) -> No
             },
         },
     )
-    of_bob.post('/mailFolders/inbox/messageRules', {'displayName': 'All', 'sequence': 2, 'actions': {'delete': True}})
+    everything = {'displayName': 'All', 'sequence': 2, 'isEnabled': True, 'actions': {'delete': True}}
+    of_bob.post('/mailFolders/inbox/messageRules', everything)
     graph.post('/sendMail', {'message': draft()}, status=202)
     assert (latest(bobs, 'archive').categories, latest(bobs, 'archive').is_read) == (['Plans'], True)
     graph.post('/sendMail', {'message': draft(body={'contentType': 'text', 'content': 'urgent'})}, status=202)
