@@ -93,6 +93,16 @@ def test_the_inbox_is_found_by_any_spelling(source: MailSource, shared: SharedFo
         assert 'ErrorItemNotFound' in run.error or 'ErrorAccessDenied' in run.error
 
 
+@pytest.mark.parametrize('shared', ['inbox, 404', 'inbox, 403'], indirect=True)
+@pytest.mark.parametrize('name', ['Inbox', 'INBOX', 'inbox', 'Inbox/Sub'])
+def test_a_command_finds_the_inbox_by_any_spelling(source: MailSource, shared: SharedFolder, name: str) -> None:
+    sub = source.mailbox.make_folder('Sub', 'inbox')
+    source.mailbox.share_folder(sub.folder_id, source.cloud.directory.user(BOB).object_id)
+    source.deliver('It is here', sub if name == 'Inbox/Sub' else None)
+    [email] = shared.instance.context('msgraph-mail-list-emails', folder_id=name)
+    assert email['Subject'] == 'It is here'
+
+
 def test_a_mail_that_cannot_be_read_becomes_an_incident(source: MailSource, shared: SharedFolder) -> None:
     platform = shared.platform()
     deliver(source, shared, 'Bad').broken.add('message')

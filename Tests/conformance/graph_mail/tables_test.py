@@ -109,11 +109,10 @@ def test_times_of_replies_are_shown_if_they_count(mail: GraphMailClient) -> None
     assert row['End Time'] == '2999-12-31T00:00:00Z'
 
 
-@pytest.mark.parametrize('args', [{'folder_id': 'inbox'}, {'folder_id': 'Inbox'}])
-def test_a_known_folder_costs_no_request(mail: GraphMailClient, cloud: MicrosoftCloud, args: dict[str, str]) -> None:
+def test_a_known_folder_costs_no_request(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     mail.get_access_token()
     cloud.requests.clear()
-    first = outputs(mail, 'msgraph-mail-list-emails', page_size='2', **args)
+    first = outputs(mail, 'msgraph-mail-list-emails', page_size='2', folder_id='inbox')
     [row, _] = table(mail, 'msgraph-mail-list-emails', next_page=first[-1]['NextPage'])
     assert row['Folder'] == 'inbox'
     assert [one.method for one in cloud.requests.of('graph')] == ['GET', 'GET']

@@ -32,7 +32,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CHECK_ID,
         GraphError,
         GraphThrottled,
-        WELL_KNOWN_FOLDER,
         graph_id,
         is_folder_id,
     )
@@ -194,7 +193,7 @@ def text_as_html(text: str) -> str:
 
 def id_advice(args: Arguments) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
-    given = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
+    given = [name for name in _ID_ARGUMENTS if args.get(name)]
     return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.' if given else CHECK_ID
 
 

@@ -51,8 +51,8 @@ def test_a_command_works_in_the_mailbox_that_is_named(args: dict[str, Any], addr
     [
         (None, ''),
         ('inbox', 'inbox'),
-        (' Junk Email ', 'junkemail'),
-        ('Sent_Items', 'sentitems'),
+        (' junkemail ', 'junkemail'),
+        ('"sentitems"', 'sentitems'),
         (f'inbox,{FOLDER_ID}', FOLDER_ID),
         (FOLDER_ID.replace('-', '/').replace('_', '+'), FOLDER_ID),
     ],
@@ -184,7 +184,7 @@ IDS = (
         ({}, 'Check that the ID belongs to this mailbox.'),
         *(({name: 'x', 'subject': 'y'}, f'Check that {name} belongs to this mailbox.') for name in IDS),
         ({'message_id': 'x', 'folder_id': 'y'}, 'Check that message_id and folder_id belong to this mailbox.'),
-        ({'message_id': 'x', 'folder_id': 'Inbox'}, 'Check that message_id belongs to this mailbox.'),
+        ({'message_id': 'x', 'folder_id': 'archive'}, 'Check that message_id and folder_id belong to this mailbox.'),
         (
             {'message_id': 'x', 'attachment_id': 'y', 'folder_id': 'z'},
             'Check that message_id, attachment_id and folder_id belong to this mailbox.',

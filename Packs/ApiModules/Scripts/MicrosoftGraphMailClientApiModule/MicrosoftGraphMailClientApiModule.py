@@ -749,8 +749,11 @@ class Mailbox:
         return self._list(self._folders_path(parent_id), limit, {'$top': min(limit, MAX_PAGE_SIZE)})
 
     def folder_id(self, name: str) -> str:
-        """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
-        folder_id = well_known_folder(name) or graph_id(name)
+        """Return the ID or the well-known name of the folder that `name` means. Anything else is found by `find_folder`.
+
+        A well-known name needs no request if it is written as Graph writes it: ``Archive`` may be a folder of the user.
+        """
+        folder_id = graph_id(name)
         return folder_id if is_folder_id(folder_id) else self.find_folder(name)
 
     def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
