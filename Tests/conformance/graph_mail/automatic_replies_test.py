@@ -1,5 +1,6 @@
 """Automatic replies of a mailbox."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from bs4 import BeautifulSoup
 from conformance.graph_mail.mail_commands_test import ADA, BOB, error_of, outputs, run
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.tests.machine import limit
 
 COMMAND = 'msgraph-mail-set-automatic-replies'
 
@@ -91,8 +93,52 @@ def test_they_are_scheduled_in_any_time_zone(mail: GraphMailClient, times: dict[
     assert (found['Status'], found['StartTime'], found['EndTime']) == ('scheduled', start, end)
 
 
+@pytest.mark.parametrize('zone', ['Europe/Berlin', 'W. Europe Standard Time'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '2040-01-31 08:00',
+        '2040/01/31 08:00',
+        'Jan 31 2040 8am',
+        '31 January 2040 08:00',
+        '31.01.2040 08:00',
+        '2040-01-31 8am',
+        '2040-01-31T8:00',
+        '2040-01-31T08:00:00.000',
+        '2040-01-31T08:00:00.1234567',
+        '2040-01-31T07:00:00.000Z',
+        '2040-01-31 02:00 EST',
+        '2211606000000',
+    ],
+)
+def test_a_time_in_any_format_is_that_of_the_time_zone(mail: GraphMailClient, text: str, zone: str) -> None:
+    found = outputs(mail, COMMAND, status='scheduled', start_time=text, end_time='Feb 14 2040', time_zone=zone)
+    assert (found['StartTime'], found['EndTime']) == ('2040-01-31T07:00:00Z', '2040-02-13T23:00:00Z')
+
+
+@pytest.mark.parametrize('text', ['in 3 hours', 'in 2 days', '3 weeks from now', 'in 1 month'])
+def test_a_duration_from_now_needs_no_time_zone(mail: GraphMailClient, text: str) -> None:
+    in_utc, in_tokyo = (
+        datetime.fromisoformat(outputs(mail, COMMAND, status='scheduled', end_time=text, time_zone=zone)['EndTime'][:19])
+        for zone in ('', 'Asia/Tokyo')
+    )
+    assert (in_tokyo - in_utc).total_seconds() < limit(5)
+
+
+@pytest.mark.parametrize('name', ['start_time', 'end_time'])
+@pytest.mark.parametrize('text', ['tomorrow 8am', '08:00', 'friday 17:00', '31 January 08:00', '2040-13-45'])
+def test_a_day_that_depends_on_the_time_zone_is_refused(
+    mail: GraphMailClient, cloud: MicrosoftCloud, text: str, name: str
+) -> None:
+    times = {'start_time': '2040-01-31', 'end_time': '2040-02-14', name: text}
+    assert error_of(mail, COMMAND, status='scheduled', time_zone='Asia/Tokyo', **times) == (
+        f"'{text}' cannot be read with a time_zone. Write {name} as 2030-01-31T08:00:00, or as 'in 2 hours'."
+    )
+    assert replies_of(cloud)['status'] == 'disabled'
+
+
 def test_they_start_now_by_default(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
-    found = outputs(mail, COMMAND, status='scheduled', end_time='in 3 hours', time_zone='Asia/Tokyo')
+    found = outputs(mail, COMMAND, status='scheduled', start_time='', end_time='in 3 hours', time_zone='Asia/Tokyo')
     assert found['StartTime'] < found['EndTime']
     assert replies_of(cloud)['scheduledStartDateTime']['timeZone'] == 'UTC'
 

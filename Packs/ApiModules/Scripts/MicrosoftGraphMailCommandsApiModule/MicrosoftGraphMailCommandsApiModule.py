@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, pascalToSpace, tableToMarkdown
+    from CommonServerPython import CommandResults, DemistoException, arg_to_datetime, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import JsonObject, clean_value, is_guid
     from MicrosoftInstanceApiModule import Arguments, CommandFunction, bool_argument, required_argument, text_argument, text_list
     from MicrosoftMailMimeApiModule import (
@@ -914,18 +914,26 @@ REPLIES_PROPERTIES = {
     'StartTime': 'scheduledStartDateTime',
     'EndTime': 'scheduledEndDateTime',
 }
-_LOCAL_TIME = r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?'
+# Texts are read as if it were this moment. One with a year of its own then has a far later year, "in 2 hours" the microseconds
+# of this moment, and "tomorrow 8am" neither: nobody here knows which day it is in a time zone that Windows names.
+_LONG_AGO = datetime.fromisoformat('1000-01-01T00:00:00.000001')
 
 
 def _local_time(args: Arguments, name: str) -> dict[str, str]:
     """Return a time as `utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
     text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
-    if not time_zone or not re.fullmatch(_LOCAL_TIME, text):
+    if not time_zone:
         return utc_time(args, name)
     try:
-        return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
-    except ValueError:
-        raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
+        moment = arg_to_datetime(text, settings={'TIMEZONE': 'UTC', 'RELATIVE_BASE': _LONG_AGO})
+    except (ValueError, OverflowError, OSError):
+        moment = None
+    if moment and (moment.tzinfo or (moment.year < 1900 and moment.microsecond)):
+        return utc_time(args, name)
+    if not moment or moment.year < 1900:
+        how = f"Write {name} as 2030-01-31T08:00:00, or as 'in 2 hours'."
+        raise DemistoException(f"'{text[:100]}' cannot be read with a time_zone. {how}")
+    return {'dateTime': moment.isoformat(timespec='seconds'), 'timeZone': time_zone}
 
 
 _HTML_TAG = (
@@ -951,7 +959,8 @@ def _automatic_replies(args: Arguments) -> JsonObject:
     }
     given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
     if args['status'] == 'scheduled':
-        start, end = _local_time({'start_time': 'now', **args}, 'start_time'), _local_time(args, 'end_time')
+        start = _local_time({**args, 'start_time': clean_value(args.get('start_time')) or 'now'}, 'start_time')
+        end = _local_time(args, 'end_time')
         if start['timeZone'] == end['timeZone'] and start['dateTime'] >= end['dateTime']:
             raise DemistoException('The end_time is not after the start_time. Change one of them.')
         replies.update(scheduledStartDateTime=start, scheduledEndDateTime=end)

@@ -92,7 +92,7 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             'msgraph-mail-set-automatic-replies',
             {'status': 'scheduled', 'end_time': '2030-02-31', 'time_zone': 'Europe/Berlin'},
-            "'2030-02-31' is not a date. Change end_time.",
+            "'2030-02-31' cannot be read with a time_zone. Write end_time as 2030-01-31T08:00:00, or as 'in 2 hours'.",
         ),
         (
             'msgraph-mail-respond-to-invitation',
