@@ -106,6 +106,24 @@ def test_pages_are_followed_and_a_limit_is_told(mail: GraphMailClient, ada: Mail
     assert told.endswith(f'\nThere may be more: at most 3 emails are shown, and {MAX_SEARCHED} searched.')
 
 
+def test_a_search_works_where_graph_does_not_sort(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    messages = [delivered(ada, f'Many {number}') for number in range(120)]
+    for number, message in enumerate(messages):
+        message.received += number
+        ada.touch(message)
+    ada.refuses_sorting = True
+    cloud.requests.clear()
+    assert found(mail, subject='Many', limit='2') == ids(messages[-1], messages[-2])
+    assert [one.status for one in cloud.requests.of('graph') if one.path.endswith('/messages')] == [400, 200, 200, 200]
+
+
+def test_another_error_of_a_search_is_told(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    body = {'error': {'code': 'ErrorInvalidUrlQueryFilter', 'message': 'No.'}}
+    cloud.faults.add(service='graph', path='/messages$', status=400, body=body, times=None)
+    assert 'ErrorInvalidUrlQueryFilter: No.' in error_of(mail, COMMAND, subject='Many')
+    assert len([one for one in cloud.requests.of('graph') if one.path.endswith('/messages')]) == 1
+
+
 def test_a_search_for_a_recipient_has_an_end(mail: GraphMailClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('MicrosoftGraphMailClientApiModule.MAX_SEARCHED', 50)
     page = {'value': [{'id': 'x'}], '@odata.nextLink': f'{mail._base_url}/me/messages?$skiptoken=x'}

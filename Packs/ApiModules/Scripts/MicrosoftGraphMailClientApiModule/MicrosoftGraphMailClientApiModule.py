@@ -124,6 +124,8 @@ _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders
 _MAILBOX_OF_LINK = r"(?i)/v1\.0/(?:me|users(?:/([^/]+)|\('([^/']+)'\)))/"
 MAX_CONVERSATION = 1000  # messages
 MAX_SEARCHED = 2000  # messages
+# Of a list that Graph cannot sort (davmail#501)
+_TOO_COMPLEX = ('ErrorRestrictionTooComplex', 'InefficientFilter')
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
@@ -592,16 +594,28 @@ class Mailbox:
         query = {'$filter': ' and '.join(conditions), '$top': '50'}
         if conditions[0].startswith('receivedDateTime'):  # Graph sorts only by what comes first in the filter
             query['$orderby'] = 'receivedDateTime desc'
+        try:
+            found, has_more = self._search_pages(query, matches, limit, folder_id)
+        except GraphError as error:
+            if error.code not in _TOO_COMPLEX or not query.pop('$orderby', None):
+                raise
+            found, has_more = self._search_pages(query, matches, limit, folder_id)
+        found.sort(key=lambda message: str(message.get('receivedDateTime')), reverse=True)
+        return found[:limit], has_more or len(found) > limit
+
+    def _search_pages(
+        self, query: ODataQuery, matches: Callable[[JsonObject], bool], limit: int, folder_id: str
+    ) -> tuple[list[JsonObject], bool]:
+        """Return what `search` finds with a query, unsorted. The newest of an unsorted list may be on its last page."""
         found: list[JsonObject] = []
         has_more = False
         read = partial(self._message_page, path=self.messages_path(folder_id), query=query)
         for page in islice(self._pages(read), MAX_SEARCHED // 50):
             found += filter(matches, page_rows(page))
             has_more = bool(_link_of(page))
-            if len(found) >= limit:
+            if len(found) >= limit and '$orderby' in query:
                 break
-        found.sort(key=lambda message: str(message.get('receivedDateTime')), reverse=True)
-        return found[:limit], has_more or len(found) > limit
+        return found, has_more
 
     def conversation(self, conversation_id: str, select: str) -> tuple[list[JsonObject], bool]:
         """Return the messages of a conversation in all folders, oldest first, and whether these are all.

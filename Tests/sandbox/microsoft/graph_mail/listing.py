@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from flask import request
 
+from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 from sandbox.microsoft.graph_mail.odata_filter import COMPARED_SENDER, Filter, Resolve, comparable, follow_path
@@ -40,6 +41,11 @@ def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view:
         return search_messages(mailbox.messages(folder_id), query.search)
     first, end = received_bounds(query.filter)
     messages = mailbox.messages(folder_id, first, end)
+    if mailbox.refuses_sorting and query.filter:
+        if query.order and set(query.filter.paths) - {path for path, _ in query.order}:
+            raise GraphError(400, 'ErrorRestrictionTooComplex', 'The restriction or sort order is too complex.')
+        if not query.order:
+            messages.reverse()
     if query.order == (('receivedDateTime', False),):
         messages.reverse()
         if mailbox.overlooks_starts and first is not None and first % 3 == 0:

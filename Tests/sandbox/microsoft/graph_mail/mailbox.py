@@ -54,6 +54,8 @@ class Mailbox:
         delta_status: delta queries of messages answer with this status; None where they work.
         hides_internal_headers: messages from the owner's own domain show no internetMessageHeaders.
         misses_senders: a filter for the sender with ``eq`` finds no address of the owner's domain, and none with an underscore.
+        refuses_sorting: a list that is sorted by one property and filtered by others too is refused; a filtered list that is not
+            sorted has the oldest messages first.
         tells_partial_changes: a delta query for created messages also tells which selected properties of others changed.
         told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
             then tells of every message that left, whatever kind of change is asked for), or nothing.
@@ -86,7 +88,7 @@ class Mailbox:
         self.delta_generations: int | None = None
         self.first_delta_sync_limit: int | None = None
         self.delta_status: int | None = None
-        self.hides_internal_headers = self.misses_senders = False
+        self.hides_internal_headers = self.misses_senders = self.refuses_sorting = False
         self.tells_partial_changes = False
         self.overlooks_starts = False
         self.told_of_returned = 'created'
