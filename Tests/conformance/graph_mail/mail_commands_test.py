@@ -648,6 +648,14 @@ def test_folders_are_created_renamed_listed_and_deleted(mail: GraphMailClient, a
     assert ada.folder(made['ID']) is None
 
 
+@pytest.mark.parametrize('deletes_softly', [False, True])
+def test_where_graph_puts_a_deleted_folder_is_not_promised(mail: GraphMailClient, ada: Mailbox, deletes_softly: bool) -> None:
+    ada.deletes_softly = deletes_softly
+    folder = ada.make_folder('Old').folder_id
+    while ada.folder(folder):  # from Deleted Items, Graph removes it
+        assert run(mail, 'msgraph-mail-delete-folder', folder_id=folder).readable_output.startswith('### Folder deleted\n')
+
+
 def test_a_folder_at_the_top_needs_no_parent(mail: GraphMailClient, ada: Mailbox) -> None:
     run(mail, 'msgraph-mail-create-folder', new_folder_name='Top')
     listed = run(mail, 'msgraph-mail-list-folders')

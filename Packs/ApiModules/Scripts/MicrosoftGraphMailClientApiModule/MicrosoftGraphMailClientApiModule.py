@@ -847,7 +847,7 @@ class Mailbox:
         return self._object('PATCH', self.folder_path(folder_id), json_data={'displayName': name}, is_idempotent=True)
 
     def delete_folder(self, folder_id: str, permanent: bool = False) -> None:
-        """Move a folder with its contents to Deleted Items, or delete it permanently."""
+        """Delete a folder with its contents, which usually moves it to Deleted Items, or delete it permanently."""
 
         def is_deleted() -> bool:
             deleted_items = None if permanent else self._property_if_found('deleteditems')

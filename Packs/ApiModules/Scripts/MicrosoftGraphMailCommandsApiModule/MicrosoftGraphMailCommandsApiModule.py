@@ -634,12 +634,12 @@ def update_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 
 
 def delete_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
-    """Move a folder with its contents to Deleted Items, or delete it permanently."""
+    """Delete a folder with its contents. Where it is then, if not permanently deleted, Microsoft does not document."""
     permanent = bool_argument(args, 'permanent')
     folder_id = folder_argument(mailbox, args)
     mailbox.delete_folder(folder_id, permanent)
     outputs = {'ID': folder_id, 'Deleted': True}
-    title = 'Folder deleted permanently' if permanent else 'Folder moved to Deleted Items'
+    title = 'Folder deleted permanently' if permanent else 'Folder deleted'
     return object_results('MSGraphMail.Folders', title, outputs, outputs, ['ID'])
 
 

@@ -539,7 +539,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {},
             ('DELETE', f'/mailFolders/{FOLDER_ID}', None),
             {'ID': FOLDER_ID, 'Deleted': True},
-            'Folder moved to Deleted Items',
+            'Folder deleted',
         ),
         (
             'msgraph-mail-create-rule',

@@ -80,7 +80,7 @@ def delete_folder(folder_id: str) -> tuple[str, int]:
     call = open_mailbox(WRITE)
     folder = find_folder(call, folder_id)
     _refuse_well_known(folder)
-    if _is_below(call, folder, 'deleteditems'):
+    if call.mailbox.deletes_softly or _is_below(call, folder, 'deleteditems'):
         call.mailbox.remove_folder(folder)
     else:
         call.mailbox.move_folder(folder, 'deleteditems')

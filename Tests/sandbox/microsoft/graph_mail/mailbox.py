@@ -72,7 +72,7 @@ class Mailbox:
         mime_limit: a request with more bytes of MIME is answered with 200, and nothing is done.
         forwards_to_nobody: ``createForward`` without recipients makes a draft, and is not 400.
         deletes_permanently: the cloud of the mailbox has ``permanentDelete``.
-        deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items.
+        deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items; a folder is removed.
         doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
         shared_folders: IDs of the only folders that users may open, by the object IDs of the users.
         unshared_status: how the others are answered: 404 or 403.

@@ -179,6 +179,18 @@ def test_a_deletion_may_hide_a_message_at_once(graph: GraphClient, mailbox: Mail
     assert mailbox.is_in(message, 'recoverableitemsdeletions')
 
 
+@pytest.mark.parametrize(
+    'parent, deletes_softly, is_gone', [('inbox', False, False), ('inbox', True, True), ('deleteditems', False, True)]
+)
+def test_a_deleted_folder_is_in_deleted_items_or_gone(
+    graph: GraphClient, mailbox: Mailbox, parent: str, deletes_softly: bool, is_gone: bool
+) -> None:
+    mailbox.deletes_softly = deletes_softly
+    folder = mailbox.make_folder('Old', parent)
+    graph.delete(f'/mailFolders/{folder.folder_id}')
+    assert (mailbox.folder(folder.folder_id) is None) is is_gone
+
+
 # Attachments
 
 
