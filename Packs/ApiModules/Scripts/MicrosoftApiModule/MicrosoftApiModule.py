@@ -60,6 +60,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftHttpApiModule import (
         ErrorResponse,
+        LARGE_LIMITS,
         LimitedSession,
         NO_RETRIES,
         RetryPolicy,
@@ -208,6 +209,7 @@ class MicrosoftClient(BaseClient):
     """
 
     _counts_requests = False
+    _limits = LARGE_LIMITS
 
     def __init__(
         self,
@@ -283,7 +285,7 @@ class MicrosoftClient(BaseClient):
 
     def _limit_session(self) -> None:
         """Replace the session with one that ends requests with the command, and sends tokens only to https addresses."""
-        session = _TokenSession(lambda: self.clock.remaining())
+        session = _TokenSession(lambda: self.clock.remaining(), self._limits)
         session.adapters.update(self._session.adapters)
         self._session = session
         self._adapter = session.adapters['https://']  # before a request with retries replaces it

@@ -28,6 +28,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftHttpApiModule import (
         ErrorResponse,
         LimitedSession,
+        ResponseLimits,
         RetryPolicy,
         connection_problem,
         json_or_none,
@@ -512,7 +513,7 @@ TOKEN_ENDPOINT_RETRIES = RetryPolicy(
 _CONNECT_TIMEOUT = 10.0  # seconds
 HEARTBEAT_SECONDS = 3.0  # between two heartbeats of the process that holds the lease
 TOKEN_THREAD = 'token request'  # noqa: S105 - a name
-_MAX_TOKEN_RESPONSE = 2**20  # bytes
+_TOKEN_LIMITS = ResponseLimits(2**20)
 _SECRET_FIELDS = (
     'client_secret',
     'client_assertion',
@@ -740,7 +741,7 @@ class TokenClient:
 
     def _send_once(self, request: TokenRequest) -> requests.Response:
         self.mask(*request.secrets())
-        session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _MAX_TOKEN_RESPONSE)
+        session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _TOKEN_LIMITS)
         # Tokens of a host must not be requested through a proxy, whatever the environment says.
         session.trust_env = not request.is_host_service
         adapter = request.adapter or self._adapter
