@@ -597,14 +597,15 @@ class MicrosoftClient(BaseClient):
                 'The German cloud of Microsoft was closed on 2021-10-29.',
                 'Select the cloud to which the tenant was moved, most likely Worldwide.',
             )
-        # Many integrations with a device code name the tenant only in the URL: .../organizations/oauth2/v2.0/token.
+        # Integrations with a device code name its tenant in the URL, .../organizations/oauth2/v2.0/token. What is in tenant_id
+        # belongs to their other methods, and a device code has to be requested where it is redeemed.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         managed_identity_id = self.managed_identities_client_id or ''
         return create_credential(
             CredentialSettings(
                 method,
                 authority=self.azure_ad_endpoint,
-                tenant_id=self.tenant_id or (in_url.group(1) if in_url else ''),
+                tenant_id=in_url[1] if in_url and (method == DEVICE_CODE or not self.tenant_id) else self.tenant_id,
                 client_id=self.client_id,
                 client_secret=self.client_secret,
                 private_key=self.private_key,
