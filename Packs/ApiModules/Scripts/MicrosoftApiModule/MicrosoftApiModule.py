@@ -50,6 +50,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CredentialError,
         JsonObject,
         SystemClock,
+        clean_id,
         clean_value,
         create_custom_azure_cloud,
         float_or_none,
@@ -255,10 +256,14 @@ class MicrosoftClient(BaseClient):
         self.azure_ad_endpoint = (azure_ad_endpoint or login).format(endpoint=login).rstrip('/')
         self.token_retrieval_url = token_retrieval_url.format(endpoint=login, tenant_id=_tenant_for_url(tenant_id))
         self.auth_type = SELF_DEPLOYED_AUTH_TYPE if self_deployed else OPROXY_AUTH_TYPE
+        self.auth_id = auth_id
         if self_deployed:  # integrations take the attribute for a flow of a self-deployed application
             self.grant_type = grant_type
+        elif not credential:
+            self.auth_id, _, service = clean_id(auth_id).partition('@')
+            self.token_retrieval_url = service or CortexAppCredential.TOKEN_SERVICE
         self.tenant_id = tenant_id
-        self.client_id = self.auth_id = auth_id
+        self.client_id = self.auth_id
         self.client_secret = self.enc_key = enc_key or ''
         self.app_name = app_name
         self.refresh_token = refresh_token
@@ -591,7 +596,8 @@ class MicrosoftClient(BaseClient):
         return self.grant_type if self.grant_type in (AUTHORIZATION_CODE, DEVICE_CODE) else CLIENT_CREDENTIALS
 
     def _credential_of_keywords(self, method: str) -> Credential:
-        is_entra = method not in (AuthenticationMethod.MANAGED_IDENTITY, AuthenticationMethod.CORTEX_APP)
+        is_cortex_app = method == AuthenticationMethod.CORTEX_APP
+        is_entra = not is_cortex_app and method != AuthenticationMethod.MANAGED_IDENTITY
         if is_entra and self.azure_cloud is AZURE_GERMAN_CLOUD:
             raise CredentialError(
                 'The German cloud of Microsoft was closed on 2021-10-29.',
@@ -606,7 +612,7 @@ class MicrosoftClient(BaseClient):
                 method,
                 authority=self.azure_ad_endpoint,
                 tenant_id=in_url[1] if in_url and (method == DEVICE_CODE or not self.tenant_id) else self.tenant_id,
-                client_id=self.client_id,
+                client_id=f'{self.client_id}@{self.token_retrieval_url}' if is_cortex_app else self.client_id,
                 client_secret=self.client_secret,
                 private_key=self.private_key,
                 thumbprint=self.certificate_thumbprint,
