@@ -69,13 +69,14 @@ def test_a_tenant_can_be_pasted_in_many_forms(instance: Instance, pasted: str, t
     'keywords, sentence',
     [
         ({'tenant_id': ''}, 'Token (tenant ID) is missing.'),
+        ({'tenant_id': None}, 'Token (tenant ID) is missing.'),
         ({'tenant_id': 'a tenant'}, 'Token is not a tenant ID.'),
         ({'auth_id': ''}, 'ID (client ID) is missing.'),
         ({'enc_key': ''}, 'Key (client secret) is missing.'),
         ({'endpoint': 'de'}, 'The German cloud of Microsoft was closed'),
     ],
 )
-def test_invalid_settings_are_rejected(instance: Instance, keywords: dict[str, str], sentence: str) -> None:
+def test_invalid_settings_are_rejected(instance: Instance, keywords: dict[str, Any], sentence: str) -> None:
     client = instance.client(**keywords)
     with pytest.raises(CredentialError, match=re.escape(sentence)):
         client.get_access_token()
@@ -85,6 +86,21 @@ def test_invalid_settings_are_rejected(instance: Instance, keywords: dict[str, s
 def test_a_device_flow_can_name_its_tenant_only_in_the_url(instance: Instance) -> None:
     client = instance.device(tenant_id=None, token_retrieval_url=f'{instance.cloud.authority}/organizations/oauth2/v2.0/token')
     assert client.credential.tenant_id == 'organizations'
+
+
+@pytest.mark.parametrize('url', ['{login}/organizations/oauth2/v2.0/token', '{endpoint}/{tenant_id}/oauth2/v2.0/token'])
+def test_a_device_code_is_redeemed_in_the_tenant_where_it_was_requested(instance: Instance, url: str) -> None:
+    """Integrations with several methods name organizations in the URL, beside a tenant for the other methods."""
+
+    def client() -> MicrosoftClient:
+        return instance.device(token_retrieval_url=url.replace('{login}', instance.cloud.authority))
+
+    instance.cloud.directory.application('device').is_multi_tenant = True
+    started = client().device_auth_request()
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    assert instance.user_of(client().get_access_token()) == ADA
+    tenants = {request.path.split('/')[1] for request in instance.cloud.requests.of('entra') if 'oauth2' in request.path}
+    assert tenants >= {'organizations' if 'organizations' in url else instance.tenant_id}
 
 
 @pytest.mark.parametrize(

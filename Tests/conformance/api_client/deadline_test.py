@@ -1,5 +1,6 @@
 """Whatever a service sends, a request ends at its deadline and at that of the command, and its response has a maximum size."""
 
+import json
 import socket
 import ssl
 import threading
@@ -18,11 +19,13 @@ from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
 from MicrosoftCoreApiModule import SystemClock
-from MicrosoftHttpApiModule import DeadlineError, LimitedSession, connection_problem
+from MicrosoftGraphClientApiModule import GraphError
+from MicrosoftHttpApiModule import LARGE_LIMITS, DeadlineError, LimitedSession, connection_problem
 from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft.cloud import issue_certificate
 from sandbox.tests.machine import limit
 
+JSON = {'Content-Type': 'application/json'}
 SECONDS = 0.5  # of a request, in place of two minutes
 
 
@@ -265,10 +268,10 @@ def test_a_file_that_is_read_later_than_the_deadline_does_not_end_the_next_reque
 @pytest.mark.parametrize('service', ['entra', 'graph'])
 def test_each_request_of_the_client_ends(instance: Instance, service: str, fault: dict[str, Any]) -> None:
     instance.fail(times=None, service=service, **fault)
-    client = instance.client()
+    client = instance.graph()
     tracemalloc.start()
     try:
-        elapsed = seconds_of(lambda: client.http_request('GET', f'/users/{ADA}/messages'), Exception)
+        elapsed = seconds_of(lambda: client.graph_request('GET', f'/users/{ADA}/messages'), Exception)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -283,17 +286,88 @@ def test_an_integration_may_give_a_slow_service_more_time(instance: Instance) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize('size', [64 * 2**20 + 2**20, 600 * 2**20])
-def test_a_response_has_a_maximum_size(instance: Instance, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_a_response_of_the_mail_integration_has_a_maximum_size(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
     monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(10))
     instance.fail(bomb=size)
-    with pytest.raises(requests.exceptions.ContentDecodingError, match=f'more than {64 * 2**20} bytes'):
-        instance.messages()
+    with pytest.raises(GraphError, match='sent a response that is too large'):
+        instance.graph().graph_request('GET', '/me')
+
+
+@pytest.mark.parametrize('item', ['{}', pytest.param('1', marks=pytest.mark.slow)])
+def test_json_of_the_mail_integration_has_a_maximum_of_values(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, item: str
+) -> None:
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(10))
+    instance.fail(status=200, headers=JSON, body=f'{{"value": [{",".join([item] * 3_000_010)}]}}'.encode())
+    with pytest.raises(GraphError, match='sent a response that is too large'):
+        instance.graph().graph_request('GET', '/me')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('resp_type', ['content', 'response'])
+def test_an_integration_gets_a_large_file(instance: Instance, monkeypatch: pytest.MonkeyPatch, resp_type: str) -> None:
+    """MicrosoftGraphFiles downloads files of any size with one request."""
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(10))
+    size = 65 * 2**20
+    instance.fail(status=200, headers={'Content-Type': 'application/octet-stream'}, body=b'a' * size)
+    found = instance.messages(resp_type=resp_type)
+    assert len(found if resp_type == 'content' else found.content) == size
+
+
+def test_an_integration_gets_the_whole_result_of_a_query(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Azure Data Explorer returns up to 500,000 records.
+
+    Source: https://learn.microsoft.com/azure/kusto/concepts/querylimits
+    """
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(10))
+    rows = [[1, 2, 3, 4, 5, 6, 7]] * 500_000
+    instance.fail(status=200, headers=JSON, body=json.dumps({'tables': [{'rows': rows}]}).encode())
+    assert instance.messages()['tables'][0]['rows'] == rows
+
+
+def in_parts(count: int, pause: float) -> Callable[[socket.socket], None]:
+    """Answer with so many parts of a body, and a pause before each."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(HEAD + f'Content-Length: {count * PART}\r\n\r\n'.encode())
+        for _ in range(count):
+            time.sleep(pause)
+            connection.sendall(b'x' * PART)
+        connection.recv(1)  # until the client closes
+
+    return serve
+
+
+PART = 64 * 1024
+
+
+@pytest.mark.parametrize('is_stream', [False, True])
+def test_a_large_file_ends_only_when_its_bytes_cease(is_stream: bool) -> None:
+    def size_of(host: str) -> int:
+        with LimitedSession(SystemClock().remaining, LARGE_LIMITS) as session:
+            response = session.get(f'http://{host}/', timeout=60, stream=is_stream)
+            return sum(map(len, response.iter_content(PART)))
+
+    with serving(in_parts(6, SECONDS / 3)) as host:
+        assert size_of(host) == 6 * PART, 'it took twice the time of a request'
+    with serving(in_parts(2, SECONDS * 2)) as host:
+        assert seconds_of(lambda: size_of(host)) < 2 * SECONDS + limit(2)
+
+
+def test_a_large_file_ends_with_the_command() -> None:
+    clock = SystemClock()
+    clock.limit(SECONDS)
+    with serving(in_parts(6, SECONDS / 3)) as host, LimitedSession(clock.remaining, LARGE_LIMITS) as session:
+        assert seconds_of(lambda: session.get(f'http://{host}/', timeout=60)) < SECONDS + limit(2)
 
 
 def test_a_large_response_below_the_maximum_is_read(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(10))
     instance.fail(bomb=20 * 2**20)
-    assert instance.messages() == {'value': []}
+    assert instance.graph().graph_request('GET', '/me') == {'value': []}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, CloudClock
 from MicrosoftApiModule import AUTHORIZATION_CODE, DEVICE_CODE, MicrosoftClient, get_azure_cloud
+from MicrosoftGraphClientApiModule import GraphClient
 from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft import MicrosoftCloud
 
@@ -43,6 +44,13 @@ class Instance:
             **keywords,
         }
         client = MicrosoftClient(**settings)
+        client.clock = self.clock  # type: ignore[assignment]
+        return client
+
+    def graph(self) -> GraphClient:
+        """Return a client of the kind that the mail integration has, whose responses are limited strictly."""
+        own = self.client()
+        client = GraphClient(own.azure_cloud, credential=own.credential)
         client.clock = self.clock  # type: ignore[assignment]
         return client
 

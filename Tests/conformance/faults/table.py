@@ -408,7 +408,7 @@ def table(cloud: MicrosoftCloud) -> Iterator[Table]:
 def _smaller(adapter: Any) -> Any:
     begin = adapter.__init__
 
-    def init(self: Any, inner: Any, remaining: Any, max_size: int) -> None:
-        begin(self, inner, remaining, min(max_size, MAX_RESPONSE))
+    def init(self: Any, inner: Any, remaining: Any, limits: Any) -> None:
+        begin(self, inner, remaining, limits._replace(size=min(limits.size, MAX_RESPONSE)))
 
     return init

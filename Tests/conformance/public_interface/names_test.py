@@ -406,7 +406,10 @@ def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
     'keywords, attribute, value',
     [
         ({'auth_id': 'an-id'}, 'client_id', 'an-id'),
-        ({'auth_id': 'an-id@https://x'}, 'auth_id', 'an-id@https://x'),
+        ({'auth_id': 'an-id@https://x'}, 'auth_id', 'an-id'),
+        ({'auth_id': 'an-id@https://x', 'self_deployed': True}, 'auth_id', 'an-id@https://x'),
+        ({'auth_id': 'an-id@https://x', 'tenant_id': 'a Token'}, 'token_retrieval_url', 'https://x'),
+        ({'tenant_id': 'a Token'}, 'token_retrieval_url', 'https://oproxy.demisto.ninja/obtain-token'),
         ({'enc_key': 'a key'}, 'client_secret', 'a key'),
         ({'self_deployed': True}, 'auth_type', SELF_DEPLOYED_AUTH_TYPE),
         ({}, 'auth_type', OPROXY_AUTH_TYPE),
@@ -414,14 +417,18 @@ def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
         ({}, 'scope', 'https://graph.microsoft.com/.default'),
         ({'azure_cloud': AZURE_US_GCC_HIGH_CLOUD}, 'scope', 'https://graph.microsoft.us/.default'),
         ({'scope': '{graph_endpoint}/Mail.Read x'}, 'scope', 'https://graph.microsoft.com/Mail.Read x'),
-        ({'tenant_id': 't'}, 'token_retrieval_url', 'https://login.microsoftonline.com/t/oauth2/v2.0/token'),
         (
-            {'tenant_id': 't', 'endpoint': 'gcc-high'},
+            {'tenant_id': 't', 'self_deployed': True},
+            'token_retrieval_url',
+            'https://login.microsoftonline.com/t/oauth2/v2.0/token',
+        ),
+        (
+            {'tenant_id': 't', 'endpoint': 'gcc-high', 'self_deployed': True},
             'token_retrieval_url',
             'https://login.microsoftonline.us/t/oauth2/v2.0/token',
         ),
         (
-            {'tenant_id': 't', 'token_retrieval_url': 'https://x/{tenant_id}/oauth2/token'},
+            {'tenant_id': 't', 'token_retrieval_url': 'https://x/{tenant_id}/oauth2/token', 'self_deployed': True},
             'token_retrieval_url',
             'https://x/t/oauth2/token',
         ),

@@ -116,7 +116,7 @@ ADVICE = (
     Advice(1002016, REFUSED, 'TLS 1.2'),
     Advice(50196, LATER, 'Try again in 60 seconds'),
     Advice(90055, LATER, 'Wait a few minutes'),
-    *(Advice(number, LATER, TEMPORARY) for number in (50033, 90006, 90012, 90033, 90090)),
+    *(Advice(number, LATER, TEMPORARY) for number in (50033, 50087, 90006, 90012, 90024, 90033, 90090)),
 )
 
 

@@ -50,6 +50,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CredentialError,
         JsonObject,
         SystemClock,
+        clean_id,
         clean_value,
         create_custom_azure_cloud,
         float_or_none,
@@ -60,6 +61,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftHttpApiModule import (
         ErrorResponse,
+        LARGE_LIMITS,
         LimitedSession,
         NO_RETRIES,
         RetryPolicy,
@@ -208,6 +210,7 @@ class MicrosoftClient(BaseClient):
     """
 
     _counts_requests = False
+    _limits = LARGE_LIMITS
 
     def __init__(
         self,
@@ -253,10 +256,14 @@ class MicrosoftClient(BaseClient):
         self.azure_ad_endpoint = (azure_ad_endpoint or login).format(endpoint=login).rstrip('/')
         self.token_retrieval_url = token_retrieval_url.format(endpoint=login, tenant_id=_tenant_for_url(tenant_id))
         self.auth_type = SELF_DEPLOYED_AUTH_TYPE if self_deployed else OPROXY_AUTH_TYPE
+        self.auth_id = auth_id
         if self_deployed:  # integrations take the attribute for a flow of a self-deployed application
             self.grant_type = grant_type
+        elif not credential:
+            self.auth_id, _, service = clean_id(auth_id).partition('@')
+            self.token_retrieval_url = service or CortexAppCredential.TOKEN_SERVICE
         self.tenant_id = tenant_id
-        self.client_id = self.auth_id = auth_id
+        self.client_id = self.auth_id
         self.client_secret = self.enc_key = enc_key or ''
         self.app_name = app_name
         self.refresh_token = refresh_token
@@ -283,7 +290,7 @@ class MicrosoftClient(BaseClient):
 
     def _limit_session(self) -> None:
         """Replace the session with one that ends requests with the command, and sends tokens only to https addresses."""
-        session = _TokenSession(lambda: self.clock.remaining())
+        session = _TokenSession(lambda: self.clock.remaining(), self._limits)
         session.adapters.update(self._session.adapters)
         self._session = session
         self._adapter = session.adapters['https://']  # before a request with retries replaces it
@@ -589,21 +596,23 @@ class MicrosoftClient(BaseClient):
         return self.grant_type if self.grant_type in (AUTHORIZATION_CODE, DEVICE_CODE) else CLIENT_CREDENTIALS
 
     def _credential_of_keywords(self, method: str) -> Credential:
-        is_entra = method not in (AuthenticationMethod.MANAGED_IDENTITY, AuthenticationMethod.CORTEX_APP)
+        is_cortex_app = method == AuthenticationMethod.CORTEX_APP
+        is_entra = not is_cortex_app and method != AuthenticationMethod.MANAGED_IDENTITY
         if is_entra and self.azure_cloud is AZURE_GERMAN_CLOUD:
             raise CredentialError(
                 'The German cloud of Microsoft was closed on 2021-10-29.',
                 'Select the cloud to which the tenant was moved, most likely Worldwide.',
             )
-        # Many integrations with a device code name the tenant only in the URL: .../organizations/oauth2/v2.0/token.
+        # Integrations with a device code name its tenant in the URL, .../organizations/oauth2/v2.0/token. What is in tenant_id
+        # belongs to their other methods, and a device code has to be requested where it is redeemed.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         managed_identity_id = self.managed_identities_client_id or ''
         return create_credential(
             CredentialSettings(
                 method,
                 authority=self.azure_ad_endpoint,
-                tenant_id=self.tenant_id or (in_url.group(1) if in_url else ''),
-                client_id=self.client_id,
+                tenant_id=in_url[1] if in_url and (method == DEVICE_CODE or not self.tenant_id) else self.tenant_id,
+                client_id=f'{self.client_id}@{self.token_retrieval_url}' if is_cortex_app else self.client_id,
                 client_secret=self.client_secret,
                 private_key=self.private_key,
                 thumbprint=self.certificate_thumbprint,

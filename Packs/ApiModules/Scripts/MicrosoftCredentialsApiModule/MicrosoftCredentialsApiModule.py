@@ -266,7 +266,7 @@ class Credential:
     description = ''
     needs_user = False
     max_request_seconds = 60.0
-    tenant_id = ''
+    tenant_id = identity = ''
     is_single_use = False
 
     def __init__(self, *application: str, pasted: str = ''):
@@ -687,7 +687,7 @@ class CortexAppCredential(Credential):
         self.app_name = app_name
         self.registration_id, _, service = clean_text(clean_id(registration_id), 'ID').partition('@')
         self.token_service = require_https(service or self.TOKEN_SERVICE, 'The token service in ID')
-        token, self._key = clean_text(token, 'Token'), clean_text(key, 'Key')
+        token, self._key = clean_text(token, 'Token'), clean_text(''.join(str(key or '').split()), 'Key')
         for name, value in {'ID': self.registration_id, 'Token': token, 'Key': self._key}.items():
             if not value:
                 raise CredentialError(
@@ -1026,7 +1026,8 @@ class CredentialSettings(NamedTuple):
         client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
         managed_identity_id: client ID of a user-assigned managed identity, else empty.
         is_public: the values are keywords of the public MicrosoftClient. Two checks are then left out, since the tests of public
-            integrations name an invalid redirect URI, or request a token for a device code without a sign-in.
+            integrations name an invalid redirect URI, or request a token for a device code without a sign-in. A private key
+            without its certificate does not replace a client secret.
     """
 
     method: str
@@ -1050,6 +1051,11 @@ class CredentialSettings(NamedTuple):
         return f'<CredentialSettings {self.method}>'
 
 
+def _names_certificate(settings: CredentialSettings) -> bool:
+    """Return whether there is a thumbprint, or a certificate beside the private key."""
+    return bool(clean_value(settings.thumbprint)) or 'CERTIFICATE' in dict(clean_pem(settings.private_key))
+
+
 def create_credential(settings: CredentialSettings) -> Credential:
     """Return the credential of `settings.method`. Raise CredentialError for values that cannot be right."""
     method = settings.method
@@ -1068,7 +1074,7 @@ def create_credential(settings: CredentialSettings) -> Credential:
     if method == AuthenticationMethod.DEVICE_CODE:
         return DeviceCodeCredential(*registration, token_url=settings.token_url, allows_empty_code=settings.is_public)
     client: EntraCredential
-    if settings.private_key:
+    if settings.private_key and not (settings.is_public and settings.client_secret and not _names_certificate(settings)):
         client = CertificateCredential(*registration, settings.private_key, settings.thumbprint, settings.token_url)
     elif settings.client_secret or method == AuthenticationMethod.CLIENT_CREDENTIALS:
         client = ClientSecretCredential(*registration, settings.client_secret, settings.token_url)

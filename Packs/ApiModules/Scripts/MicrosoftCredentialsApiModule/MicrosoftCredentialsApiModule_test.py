@@ -316,6 +316,11 @@ def test_the_repr_of_a_credential_has_no_secret(credential: Credential) -> None:
     assert str(credential) == repr(credential)
 
 
+@pytest.mark.parametrize('kind', [Credential, ClientSecretCredential, AuthorizationCodeCredential, CortexAppCredential])
+def test_a_credential_whose_values_were_rejected_has_a_repr(kind: type[Credential]) -> None:
+    assert repr(kind.__new__(kind)) == f'<{kind.__name__} >'
+
+
 @pytest.mark.parametrize(
     'credential, claims, expected',
     [
@@ -744,6 +749,14 @@ def test_the_latest_token_is_sent_to_the_service_in_the_id(session: CachedSessio
     assert request.json_body == {'app_name': 'app', 'registration_id': 'id', 'scope': 'scope', 'resource': 'resource'}
 
 
+@pytest.mark.parametrize('separator', ['\n', '\r\n', ' ', '\t'])
+def test_whitespace_within_the_key_does_not_matter(separator: str) -> None:
+    credential = cortex(key=f'{AES_KEY[:20]}{separator}{AES_KEY[20:]}')
+    request = credential.token_request(TokenTarget(), NOTHING)
+    assert decrypted(request.json_body['encrypted_token'])[1] == 'a-token'
+    assert (credential.identity, AES_KEY in request.secrets()) == (cortex().identity, True)
+
+
 def test_without_a_service_in_the_id_the_public_one_is_used() -> None:
     assert cortex(registration_id='id').token_request(TokenTarget(), NOTHING).url == 'https://oproxy.demisto.ninja/obtain-token'
 
@@ -878,6 +891,33 @@ def test_client_credentials_without_a_secret_are_rejected() -> None:
     message = 'Key (client secret) is missing. Enter the client secret, or a certificate and its private key.'
     with pytest.raises(CredentialError, match=says(message)):
         create_credential(CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION))
+
+
+@pytest.mark.parametrize(
+    'is_public, private_key, thumbprint, kind',
+    [
+        (True, 'filled in by the browser', '', ClientSecretCredential),
+        (True, OWN.private_key_pem, ' ', ClientSecretCredential),
+        (True, OWN.private_key_pem, 'AB' * 20, CertificateCredential),
+        (True, PEM, '', CertificateCredential),
+        (True, OWN.private_key_pem, OWN.certificate_pem, CertificateCredential),
+        (False, PEM, '', CertificateCredential),
+    ],
+)
+def test_a_private_key_without_its_certificate_does_not_replace_a_public_secret(
+    is_public: bool, private_key: str, thumbprint: str, kind: type
+) -> None:
+    method, key = AuthenticationMethod.CLIENT_CREDENTIALS, {'private_key': private_key, 'thumbprint': thumbprint}
+    settings = CredentialSettings(method, **REGISTRATION, client_secret=SECRET, is_public=is_public, **key)  # type: ignore[arg-type]
+    assert type(create_credential(settings)) is kind
+
+
+@pytest.mark.parametrize('is_public, client_secret', [(True, ''), (False, SECRET)])
+def test_a_private_key_without_its_certificate_is_rejected(is_public: bool, client_secret: str) -> None:
+    key = {'private_key': OWN.private_key_pem, 'client_secret': client_secret}
+    settings = CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, is_public=is_public, **key)  # type: ignore[arg-type]
+    with pytest.raises(CredentialError, match='The certificate thumbprint is missing'):
+        create_credential(settings)
 
 
 @pytest.mark.parametrize('public', [{'is_public': True}, {}])

@@ -16,6 +16,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftHttpApiModule import (
         NO_RETRIES,
         RetryPolicy,
+        STRICT_LIMITS,
         connection_problem,
         is_reset,
         is_same_host,
@@ -602,6 +603,8 @@ class GraphClient(MicrosoftClient):
         azure_cloud: the cloud whose Microsoft Graph is used.
         kwargs: as MicrosoftClient takes them.
     """
+
+    _limits = STRICT_LIMITS
 
     def __init__(self, azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
         graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')

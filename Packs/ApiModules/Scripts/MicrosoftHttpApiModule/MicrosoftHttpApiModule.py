@@ -97,13 +97,29 @@ def require_https(url: str, field_name: str, host_only: bool = False) -> str:
 # endregion
 # region requests with limits
 
-REQUEST_SECONDS = 120.0  # of a request, until its response is complete
+REQUEST_SECONDS = 120.0  # of a request, until its response is complete; without strict limits, until the next part of it
 STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to the only address of a host, or the last one
 NEXT_ADDRESS_SECONDS = 2.0  # of a connection to any other one
-MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
+_JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
+
+
+class ResponseLimits(NamedTuple):
+    """What a response may take.
+
+    Args:
+        size: bytes, decompressed, unless the response is streamed.
+        is_strict: also limit the values of JSON, and end a request in time even if its response still arrives.
+    """
+
+    size: int
+    is_strict: bool = True
+
+
+STRICT_LIMITS = ResponseLimits(64 * 2**20)
+LARGE_LIMITS = ResponseLimits(512 * 2**20, is_strict=False)  # for files and tables of any size
 
 
 class DeadlineError(ReadTimeout):
@@ -120,21 +136,24 @@ class _Deadline:
     """
 
     def __init__(self, seconds: float, elapsed: Callable[[], float] = time.monotonic):
-        self.seconds, self._end, self._elapsed = seconds, elapsed() + seconds, elapsed
+        self.seconds, self._start, self._elapsed = seconds, elapsed(), elapsed
 
     def seconds_left(self) -> float:
-        return self._end - self._elapsed()
+        return self._start + self.seconds - self._elapsed()
+
+    def renew(self, seconds: float) -> None:
+        """Let the request end `seconds` from now."""
+        self.seconds = self._elapsed() - self._start + seconds
 
     def is_over(self) -> bool:
         return self.seconds_left() <= 0
 
-    def limit(self, sock: Any) -> None:
-        """Limit the next read or write of a socket to what is left. Raise TimeoutError if nothing is."""
+    def limit(self, sock: Any, timeout: float) -> None:
+        """Limit the next read or write of a socket to `timeout` and to what is left. Raise TimeoutError if nothing is."""
         seconds = self.seconds_left()
         if seconds <= 0:
             raise TimeoutError
-        if seconds < sock.gettimeout():
-            sock.settimeout(seconds)
+        sock.settimeout(min(seconds, timeout))
 
 
 def _current_deadline() -> Any:
@@ -147,13 +166,13 @@ class _LimitedReader(io.RawIOBase):
 
     def __init__(self, source: Any, sock: Any, deadline: Any):
         super().__init__()
-        self._source, self._sock, self._deadline = source, sock, deadline
+        self._source, self._sock, self._deadline, self._timeout = source, sock, deadline, sock.gettimeout()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> Any:
-        self._deadline.limit(self._sock)
+        self._deadline.limit(self._sock, self._timeout)
         return self._source.readinto(buffer)
 
     def close(self) -> None:
@@ -194,8 +213,7 @@ def _new_conn(connection: Any) -> Any:
             connection.timeout = min(timeout, max_seconds, max(deadline.seconds_left(), 0.001))
             try:
                 sock = connection.connect_to_host()
-                sock.settimeout(timeout)  # that of the attempt would apply to TLS as well
-                deadline.limit(sock)
+                deadline.limit(sock, timeout)  # that of the attempt would apply to TLS as well
                 return sock
             except (ConnectTimeoutError, NewConnectionError):
                 if address == addresses[-1] or deadline.is_over():
@@ -208,8 +226,7 @@ def _send(connection: Any, data: Any) -> None:
     """Send a part of a request, with the usual timeout and until the deadline."""
     deadline = _current_deadline()
     if deadline and connection.sock:
-        connection.sock.settimeout(_USUAL_TIMEOUT)  # that of the connection would apply to the whole body
-        deadline.limit(connection.sock)
+        deadline.limit(connection.sock, _USUAL_TIMEOUT)  # that of the connection would apply to the whole body
     http.client.HTTPConnection.send(connection, data)
 
 
@@ -233,9 +250,9 @@ class LimitedSession(requests.Session):
 
     __attrs__ = [*requests.Session.__attrs__, '_limits']  # what a copy has
 
-    def __init__(self, remaining: Callable[[], float], max_size: int = MAX_RESPONSE_SIZE):
+    def __init__(self, remaining: Callable[[], float], limits: ResponseLimits = STRICT_LIMITS):
         super().__init__()
-        self._limits = remaining, max_size
+        self._limits = remaining, limits
 
     def get_adapter(self, url: Any) -> Any:
         return _LimitedAdapter(super().get_adapter(url), *self._limits)
@@ -257,24 +274,24 @@ class LimitedSession(requests.Session):
 
 
 class _LimitedAdapter:
-    """Give each request of an adapter a deadline, and each response a maximum size.
+    """Give each request of an adapter a deadline, and each response limits.
 
     Args:
         remaining: returns the seconds that the command has left.
-        max_size: in bytes, of a response that is not streamed.
     """
 
-    def __init__(self, adapter: Any, remaining: Callable[[], float], max_size: int):
-        self._adapter, self._remaining, self._max_size = adapter, remaining, max_size
+    def __init__(self, adapter: Any, remaining: Callable[[], float], limits: ResponseLimits):
+        self._adapter, self._remaining, self._limits = adapter, remaining, limits
 
     def send(self, request: Any, stream: bool = False, timeout: Any = None, **kwargs: Any) -> requests.Response:
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         own = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
-        seconds = min(max(STREAM_SECONDS if stream else REQUEST_SECONDS, own), self._remaining())
+        own_seconds = max(STREAM_SECONDS if stream else REQUEST_SECONDS, own)
+        seconds = min(own_seconds, self._remaining())
         if seconds <= 0:
             raise DeadlineError('The command has no time left.', request=request)
-        if stream:
-            request.headers['Accept-Encoding'] = 'identity'
+        # By itself, requests also asks for those whose packages are installed, which are not read here.
+        request.headers['Accept-Encoding'] = 'identity' if stream else 'gzip, deflate'
         timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), read or seconds
         deadline, thread = _Deadline(seconds), threading.current_thread()
         with _deadline_error(deadline, request):
@@ -283,10 +300,10 @@ class _LimitedAdapter:
                 response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
             finally:
                 thread.deadline = None  # type: ignore[attr-defined]
-        self._limit(response, deadline, stream)
+        self._limit(response, deadline, stream, own_seconds)
         return response
 
-    def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
+    def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool, seconds: float) -> None:
         encoding = response.headers.get('Content-Encoding', 'identity').strip().lower() or 'identity'
         # It is decompressed here, since urllib3 does so without a limit.
         getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
@@ -297,7 +314,10 @@ class _LimitedAdapter:
         def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
             with _deadline_error(deadline, response.request):
                 try:
-                    yield from pieces(*args, **kwargs)
+                    for piece in pieces(*args, **kwargs):
+                        yield piece
+                        if not self._limits.is_strict:
+                            deadline.renew(min(seconds, self._remaining()))
                 except RequestException:
                     raise
                 except Exception as error:  # such as a chunk of negative size
@@ -309,7 +329,7 @@ class _LimitedAdapter:
             response.iter_content = iter_content  # type: ignore[assignment]
             return
         try:
-            response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)
+            response._content = _joined(iter_content(_CHUNK), encoding, self._limits)
         except BaseException:
             response.close()
             raise
@@ -327,22 +347,53 @@ def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
         raise
 
 
-def _joined(pieces: Iterator[bytes], encoding: str, max_size: int) -> bytes:
-    """Return the decompressed bytes of a response. Raise ContentDecodingError if there are more than `max_size`."""
+def _joined(pieces: Iterator[bytes], encoding: str, limits: ResponseLimits) -> bytes:
+    """Return the decompressed bytes of a response. Raise ContentDecodingError if they, or the values of JSON, are too many."""
     if encoding not in ('identity', 'gzip', 'x-gzip', 'deflate'):
         raise ContentDecodingError('The response is compressed in an unknown way.')
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding != 'identity' else None
-    body, piece = bytearray(), b''
+    body = bytearray()
+    for piece in pieces if encoding == 'identity' else _decompressed(pieces, encoding, limits.size + 1):
+        body += piece
+        if len(body) > limits.size:
+            raise ContentDecodingError(f'The response is too large: it has more than {limits.size} bytes.')
+    content = bytes(body)
+    if limits.is_strict and (_has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000)):
+        raise ContentDecodingError('The response is too large: it has too many values.')
+    return content
+
+
+def _decompressed(pieces: Iterator[bytes], encoding: str, max_length: int) -> Iterator[bytes]:
+    """Yield what is in all members of gzip (RFC 1952, 2.2), or in deflate with or without its header.
+
+    Args:
+        max_length: bytes of a part after which nothing more is read.
+    """
+    decompressor: Any = None
     for piece in pieces:
-        try:
-            body += decompressor.decompress(piece, max_size + 1 - len(body)) if decompressor else piece
-        except zlib.error:
-            raise ContentDecodingError('The response cannot be decompressed.') from None
-        if len(body) > max_size:
-            raise ContentDecodingError(f'The response has more than {max_size} bytes.')
-    if decompressor and piece and not decompressor.eof:
+        while piece:
+            if not decompressor or decompressor.eof:
+                if decompressor and piece[0] != 0x1F:  # not a member: padding, which others ignore as well
+                    return
+                has_header = encoding != 'deflate' or piece[0] & 15 in (8, 15)  # of zlib, or of gzip
+                decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32 if has_header else -zlib.MAX_WBITS)
+            try:
+                yield decompressor.decompress(piece, max_length)
+            except zlib.error:
+                raise ContentDecodingError('The response cannot be decompressed.') from None
+            piece = decompressor.unused_data
+    if decompressor and not decompressor.eof:
         raise ContentDecodingError('The compressed response is incomplete.')
-    return bytes(body)
+
+
+def _has_more(content: bytes, characters: bytes, limit: int) -> bool:
+    """Return whether JSON has more than `limit` of these characters outside of strings.
+
+    This limits memory: ``{}`` takes 72 bytes in Python.
+    """
+    if sum(content.count(character) for character in characters) <= limit:
+        return False
+    outside = (part for part in re.finditer(_JSON_PARTS, content) if content[part.start()] in characters)
+    return any(number == limit for number, _ in enumerate(outside))
 
 
 # endregion
@@ -443,13 +494,8 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
         'invalid_address',
     ),
     (Timeout, '', '{} did not answer in time.', '', 'no_answer'),
-    (
-        ContentDecodingError,
-        '',
-        '{} sent a response that is too large or cannot be read.',
-        '',
-        'unusable_response',
-    ),
+    (ContentDecodingError, 'too large', '{} sent a response that is too large.', '', 'unusable_response'),
+    (ContentDecodingError, '', '{} sent a response that cannot be read.', '', 'unusable_response'),
     (RequestException, 'NewConnectionError|NameResolutionError', '{} could not be reached.', '', 'unreachable'),
 )
 
@@ -482,8 +528,6 @@ def is_reset(error: Exception) -> bool:
 # endregion
 # region requests and responses
 
-_JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
-
 
 def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Return the request unchanged. Used as ``auth``, since requests otherwise replaces Authorization by an entry of .netrc."""
@@ -499,8 +543,6 @@ def read_json(response: requests.Response) -> Any:
     content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
-    if _has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000):
-        raise ValueError('The JSON has too many values.')
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
         if rb'\ud' in content or rb'\uD' in content:
@@ -508,17 +550,6 @@ def read_json(response: requests.Response) -> Any:
     except RecursionError:
         raise ValueError('The JSON is nested too deeply.') from None
     return value
-
-
-def _has_more(content: bytes, characters: bytes, limit: int) -> bool:
-    """Return whether JSON has more than `limit` of these characters outside of strings.
-
-    This limits memory: ``{}`` takes 72 bytes in Python.
-    """
-    if sum(content.count(character) for character in characters) <= limit:
-        return False
-    outside = (part for part in re.finditer(_JSON_PARTS, content) if content[part.start()] in characters)
-    return any(number == limit for number, _ in enumerate(outside))
 
 
 def json_or_none(response: requests.Response) -> Any:

@@ -754,7 +754,9 @@ class ContextStorage:
         """Return the context and its version, ANY_VERSION where the platform has no versions."""
         context, version = self._get_context(), self.ANY_VERSION
         if isinstance(context, dict) and set(context) == {'context', 'version'}:
-            context, version = context['context'], int(context['version'])
+            with suppress(TypeError, ValueError):  # some servers have none for a new context
+                version = int(context['version'])
+            context = context['context']
         return dict(context) if isinstance(context, dict) else {}, version
 
     def write(self, context: JsonObject, version: int) -> None:

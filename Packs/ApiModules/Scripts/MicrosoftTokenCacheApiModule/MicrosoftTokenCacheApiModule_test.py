@@ -141,6 +141,12 @@ def test_an_empty_context_can_be_read(nothing: Any) -> None:
     assert ContextStorage(lambda: nothing, lambda *_: None).read()[0] == {}
 
 
+@pytest.mark.parametrize('version', [None, '', 'new'])
+def test_a_context_without_a_usable_version_is_written_whatever_is_stored(version: Any) -> None:
+    storage = ContextStorage(lambda: {'context': {'a': '1'}, 'version': version}, lambda *_: None)
+    assert storage.read() == ({'a': '1'}, ContextStorage.ANY_VERSION)
+
+
 def test_a_stale_version_is_a_conflict() -> None:
     first, second = BusyStorage(0), BusyStorage(0)
     context, version = first.read()

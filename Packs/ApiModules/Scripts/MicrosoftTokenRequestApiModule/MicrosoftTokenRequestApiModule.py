@@ -28,6 +28,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftHttpApiModule import (
         ErrorResponse,
         LimitedSession,
+        ResponseLimits,
         RetryPolicy,
         connection_problem,
         json_or_none,
@@ -126,6 +127,7 @@ _OWN_TENANT = _for_registration("Assign the user to the application, and use the
 _NEW_CERTIFICATE = _for_registration('Create a new certificate, upload it to the app registration, and enter it with its key.')
 _INCOMPLETE = SignInAdvice('The code or the secret is incomplete or URL-encoded. Paste all of it.')
 _ONE_RESOURCE = SignInAdvice('Enter the scope of one resource, such as https://graph.microsoft.com/.default.')
+_TRANSIENT = SignInAdvice(f'This is a temporary fault of the service. {TRY_LATER}')
 _IN_BROWSER = _for_new_sign_in('Sign in again in a browser.')
 _NOT_ENTRA = SignInAdvice("This address is of an API, and not of a sign-in service. Check 'Azure AD endpoint'.")
 _CLOCK = SignInAdvice('Synchronize the clock of the engine.')
@@ -197,7 +199,7 @@ _ADVICE_BY_NUMBERS = {
     },
     'temporarily_unavailable': {
         '50196 90055': SignInAdvice('There were too many sign-ins in a short time. Wait a few minutes.'),
-        '50033 90006 90012 90033 90090': SignInAdvice(f'This is a temporary fault of the service. {TRY_LATER}'),
+        '50033 50087 90006 90012 90024 90033 90090': _TRANSIENT,
     },
 }
 _NUMBERED = [
@@ -512,7 +514,7 @@ TOKEN_ENDPOINT_RETRIES = RetryPolicy(
 _CONNECT_TIMEOUT = 10.0  # seconds
 HEARTBEAT_SECONDS = 3.0  # between two heartbeats of the process that holds the lease
 TOKEN_THREAD = 'token request'  # noqa: S105 - a name
-_MAX_TOKEN_RESPONSE = 2**20  # bytes
+_TOKEN_LIMITS = ResponseLimits(2**20)
 _SECRET_FIELDS = (
     'client_secret',
     'client_assertion',
@@ -740,7 +742,7 @@ class TokenClient:
 
     def _send_once(self, request: TokenRequest) -> requests.Response:
         self.mask(*request.secrets())
-        session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _MAX_TOKEN_RESPONSE)
+        session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _TOKEN_LIMITS)
         # Tokens of a host must not be requested through a proxy, whatever the environment says.
         session.trust_env = not request.is_host_service
         adapter = request.adapter or self._adapter
@@ -821,8 +823,12 @@ def _temporary_error(
 
 
 def _error_of(response: requests.Response) -> JsonObject:
+    """Return the OAuth error of a response, empty if there is none. One whose number is transient is temporary in any case."""
     body = json_or_none(response)
-    return find_oauth_error(response.text if body is None else body)
+    error = find_oauth_error(response.text if body is None else body)
+    numbers = _error_numbers(str(error.get('error_description')), error.get('error_codes'))
+    is_transient = bool(numbers) and SIGN_IN_ADVICE.get(numbers[0]) is _TRANSIENT
+    return {**error, 'error': _TEMPORARY} if is_transient else error
 
 
 def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:

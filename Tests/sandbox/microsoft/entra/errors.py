@@ -162,8 +162,10 @@ AADSTS: dict[int, Refusal] = {
     50196: Refusal('invalid_grant', 'The client repeats the same request in a loop.'),
     90055: Refusal('temporarily_unavailable', 'Too many requests.', 429),
     50033: Refusal('temporarily_unavailable', 'A transient error has occurred.', 503),
+    50087: Refusal('temporarily_unavailable', 'The service is not available for the moment.', 503),
     90006: Refusal('temporarily_unavailable', 'The service is not available for the moment.', 503),
     90012: Refusal('temporarily_unavailable', 'The request has timed out.', 503),
+    90024: Refusal('temporarily_unavailable', 'A transient error has occurred.', 503),
     90033: Refusal('temporarily_unavailable', 'The directory service is not available for the moment.', 503),
     90090: Refusal('temporarily_unavailable', 'The service is not available for the moment.', 503),
 }

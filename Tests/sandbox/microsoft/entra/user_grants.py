@@ -107,6 +107,8 @@ class UserGrants:
         device = self._state.grants.device(form.get('device_code', ''))
         if device is None or device.application is not application:
             raise EntraError(70018)
+        if self._tenant_key(tenant_name) != self._tenant_key(device.tenant_name):
+            raise EntraError(700005, 'The device code was requested in another tenant, or by another of its aliases.')
         if not authenticated and not application.allows_public_client_flows:
             raise EntraError(7000218)
         now = self._state.clock.now()
@@ -134,6 +136,11 @@ class UserGrants:
         redeemed = self._rights(grant, tenant_name, form, version, is_confidential=authenticated)
         device.is_redeemed = True
         return redeemed
+
+    def _tenant_key(self, name: str) -> str:
+        """Return the ID of the tenant called ``name``; ``common``, ``organizations`` or ``consumers`` as it is."""
+        tenant = requested_tenant(self._state.directory, name)
+        return tenant.tenant_id if tenant else name.lower()
 
     def _rights(self, grant: Grant, tenant_name: str, form: Mapping[str, str], version: str, is_confidential: bool) -> Redeemed:
         self._check_still_good(grant, tenant_name)

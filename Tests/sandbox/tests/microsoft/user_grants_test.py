@@ -184,12 +184,12 @@ def test_withdrawn_consent_ends_refreshing(web_app: WebAppClient, ada: User) -> 
 class Device:
     """A device that shows a code and polls."""
 
-    def __init__(self, cloud: MicrosoftCloud, http: HttpClient, name: str = 'device') -> None:
+    def __init__(self, cloud: MicrosoftCloud, http: HttpClient, name: str = 'device', tenant: str = TENANT) -> None:
         self.cloud = cloud
         self.http = http
         self.application = cloud.directory.application(name)
         self.started = http.post(
-            f'{cloud.authority}/{TENANT}/oauth2/v2.0/devicecode', {'client_id': self.application.client_id, 'scope': SCOPE}
+            f'{cloud.authority}/{tenant}/oauth2/v2.0/devicecode', {'client_id': self.application.client_id, 'scope': SCOPE}
         ).json()
 
     def enter(self, accept: bool = True, code: str = '') -> None:
@@ -197,9 +197,9 @@ class Device:
             self.started['verification_uri'], code or self.started['user_code'], accept
         )
 
-    def poll(self, **changes: str) -> Any:
+    def poll(self, tenant: str = TENANT, **changes: str) -> Any:
         form = {'grant_type': DEVICE_GRANT, 'client_id': self.application.client_id, 'device_code': self.started['device_code']}
-        return self.http.token(TENANT, **{**form, **changes})
+        return self.http.token(tenant, **{**form, **changes})
 
 
 @pytest.fixture
@@ -219,6 +219,19 @@ def test_device_waits_then_gets_tokens_once(device: Device, cloud: MicrosoftClou
         TENANT, grant_type='refresh_token', client_id=device.application.client_id, refresh_token=tokens['refresh_token']
     )
     assert refreshed.status_code == 200
+
+
+@pytest.mark.parametrize('started_in', ['organizations', 'contoso.example'])
+def test_device_code_is_redeemed_where_it_was_requested(cloud: MicrosoftCloud, http: HttpClient, started_in: str) -> None:
+    cloud.directory.application('device').is_multi_tenant = True
+    device = Device(cloud, http, tenant=started_in)
+    device.enter()
+    check_refusal(device.poll(tenant='common'), 700005)
+    if started_in == 'organizations':
+        check_refusal(device.poll(), 700005)
+        assert device.poll(tenant='Organizations').status_code == 200
+    else:
+        assert device.poll().status_code == 200, 'by its ID'
 
 
 def test_device_that_polls_too_fast_must_slow_down(device: Device, cloud: MicrosoftCloud) -> None:
