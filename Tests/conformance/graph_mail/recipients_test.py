@@ -91,6 +91,14 @@ def test_an_object_without_an_address_is_refused(instance: Instance, name: str, 
     assert instance.requests('graph') == []
 
 
+@pytest.mark.parametrize('name', ['to', 'cc', 'bcc', 'replyTo'])
+@pytest.mark.parametrize('separator', ['; ', ';', '\n', '\r\n', ',\n'])
+def test_a_name_without_an_address_is_refused(instance: Instance, name: str, separator: str) -> None:
+    told = instance.error('send-mail', **{**MAIL, name: f'SOC Team{separator}Zoë <{ZOE}>'})
+    assert told == f"'SOC Team' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>."
+    assert instance.requests('graph') == []
+
+
 @pytest.mark.parametrize('command', REPLIES)
 @pytest.mark.parametrize('name', ['to', 'cc', 'bcc'])
 @pytest.mark.parametrize('given', NO_ADDRESS)
