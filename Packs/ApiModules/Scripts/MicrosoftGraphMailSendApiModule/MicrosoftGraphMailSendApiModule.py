@@ -642,6 +642,10 @@ class _Draft:
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
         properties, draft = message.pop('singleValueExtendedProperties', None), {}
         lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
+        # Microsoft does not say whether lists in this request replace those of the reply, or are added to them
+        are_added = action == REPLY_ALL and bool(lists) and 'toRecipients' not in lists
+        if are_added:
+            message = {name: value for name, value in message.items() if name not in lists}
         if not self.progress.draft_id:
             path = f'{self._mailbox.message_path(message_id)}/{action}'
             beside = {'comment': comment} if comment else {}
@@ -655,6 +659,9 @@ class _Draft:
                 lists = {'toRecipients': []}
         elif action == FORWARD and not lists:
             lists = {'toRecipients': []}
+        if are_added:
+            draft = draft if draft.keys() >= {*RECIPIENT_LISTS} else self.read()
+            lists = _with_recipients(draft, lists)
         change = {} if _recipients_of(draft, lists) == _recipients_of(lists, lists) else lists
         return draft, {**change, **({'singleValueExtendedProperties': properties} if properties else {})}
 
@@ -984,7 +991,7 @@ class MailSender:
         Args:
             action: REPLY, REPLY_ALL or FORWARD.
             mail: its body, if any, replaces the quoted message. If it has recipients in ``to``, its recipients replace all that
-                Graph chooses. Of a body in both formats only the HTML is sent.
+                Graph chooses; otherwise they are added to those. Of a body in both formats only the HTML is sent.
             comment: a text that is shown above the quoted message; not with a body.
         """
         if action == FORWARD:
@@ -1136,6 +1143,19 @@ class MailSender:
 def _recipients_of(message: JsonObject, names: Iterable[str]) -> list[list[str]]:
     """Return the addresses of lists of recipients, in small letters and sorted."""
     return [sorted(EmailAddress.from_json(one).address.lower() for one in message.get(name) or ()) for name in names]
+
+
+def _with_recipients(draft: JsonObject, lists: JsonObject) -> JsonObject:
+    """Return `lists` of recipients with those that a draft has in them. Nobody is added who is in any list of the draft."""
+    known = {address for addresses in _recipients_of(draft, RECIPIENT_LISTS) for address in addresses}
+    found = {name: list(draft.get(name) or ()) for name in lists}
+    for name, recipients in lists.items():
+        for one in recipients:
+            address = EmailAddress.from_json(one).address.lower()
+            if address not in known:
+                known.add(address)
+                found[name].append(one)
+    return found
 
 
 def _file_key(attachment: JsonObject) -> FileKey:
