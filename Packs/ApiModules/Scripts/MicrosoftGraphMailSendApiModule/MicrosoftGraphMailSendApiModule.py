@@ -164,8 +164,8 @@ class OutgoingMail:
 
     Args:
         text, html: the body. JSON of Graph takes one of them, MIME both.
-        importance: ``low``, ``normal`` or ``high``.
-        flag: ``notFlagged``, ``complete`` or ``flagged``.
+        importance: ``low``, ``normal`` or ``high``; empty for Graph's default, which may be that of a forwarded message.
+        flag: ``notFlagged``, ``complete`` or ``flagged``; empty for Graph's default.
         headers: names and values of custom internet headers.
         sender: whom the mail is from, if not the mailbox.
         send_at: when Outlook sends it, with its time zone; at once if this is None or in the past.
@@ -182,8 +182,8 @@ class OutgoingMail:
         subject: str = '',
         text: str = '',
         html: str = '',
-        importance: str = 'normal',
-        flag: str = 'notFlagged',
+        importance: str = '',
+        flag: str = '',
         headers: Sequence[tuple[str, str]] = (),
         attachments: Sequence[OutgoingAttachment] = (),
         sender: str = '',
@@ -208,16 +208,15 @@ class OutgoingMail:
         self.sender = sender
         lists = {'toRecipients': to, 'ccRecipients': cc, 'bccRecipients': bcc, 'replyTo': reply_to}
         self._recipients = {name: [address.as_json() for address in addresses] for name, addresses in lists.items()}
-        self._properties: JsonObject = {
-            'importance': importance,
-            'flag': {'flagStatus': flag},
-            'internetMessageHeaders': [{'name': name, 'value': value} for name, value in headers],
-        }
-        if sender:
-            self._properties['from'] = EmailAddress(sender).as_json()
         self.send_time = f'{send_at.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}' if send_at else ''
-        if self.send_time:
-            self._properties['singleValueExtendedProperties'] = [{'id': _DEFERRED_SEND_TIME, 'value': self.send_time}]
+        properties = {
+            'importance': importance,
+            'flag': {'flagStatus': flag} if flag else None,
+            'internetMessageHeaders': [{'name': name, 'value': value} for name, value in headers],
+            'from': EmailAddress(sender).as_json() if sender else None,
+            'singleValueExtendedProperties': [{'id': _DEFERRED_SEND_TIME, 'value': self.send_time}] if send_at else None,
+        }
+        self._properties: JsonObject = {name: value for name, value in properties.items() if value}
 
     def require_recipients(self) -> None:
         if not self._recipient_count:
@@ -279,7 +278,7 @@ class OutgoingMail:
     def as_change(self) -> JsonObject:
         """Return what is missing in a draft that was created from MIME. It sets all recipients, so that there are no others."""
         change: JsonObject = {'subject': self.subject, **self._recipients, **self._properties}
-        del change['internetMessageHeaders']
+        change.pop('internetMessageHeaders', None)
         return change
 
 

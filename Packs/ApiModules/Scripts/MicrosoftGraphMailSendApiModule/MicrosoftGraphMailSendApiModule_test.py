@@ -134,8 +134,7 @@ def test_a_data_uri_is_read_in_each_form(uri: str, content: bytes, content_type:
 
 
 def test_a_mail_is_a_message_of_graph_without_what_is_empty() -> None:
-    defaults = {'importance': 'normal', 'flag': {'flagStatus': 'notFlagged'}}
-    assert OutgoingMail().as_json() == defaults
+    assert OutgoingMail().as_json() == {}
     sender = EmailAddress('zoe@contoso.example', 'Zoë')
     mail = OutgoingMail(
         to=[BOB],
@@ -190,15 +189,10 @@ def test_mime_has_the_body_in_both_formats_and_only_the_custom_headers() -> None
 
 def test_the_change_of_a_mime_draft_sets_the_subject_and_all_recipients() -> None:
     mail = OutgoingMail(to=[BOB], text='See', html='<p>See</p>', headers=(('x-a', 'b'),))
-    assert mail.as_change() == {
-        'subject': '',
-        'toRecipients': [BOB.as_json()],
-        'ccRecipients': [],
-        'bccRecipients': [],
-        'replyTo': [],
-        'importance': 'normal',
-        'flag': {'flagStatus': 'notFlagged'},
-    }
+    change = {'subject': '', 'toRecipients': [BOB.as_json()], 'ccRecipients': [], 'bccRecipients': [], 'replyTo': []}
+    assert mail.as_change() == change
+    mail = OutgoingMail(to=[BOB], text='See', html='<p>See</p>', importance='high', flag='flagged')
+    assert mail.as_change() == {**change, 'importance': 'high', 'flag': {'flagStatus': 'flagged'}}
 
 
 INJECTED = '=?utf-8?q?x=0d=0aBcc=3a_ada=40contoso=2eexample?='

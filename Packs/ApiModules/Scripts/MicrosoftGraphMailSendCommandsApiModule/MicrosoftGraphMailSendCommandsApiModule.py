@@ -84,8 +84,8 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
         subject=reply_subject(subject) if is_reply else subject,
         text=text,
         html=html,
-        importance=(args.get('importance') or 'normal').lower(),
-        flag=args.get('flag') or 'notFlagged',
+        importance=(args.get('importance') or '').lower(),
+        flag=args.get('flag') or '',
         headers=internet_headers(args.get('headers') or ''),
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
@@ -314,6 +314,7 @@ def _templated(function: _Command) -> _Command:
 # region outputs
 
 _PREVIEW_LENGTH = 255  # characters
+_DEFAULTS: JsonObject = {'importance': 'normal', 'flag': {'flagStatus': 'notFlagged'}}  # of a new mail in Graph
 
 
 def _addresses_of(message: JsonObject, name: str) -> list[str]:
@@ -340,10 +341,10 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '', shown
     """Return the context of a sent mail, without empty values. A comment above a quoted message is its body.
 
     Args:
-        shown: a reply as Graph shows it: who gets it.
+        shown: a reply as Graph shows it: who gets it, its importance and its flag. None for a new mail.
     """
-    recipients = {name: value for name, value in (shown or {}).items() if name in RECIPIENT_LISTS}
-    outputs: JsonObject = {'ID': sent_id, **mail.as_json(), **recipients}
+    chosen = {name: value for name, value in (shown or {}).items() if name in (*RECIPIENT_LISTS, *_DEFAULTS)}
+    outputs: JsonObject = {'ID': sent_id, **(_DEFAULTS if shown is None else {}), **mail.as_json(), **chosen}
     if comment:
         outputs['body'] = {'contentType': 'text', 'content': comment}
     preview = (comment or mail.text)[:_PREVIEW_LENGTH]
@@ -425,10 +426,8 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
-    # importance and flag have defaults, which are for new mails
-    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or given.get(name)}
     cleared = [name for argument, name in _LISTS_BY_ARGUMENT.items() if has_no_address(args, argument)]
-    change |= {name: [] for name in cleared}
+    change = {**mail.as_json(), **{name: [] for name in cleared}}
     if not change:
         raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
     draft_id = message_argument(mailbox, args, 'draft_id')

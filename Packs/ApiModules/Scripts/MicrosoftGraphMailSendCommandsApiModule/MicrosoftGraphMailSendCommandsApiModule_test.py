@@ -94,6 +94,18 @@ def test_a_sent_mail_is_in_the_context_without_what_is_empty() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    'shown, importance, flag',
+    [
+        ({'importance': 'high', 'flag': {'flagStatus': 'flagged'}, 'subject': 'x'}, 'high', {'flagStatus': 'flagged'}),
+        ({'id': 'm'}, None, None),
+    ],
+)
+def test_the_context_of_a_reply_has_its_importance_as_graph_shows_it(shown: Any, importance: str | None, flag: Any) -> None:
+    outputs = sent_outputs(OutgoingMail(text='x'), 'm', '', shown)
+    assert (outputs.get('importance'), outputs.get('flag'), outputs.get('subject')) == (importance, flag, None)
+
+
 def test_sent_mails_and_drafts_are_tables() -> None:
     sent = sent_results('Email sent', 'Sent', {'ID': 'm', 'subject': 'Plan', 'toRecipients': [BOB.address, 'al@a.example']})
     assert sent.readable_output == (
