@@ -1177,13 +1177,18 @@ def missing_files(wanted: Sequence[FileKey], present: Sequence[FileKey]) -> list
     return missing[renamed:]
 
 
+# Group 1: a part of a head that is kept with the styles in it. What does not end is not kept.
+_STYLES = r'(?is)(<!--.*?-->|<style\b.*?</style\s*>)|(?:<!--|<style\b).*'
+
+
 def above_quote(html: str, mail: OutgoingMail) -> str:
-    """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
-    own = re.search(r'(?is)<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html)
-    text = own[1] if own else mail.html or text_as_html(mail.text)
-    start = re.search(r'(?i)<body\b[^<>]*>', html)
-    position = start.end() if start else 0
-    return f'{html[:position]}<div>{text}</div>{html[position:]}'
+    """Return the HTML of a reply with the body of `mail`, and its styles, above the message that it quotes."""
+    own = re.search(r'(?is)<body\b([^<>]*)>(.*?)(?:</body>|\Z)', mail.html)
+    attributes, text = own.groups() if own else ('', mail.html or text_as_html(mail.text))
+    styles = ''.join(re.findall(_STYLES, mail.html[: own.start()])) if own else ''  # conditional comments may contain some
+    start = re.search(r'(?i)(?:</head\s*>\s*)?<body\b[^<>]*>', html)
+    position, end = start.span() if start else (0, 0)
+    return f'{html[:position]}{styles}{html[position:end]}<div{attributes}>{text}</div>{html[end:]}'
 
 
 def _new_message_id(address: str) -> str:
