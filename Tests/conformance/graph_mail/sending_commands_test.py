@@ -273,6 +273,15 @@ def test_a_comment_is_shown_as_it_was_written(
     assert outputs['body'] == {'contentType': 'text', 'content': comment}
 
 
+@pytest.mark.parametrize('ids, names', [('attachIDs', 'attachNames'), ('attach_ids', 'attach_names')])
+def test_the_name_of_a_single_file_has_commas(instance: Instance, adas: Mailbox, bobs: Mailbox, ids: str, names: str) -> None:
+    instance.text('send-mail', **MAIL, **{ids: '1@7', names: 'Plan, final.pdf'})
+    assert files_of(arrived(bobs)) == [('Plan, final.pdf', FILES['1@7'][1], None)]
+    draft = instance.context('msgraph-mail-create-draft', **MAIL)['ID']
+    instance.text('msgraph-mail-add-draft-attachment', draft_id=draft, attach_ids='1@7', attach_names='Plan, final.pdf')
+    assert files_of(in_folder(adas, 'drafts')[0]) == [('Plan, final.pdf', FILES['1@7'][1], None)]
+
+
 @pytest.mark.parametrize('given, expected', [({}, 'high'), ({'importance': 'Normal'}, 'normal'), ({'importance': 'Low'}, 'low')])
 def test_a_forwarded_mail_keeps_its_importance(
     instance: Instance, adas: Mailbox, question: Message, given: dict[str, str], expected: str

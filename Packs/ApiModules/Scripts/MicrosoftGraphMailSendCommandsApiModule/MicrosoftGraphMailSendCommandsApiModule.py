@@ -131,23 +131,24 @@ def _refuse_both(args: Arguments, name: str, other: str) -> None:
         raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
 
 
-def _texts(value: Any) -> list[str]:
-    return [clean_value(one) for one in argToList(value)]
+def _texts(value: Any, is_one: bool = False) -> list[str]:
+    """Return the texts of a list. Commas do not split it if `is_one`."""
+    return [clean_value(one) for one in argToList(value, '\0' if is_one else ',')]
 
 
 def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
     """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
-    The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one. What
-    looks like an entry ID, and is not one of the War Room, is a content ID.
+    Commas do not split the name of a single file. The third one is a list of entry IDs of more files, which are inline, or of
+    content IDs for the files of the first one. What looks like an entry ID, and is not one of the War Room, is a content ID.
 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
     """
-    lists = []
+    lists: list[list[str]] = []
     for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
         _refuse_both(args, name, other)
-        lists.append(_texts(args.get(name) or args.get(other)))
+        lists.append(_texts(args.get(name) or args.get(other), is_one=list(map(len, lists)) == [1]))
     ids, file_names, content_ids = lists
     content_ids, inline = list(map(bare_content_id, content_ids)), []
     are_content_ids = len(content_ids) == len(ids) and not any(map(_is_in_war_room, content_ids))
@@ -164,11 +165,12 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
 
 
 def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
-    """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
+    """Yield the files whose contents are in arguments. Commas do not split the name or the content of a single file."""
     texts, content, ids = map(args.get, TRANSIENT_FILE_ARGUMENTS)
-    names, content_ids = _texts(texts), list(map(bare_content_id, _texts(ids)))
-    is_one = len(names) == 1 and not (isinstance(content, list) and len(content) == 1)
-    contents = [content] if is_one else argToList(content)
+    contents, content_ids = argToList(content), list(map(bare_content_id, _texts(ids)))
+    names = _texts(texts, is_one=len(contents) == 1)
+    if len(names) == 1 and not (isinstance(content, list) and len(content) == 1):
+        contents = [content]
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
         raise DemistoException(
             f'transientFile, transientFileContent and transientFileCID have {len(names)}, {len(contents)} and {len(content_ids)} '
