@@ -106,7 +106,7 @@ class OutgoingAttachment:
         return {'name': self.name, 'contentType': self.content_type, 'isInline': self.is_inline, **content_id}
 
 
-_DATA_URI_SOURCE = r'(?i)(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:image/[^\']*)\')'
+_SOURCE = r"""(?i)(?<=[\s"'/])(src\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>][^\s>]*))"""
 
 
 def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
@@ -118,7 +118,7 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
     images: dict[str, OutgoingAttachment] = {}
 
     def extract(found: re.Match[str]) -> str:
-        content_type, content = _read_data_uri(found[2] or found[3])
+        content_type, content = _read_data_uri(found[2] or found[3] or found[4] or '')
         if not content:
             return found[0]
         digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]
@@ -127,11 +127,15 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
             images[digest] = OutgoingAttachment(name, len(content), '', content, content_type, digest)
         return f'{found[1]}"cid:{digest}"'
 
-    return re.sub(_DATA_URI_SOURCE, extract, html), tuple(images.values())
+    return re.sub(_SOURCE, extract, html), tuple(images.values())
 
 
 def _read_data_uri(uri: str) -> tuple[str, bytes]:
-    """Return the media type and the bytes of a data URI; no bytes if it cannot be read."""
+    """Return the media type and the bytes of a data URI as HTML writes it; no bytes if it cannot be read."""
+    if '&' in uri and not re.search(r'&#\d{9}', uri):  # Python takes long for such a number, or raises an error
+        from html import unescape  # slow to import, and few images need it
+
+        uri = unescape(uri)
     found = re.fullmatch(r'(?is)data:(image/[\w.+-]+)\s*((?:;[^,]*)?),(.*)', uri.strip())
     if not found:
         return '', b''

@@ -133,6 +133,45 @@ def test_a_data_uri_is_read_in_each_form(uri: str, content: bytes, content_type:
     assert html == f'<img SRC = "cid:{image.content_id}">'
 
 
+@pytest.mark.parametrize(
+    'html, content, changed',
+    [
+        ('<img src=data:image/png;base64,UE5H>', b'PNG', '<img src="cid:{}">'),
+        ('<img src = data:image/png;base64,UEs= alt=x>', b'PK', '<img src = "cid:{}" alt=x>'),
+        ('<img alt="a > b"src="data:image/png;base64,UE5H"/>', b'PNG', '<img alt="a > b"src="cid:{}"/>'),
+        ('<img/src="data:image/png;base64,+/8=">', b'\xfb\xff', '<img/src="cid:{}">'),
+        ('<img src="data:image/png;base64,&#43;&#x2F;8&#61;">', b'\xfb\xff', '<img src="cid:{}">'),
+        ('<img src="data&colon;image/png&#59;base64&comma;UE5H">', b'PNG', '<img src="cid:{}">'),
+        ('<img src="&#10; data:image/png;base64,UE&NewLine;5H">', b'PNG', '<img src="cid:{}">'),
+        ("<img src='data:image/svg+xml;utf8,&lt;svg a=&#39;b&#39;/&gt;'>", b"<svg a='b'/>", '<img src="cid:{}">'),
+        ('<img src="data:image/svg+xml,&lt;a b=&quot;%26amp;&quot;/>">', b'<a b="&amp;"/>', '<img src="cid:{}">'),
+    ],
+)
+def test_a_data_uri_is_read_as_html_writes_it(html: str, content: bytes, changed: str) -> None:
+    found, [image] = extract_data_uris(f'<p>{html}</p>')
+    assert (image.content, found) == (content, f'<p>{changed.format(image.content_id)}</p>')
+
+
+@pytest.mark.parametrize(
+    'html',
+    [
+        '<img src=cid:a><img src="cid:data:image/png"><img src=https://contoso.example/data:image/png;base64,UE5H>',
+        '<img src="&lt;data:image/png;base64,UE5H">',
+        '<img src="data:image/png;base64,&#99999999999;">',
+        f'<img src="data:image/png;base64,&#{"9" * 5000};">',
+        '<a href="https://contoso.example/?src=data:image/png;base64,UE5H&amp;a=b">x</a>',
+        '<a href="https://contoso.example/?a=b&src=data:image/png;base64,UE5H c">x</a>',
+        '<a title="src=data:image/png;base64,UE5H">x</a>',
+        "<a title='the src=data:image/png;base64,UE5H'>x</a>",
+        '<img src="data:image/png;base64,UE5H',
+        '<img src=>',
+        '<img src',
+    ],
+)
+def test_what_is_not_a_data_uri_of_an_image_stays(html: str) -> None:
+    assert extract_data_uris(html) == (html, ())
+
+
 def test_a_mail_is_a_message_of_graph_without_what_is_empty() -> None:
     assert OutgoingMail().as_json() == {}
     sender = EmailAddress('zoe@contoso.example', 'Zoë')
