@@ -119,12 +119,80 @@ def test_a_reply_draft_has_files_and_is_sent_after_its_approval(instance: Instan
     assert sent_count(adas) == 1
 
 
-@pytest.mark.parametrize('html', ['<body ' * 100_000, '<body>' * 100_000, '<' * 500_000, 'no body', '<BODY\nclass=x>old</BODY>'])
+LONG = [
+    '<body ' * 100_000,
+    '<body>' * 100_000,
+    '<' * 500_000,
+    '<style' * 100_000,
+    '<style>' * 100_000,
+    '<style></style' * 50_000 + '<body>',
+    '<style>' * 100_000 + '</style>' + '<body>',
+    '<!--' * 100_000 + '<body>',
+    '<!---->' * 50_000 + '<style>' * 50_000 + '<body>',
+    '</head ' * 100_000,
+    f'<style></style{" " * 500_000}<body>',
+    f'<body style="{"x" * 500_000}>',
+    '<body "' * 100_000,
+]
+
+
+@pytest.mark.parametrize('html', [*LONG, 'no body', '<BODY\nclass=x>old</BODY>'])
 def test_a_text_is_above_any_html(html: str) -> None:
     started = time.process_time()
     assert '<div>new</div>' in above_quote(html, OutgoingMail(text='new'))
-    assert '<div>' in above_quote('<body>old</body>', OutgoingMail(html=html))
+    assert '<div' in above_quote('<body>old</body>', OutgoingMail(html=html))
     assert time.process_time() - started < limit(0.5)
+
+
+MSO = '<!--[if mso]><style>td {padding: 0}</style><![endif]-->'
+STYLES = '<STYLE type="text/css"><!-- .x {color: red} a > b {} --></STYLE >'
+
+
+@pytest.mark.parametrize(
+    'head, body, styles, start',
+    [
+        (
+            f'<head><title>No</title>{STYLES}</head>',
+            '<body style="font-family: \'Arial\'">',
+            STYLES,
+            '<div style="font-family: \'Arial\'">',
+        ),
+        (
+            f'<!doctype html>{STYLES}<meta charset="x">{MSO}',
+            '<BODY dir=rtl class="x"\nlang=he>',
+            STYLES + MSO,
+            '<div dir=rtl class="x"\nlang=he>',
+        ),
+        ('<style>.a {}</style><style>.b {', '<body>', '<style>.a {}</style>', '<div>'),
+        ('<head><!-- <style>', '<body>', '', '<div>'),
+        ('', '<body>', '', '<div>'),
+    ],
+)
+@pytest.mark.parametrize(
+    'quote, before, after',
+    [
+        (
+            '<html><head><style>p {}</style></head><body class="q">old</body></html>',
+            '<html><head><style>p {}</style>',
+            '</head><body class="q">',
+        ),
+        ('<HTML><BODY>old <head></head></BODY></HTML>', '<HTML>', '<BODY>'),
+        ('old', '', ''),
+    ],
+)
+def test_a_text_above_a_quote_keeps_its_styles(
+    head: str, body: str, styles: str, start: str, quote: str, before: str, after: str
+) -> None:
+    html = above_quote(quote, OutgoingMail(html=f'<html>{head}{body}<p class="x">new</p></body></html>'))
+    own = f'{before}{styles}{after}{start}<p class="x">new</p></div>'
+    assert html == own + quote.removeprefix(before + after)
+
+
+def test_a_reply_draft_keeps_its_styles(instance: Instance, adas: Mailbox, question: Message) -> None:
+    html = f'<html><head>{STYLES}</head><body style="color: red"><p class="x">new</p></body></html>'
+    draft = draft_of(adas, instance.context('msgraph-mail-create-draft', reply_to_id=question.immutable_id, htmlBody=html))
+    assert draft.html.index(STYLES) < draft.html.index('<div style="color: red"><p class="x">new</p></div>')
+    assert 'How is it?' in draft.html
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -287,6 +288,31 @@ def test_a_large_data_uri_is_uploaded(sender: WatchedSender, bobs: Mailbox) -> N
     assert (attachment.content.read(), attachment.is_inline) == (picture, True)
     assert f'cid:{attachment.content_id}' in arrived(bobs).html
     assert sender.client.count('POST', 'createUploadSession') == 1
+
+
+@pytest.mark.parametrize(
+    'html',
+    [
+        ' src' * 300_000,
+        ' src=' * 300_000,
+        ' src="' * 300_000,
+        " src='" * 300_000 + '"',
+        ' src=data:image/' * 100_000,
+        f' src{" " * 1_000_000}',
+        f' src={" " * 1_000_000}"',
+        f' src="{" " * 1_000_000}',
+        f' src="data:image/png{" " * 1_000_000}">',
+        ' src="data:image/png;base64,' + '&#43;' * 200_000 + '">',
+        f' src="data:image/png;base64,&#{"9" * 1_000_000};">',
+        f' src="{"&" * 1_000_000}">',
+        f' src="data:image/png;{"base64;" * 200_000}">',
+        ' src=&' * 200_000,
+    ],
+)
+def test_data_uris_are_found_in_linear_time(html: str) -> None:
+    started = time.process_time()
+    extract_data_uris(html)
+    assert time.process_time() - started < limit(2)
 
 
 def test_an_upload_does_not_use_a_netrc_file(

@@ -7,6 +7,7 @@ import pytest
 from conformance.graph_mail.sending_commands_test import adas, bobs, in_folder, instance, war_room
 from conformance.unified.instances import ADA, BOB, Instance
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.message_input import fill
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 __all__ = ['adas', 'bobs', 'instance', 'war_room']
@@ -88,6 +89,14 @@ def test_an_address_in_an_object_is_used(instance: Instance, adas: Mailbox, give
 def test_an_object_without_an_address_is_refused(instance: Instance, name: str, given: Any) -> None:
     told = instance.error('send-mail', **{**MAIL, name: given})
     assert f'is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.' in told
+    assert instance.requests('graph') == []
+
+
+@pytest.mark.parametrize('name', ['to', 'cc', 'bcc', 'replyTo'])
+@pytest.mark.parametrize('separator', ['; ', ';', '\n', '\r\n', ',\n'])
+def test_a_name_without_an_address_is_refused(instance: Instance, name: str, separator: str) -> None:
+    told = instance.error('send-mail', **{**MAIL, name: f'SOC Team{separator}Zoë <{ZOE}>'})
+    assert told == f"'SOC Team' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>."
     assert instance.requests('graph') == []
 
 
@@ -188,6 +197,63 @@ def test_the_entry_of_a_reply_shows_who_gets_it(
 def test_a_further_recipient_does_not_replace_the_sender(instance: Instance, adas: Mailbox, phishing: Message) -> None:
     instance.text('msgraph-mail-reply-to', **commands(phishing)['msgraph-mail-reply-to'], cc=BOB)
     assert people(in_folder(adas, 'sentitems')[0]) == ([EVE], [BOB], [])
+
+
+BOSS = 'boss@contoso.example'
+
+
+def merging_fill(draft: Message, body: dict[str, Any]) -> None:
+    """Fill a draft as the stand-in does, but add recipients to those of the draft."""
+    before = {name: list(getattr(draft, name)) for name in ('to', 'cc', 'bcc')}
+    fill(draft, body)
+    for name, people in before.items():
+        given = getattr(draft, name)
+        setattr(draft, name, given if given == people else people + given)
+
+
+@pytest.mark.parametrize('merges', [False, True])
+@pytest.mark.parametrize('command', ['msgraph-mail-reply-all', 'msgraph-mail-create-draft'])
+@pytest.mark.parametrize(
+    'lists, cc, bcc',
+    [
+        ({'cc': BOSS}, [ZOE, BOSS], []),
+        ({'bcc': BOSS}, [ZOE], [BOSS]),
+        ({'cc': f'{BOSS}, {BOSS.upper()}', 'bcc': f'{BOSS}, al@a.example'}, [ZOE, BOSS], ['al@a.example']),
+        ({'cc': f'Zoë <{ZOE.upper()}>', 'bcc': EVE}, [ZOE], []),
+    ],
+)
+def test_further_recipients_of_a_reply_to_all_are_added(
+    instance: Instance,
+    adas: Mailbox,
+    phishing: Message,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    lists: dict[str, str],
+    cc: list[str],
+    bcc: list[str],
+    merges: bool,
+) -> None:
+    if merges:
+        monkeypatch.setattr('sandbox.microsoft.graph_mail.sending_routes.fill', merging_fill)
+    entry = instance.run(command, **commands(phishing)[command], **lists)
+    [reply] = in_folder(adas, 'drafts' if 'draft' in command else 'sentitems')
+    assert people(reply) == ([EVE], cc, bcc)
+    assert all(one in entry['HumanReadable'] for one in (EVE, *cc, *bcc))
+
+
+@pytest.mark.parametrize('path', ['/createReplyAll$', '/messages/[^/]+$', '/send$', 'attachments'])
+@pytest.mark.parametrize('done', [False, True])
+@pytest.mark.parametrize('command', ['msgraph-mail-reply-all', 'msgraph-mail-create-draft'])
+def test_a_later_run_adds_further_recipients_of_a_reply_to_all(
+    instance: Instance, adas: Mailbox, phishing: Message, command: str, path: str, done: bool
+) -> None:
+    instance.cloud.faults.add(service='graph', path=path, status=429, headers={'Retry-After': '120'}, done=done)
+    args = {**commands(phishing)[command], 'cc': BOSS, 'attach_ids': '1@7'}
+    entry = instance.run(command, **args)
+    while 'PollingArgs' in entry:
+        entry = instance.run(command, **entry['PollingArgs'])
+    [reply] = in_folder(adas, 'drafts' if 'draft' in command else 'sentitems')
+    assert people(reply) == ([EVE], [ZOE, BOSS], [])
 
 
 def test_recipients_that_graph_does_not_take_at_once_are_set_later(

@@ -4,10 +4,12 @@ Source: openonion/connectonion#183, #1198, #1417, UseJunior/email-agent-mcp#61
 """
 
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import demistomock as demisto
 from conformance.graph_mail import watched_sender
 from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
 from conformance.unified import instances
@@ -15,9 +17,11 @@ from conformance.unified.instances import Instance
 from MicrosoftGraphClientApiModule import UnknownOutcomeError
 from MicrosoftGraphMailClientApiModule import EmailAddress as Address
 from MicrosoftGraphMailSendApiModule import REPLY, OutgoingMail
+from MicrosoftInstanceApiModule import parse_datetime
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.tests.machine import limit
 
 sender, instance = watched_sender.sender, instances.instance
 TIME = '2999-01-01T08:00:00Z'
@@ -30,6 +34,13 @@ ADVICE = 'Delete it in Drafts before you send it again.'
 @pytest.fixture
 def adas(cloud: MicrosoftCloud) -> Mailbox:
     return cloud.mailbox(ADA)
+
+
+@pytest.fixture(autouse=True)
+def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Provide a file of 4 MB."""
+    (tmp_path / 'big.bin').write_bytes(bytes(4_000_000))
+    monkeypatch.setattr(demisto, 'getFilePath', lambda _id: {'path': str(tmp_path / 'big.bin'), 'name': 'big.bin'})
 
 
 def drafts(mailbox: Mailbox) -> list[Message]:
@@ -112,3 +123,22 @@ def test_a_scheduled_mail_is_cancelled_by_its_deletion(instance: Instance, cloud
     adas.deferred = [(0, *adas.deferred[0][1:])]
     instance.text('msgraph-mail-list-folders')
     assert cloud.mailbox(BOB).messages()[0].subject != 'Later'
+
+
+@pytest.mark.parametrize('given', ['in 2 hours', '2 hours from now', 'tomorrow'])
+@pytest.mark.parametrize('body', [{'body': 'x'}, {'body': 'x', 'htmlBody': '<p>x</p>'}])
+@pytest.mark.parametrize('path', ['/messages$', 'createUploadSession'])
+def test_a_relative_time_is_that_of_the_first_run(
+    instance: Instance, adas: Mailbox, given: str, body: dict[str, str], path: str
+) -> None:
+    instance.cloud.faults.add(service='graph', path=path, status=429, headers={'Retry-After': '120'})
+    first = parse_datetime(given)
+    entry = instance.run('send-mail', **{**MAIL, **body, 'send_time': given, 'attachIDs': '1@7'})
+    pinned = parse_datetime(entry['PollingArgs']['send_time'])
+    assert first
+    assert pinned
+    assert 0 <= (pinned - first).total_seconds() < limit(30)
+    shown = instance.text('send-mail', **entry['PollingArgs'])
+    expected = f'{pinned:%Y-%m-%dT%H:%M:%SZ}'
+    assert expected in shown
+    assert drafts(adas)[0].properties['SystemTime 0x3FEF'] == expected

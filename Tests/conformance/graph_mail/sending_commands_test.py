@@ -12,6 +12,7 @@ import demistomock as demisto
 from conformance.signed_in import client_of
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
+from conformance.unified.integration_yml import IN_YML
 from conformance.virtual_time import skip_waits
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailSendCommandsApiModule import send_mail_command
@@ -270,6 +271,36 @@ def test_a_comment_is_shown_as_it_was_written(
     assert own.get_text().splitlines() == comment.splitlines()
     assert len(own.find_all('br')) == len(comment.splitlines()) - 1
     assert outputs['body'] == {'contentType': 'text', 'content': comment}
+
+
+@pytest.mark.parametrize('ids, names', [('attachIDs', 'attachNames'), ('attach_ids', 'attach_names')])
+def test_the_name_of_a_single_file_has_commas(instance: Instance, adas: Mailbox, bobs: Mailbox, ids: str, names: str) -> None:
+    instance.text('send-mail', **MAIL, **{ids: '1@7', names: 'Plan, final.pdf'})
+    assert files_of(arrived(bobs)) == [('Plan, final.pdf', FILES['1@7'][1], None)]
+    draft = instance.context('msgraph-mail-create-draft', **MAIL)['ID']
+    instance.text('msgraph-mail-add-draft-attachment', draft_id=draft, attach_ids='1@7', attach_names='Plan, final.pdf')
+    assert files_of(in_folder(adas, 'drafts')[0]) == [('Plan, final.pdf', FILES['1@7'][1], None)]
+
+
+@pytest.mark.parametrize('given, expected', [({}, 'high'), ({'importance': 'Normal'}, 'normal'), ({'importance': 'Low'}, 'low')])
+def test_a_forwarded_mail_keeps_its_importance(
+    instance: Instance, adas: Mailbox, question: Message, given: dict[str, str], expected: str
+) -> None:
+    question.importance = 'high'
+    forwarded = {'forward_id': question.immutable_id, 'to': BOB}
+    shown = instance.context('msgraph-mail-create-draft', **forwarded, **given)
+    assert (in_folder(adas, 'drafts')[0].importance, shown['Importance']) == (expected, expected)
+    if not given:
+        sent = instance.context('msgraph-mail-forward', message_id=question.immutable_id, comment='x', to=BOB)
+        assert (in_folder(adas, 'sentitems')[0].importance, sent['importance']) == ('high', 'high')
+        assert sent['flag'] == {'flagStatus': 'notFlagged'}
+
+
+@pytest.mark.parametrize('name', ['importance', 'flag'])
+@pytest.mark.parametrize('command', ['reply-mail', 'msgraph-mail-create-draft', 'msgraph-mail-update-draft'])
+def test_what_replies_choose_themselves_has_no_default(command: str, name: str) -> None:
+    [argument] = [one for one in IN_YML[command]['arguments'] if one['name'] == name]
+    assert 'defaultValue' not in argument
 
 
 # endregion

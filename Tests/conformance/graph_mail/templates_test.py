@@ -138,6 +138,7 @@ def files_of(mail: Message) -> list[tuple[Any, ...]]:
         ),
         ('a.txt, b.txt', '["1,2", "3"]', 'x@y', [('a.txt', b'1,2', 'x@y', True), ('b.txt', b'3', None, False)]),
         ('a.txt,b.txt', '1,2', '<x@y>,cid:z', [('a.txt', b'1', 'x@y', True), ('b.txt', b'2', 'z', True)]),
+        ('a, b.txt', 'one', None, [('a, b.txt', b'one', None, False)]),
         (['a.txt'], ['one, two'], None, [('a.txt', b'one, two', None, False)]),
         ('a,b', ['', 5], '', [('a', b'', None, False), ('b', b'5', None, False)]),
     ],
@@ -156,7 +157,7 @@ def test_they_come_after_files_of_the_war_room(instance: Instance, bobs: Mailbox
 @pytest.mark.parametrize(
     'given, counts',
     [
-        ({'transientFile': 'a.txt,b.txt', 'transientFileContent': 'one'}, '2, 1 and 0'),
+        ({'transientFile': '["a.txt", "b.txt"]', 'transientFileContent': 'one'}, '2, 1 and 0'),
         ({'transientFile': 'a.txt,b.txt', 'transientFileContent': 'one, two, three'}, '2, 3 and 0'),
         ({'transientFileContent': 'one'}, '0, 1 and 0'),
         ({'transientFileCID': 'one'}, '0, 0 and 1'),

@@ -166,8 +166,9 @@ def test_missing_file_entry(analyst: Analyst, command: str) -> None:
 
 def test_names_that_do_not_match_the_files(analyst: Analyst) -> None:
     there = analyst.upload('there.bin', b'there')
-    said = is_refused(analyst, 'send-mail', {'to': BOB, 'subject': 'Mail', 'attachIDs': there, 'attachNames': 'one,two'})
-    assert 'The arguments attachIDs and attachNames have 1 and 2 values.' in said
+    files = {'attachIDs': f'{there},{there}', 'attachNames': 'one,two,three'}
+    said = is_refused(analyst, 'send-mail', {'to': BOB, 'subject': 'Mail', **files})
+    assert 'The arguments attachIDs and attachNames have 2 and 3 values.' in said
 
 
 @pytest.mark.parametrize('command', sorted({*ON_MESSAGES, 'send-mail'} - {'msgraph-mail-send-draft'}))

@@ -122,6 +122,17 @@ def test_only_the_remaining_emails_are_rescheduled(instance: Instance) -> None:
     assert len(instance.cloud.mailbox(ADA).messages(archive.folder_id)) == 3
 
 
+@pytest.mark.parametrize('given', ['in 2 hours', 'tomorrow'])
+def test_the_remaining_emails_are_due_when_the_others_are(instance: Instance, given: str) -> None:
+    first, second = messages_of(instance, 2)
+    fail(instance, path=second.immutable_id, times=1)
+    report, rest = instance.entries('msgraph-mail-flag-email', message_ids=ids([first, second]), due_date=given)
+    assert rest['PollingArgs']['due_date'] in report['HumanReadable']
+    instance.text('msgraph-mail-flag-email', **rest['PollingArgs'])
+    assert first.flag.due == second.flag.due
+    assert first.flag.due['dateTime'][:19] == rest['PollingArgs']['due_date'].rstrip('Z')
+
+
 def test_the_results_before_a_throttled_batch_are_reported(instance: Instance) -> None:
     messages = messages_of(instance, 25)
     instance.cloud.faults.add(service='graph', path='batch', delay=0)

@@ -60,7 +60,7 @@ _SCHEME = '(?:mailto:|smtp:)?'
 _RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*{_SCHEME}({_ADDRESS})\s*>|{_SCHEME}({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?'
 # Of an object, in small letters.
 _ADDRESS_KEYS = ('address', 'email', 'mail', 'emailaddress', 'smtpaddress')
-_RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|\([^()]{0,256}\)|[^,;\n])*)(?:[,;\n]|\Z)'
+_RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|\([^()]{0,256}\)|[^,;\r\n])*)([,;\r\n]|\Z)'
 
 
 def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
@@ -102,17 +102,18 @@ def _addresses_in_object(recipient: JsonObject, name: str) -> list[EmailAddress]
 
 def _addresses(text: str, name: str) -> list[EmailAddress]:
     found: list[EmailAddress] = []
-    start = ''  # of a name with a comma, as in Doe, Jane <jane@contoso.example>
-    for part in filter(None, map(clean_value, re.findall(_RECIPIENTS, text))):
+    start = ''  # of a name, which only a comma continues, as in Doe, Jane <jane@contoso.example>
+    for given, separator in re.findall(_RECIPIENTS, text):
+        part = clean_value(given)
         start += part
         match = re.fullmatch(_RECIPIENT, start)
         if match:
             label, address, bare, comment = match.groups(default='')
             found.append(EmailAddress(address or bare, (label or comment).strip('\'" ')))
             start = ''
-        elif '@' in part:
+        elif '@' in part or (start and separator != ','):
             break
-        else:
+        elif part:
             start += ', '
     if start:
         raise _not_an_address(start.strip(', '), name)

@@ -121,6 +121,8 @@ def test_what_others_wrote_is_shown_without_effect(text: str, cell: str, line: s
         (ADA, [(ADA, '')]),
         (f'{ADA}, {BOB};mailto:{ADA}\n{BOB}', [(ADA, ''), (BOB, ''), (ADA, ''), (BOB, '')]),
         (f'"Doe, Ada" <{ADA}>; Doe, Bob < MAILTO:{BOB} >', [(ADA, 'Doe, Ada'), (BOB, 'Doe, Bob')]),
+        (f'"Ada; SOC" <{ADA}>\r\nDoe,, Bob <{BOB}>;\n', [(ADA, 'Ada; SOC'), (BOB, 'Doe, Bob')]),
+        (f'{ADA},\n{BOB},\n', [(ADA, ''), (BOB, '')]),
         (f'{ADA} (Ada)', [(ADA, 'Ada')]),
         ('"a b"@x.example', [('"a b"@x.example', '')]),
         ([ADA, f'Bob <{BOB}>'], [(ADA, ''), (BOB, 'Bob')]),
@@ -134,9 +136,24 @@ def test_addresses_are_read_in_each_form(given: Any, addresses: list[tuple[str, 
 
 
 @pytest.mark.parametrize(
-    'given, told', [('bob', 'bob'), (f'{ADA}, Doe, Bob', 'Doe, Bob'), (f'{ADA} {BOB}', f'{ADA} {BOB}'), ('x' * 101, 'x' * 100)]
+    'given, told',
+    [
+        ('bob', 'bob'),
+        (f'{ADA}, Doe, Bob', 'Doe, Bob'),
+        (f'{ADA} {BOB}', f'{ADA} {BOB}'),
+        ('x' * 101, 'x' * 100),
+        (f'SOC Team; Bob <{BOB}>', 'SOC Team'),
+        (f'SOC Team\nBob <{BOB}>', 'SOC Team'),
+        (f'SOC Team\r\nBob <{BOB}>', 'SOC Team'),
+        (f'SOC Team\rBob <{BOB}>', 'SOC Team'),
+        (f'SOC, Team,\n{BOB}', 'SOC, Team'),
+        (f'SOC Team,; {BOB}', 'SOC Team'),
+        (f'{ADA}; SOC Team ;Bob <{BOB}>', 'SOC Team'),
+        ([f'SOC Team; Bob <{BOB}>'], 'SOC Team'),
+        ([{'address': f'SOC Team; {BOB}'}], 'SOC Team'),
+    ],
 )
-def test_what_is_not_an_address_is_named(given: str, told: str) -> None:
+def test_what_is_not_an_address_is_named(given: Any, told: str) -> None:
     assert error_of(lambda: addresses_argument({'to': given}, 'to')) == (
         f"'{told}' is not an email address. Write to as bob@example.com, or Bob <bob@example.com>."
     )

@@ -335,6 +335,7 @@ def flag_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
         due = due_date(args)
         flag.update(startDateTime=due, dueDateTime=due)
         shown = {'DueDate': graph_time_text(due)}
+        args = {**args, 'due_date': shown['DueDate']}  # a later run must not read a relative time again
     return _change_emails(mailbox, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
 
 

@@ -106,7 +106,7 @@ class OutgoingAttachment:
         return {'name': self.name, 'contentType': self.content_type, 'isInline': self.is_inline, **content_id}
 
 
-_DATA_URI_SOURCE = r'(?i)(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:image/[^\']*)\')'
+_SOURCE = r"""(?i)(?<=[\s"'/])(src\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>][^\s>]*))"""
 
 
 def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
@@ -118,7 +118,7 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
     images: dict[str, OutgoingAttachment] = {}
 
     def extract(found: re.Match[str]) -> str:
-        content_type, content = _read_data_uri(found[2] or found[3])
+        content_type, content = _read_data_uri(found[2] or found[3] or found[4] or '')
         if not content:
             return found[0]
         digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]
@@ -127,11 +127,15 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
             images[digest] = OutgoingAttachment(name, len(content), '', content, content_type, digest)
         return f'{found[1]}"cid:{digest}"'
 
-    return re.sub(_DATA_URI_SOURCE, extract, html), tuple(images.values())
+    return re.sub(_SOURCE, extract, html), tuple(images.values())
 
 
 def _read_data_uri(uri: str) -> tuple[str, bytes]:
-    """Return the media type and the bytes of a data URI; no bytes if it cannot be read."""
+    """Return the media type and the bytes of a data URI as HTML writes it; no bytes if it cannot be read."""
+    if '&' in uri and not re.search(r'&#\d{9}', uri):  # Python takes long for such a number, or raises an error
+        from html import unescape  # slow to import, and few images need it
+
+        uri = unescape(uri)
     found = re.fullmatch(r'(?is)data:(image/[\w.+-]+)\s*((?:;[^,]*)?),(.*)', uri.strip())
     if not found:
         return '', b''
@@ -164,8 +168,8 @@ class OutgoingMail:
 
     Args:
         text, html: the body. JSON of Graph takes one of them, MIME both.
-        importance: ``low``, ``normal`` or ``high``.
-        flag: ``notFlagged``, ``complete`` or ``flagged``.
+        importance: ``low``, ``normal`` or ``high``; empty for Graph's default, which may be that of a forwarded message.
+        flag: ``notFlagged``, ``complete`` or ``flagged``; empty for Graph's default.
         headers: names and values of custom internet headers.
         sender: whom the mail is from, if not the mailbox.
         send_at: when Outlook sends it, with its time zone; at once if this is None or in the past.
@@ -182,8 +186,8 @@ class OutgoingMail:
         subject: str = '',
         text: str = '',
         html: str = '',
-        importance: str = 'normal',
-        flag: str = 'notFlagged',
+        importance: str = '',
+        flag: str = '',
         headers: Sequence[tuple[str, str]] = (),
         attachments: Sequence[OutgoingAttachment] = (),
         sender: str = '',
@@ -208,16 +212,15 @@ class OutgoingMail:
         self.sender = sender
         lists = {'toRecipients': to, 'ccRecipients': cc, 'bccRecipients': bcc, 'replyTo': reply_to}
         self._recipients = {name: [address.as_json() for address in addresses] for name, addresses in lists.items()}
-        self._properties: JsonObject = {
-            'importance': importance,
-            'flag': {'flagStatus': flag},
-            'internetMessageHeaders': [{'name': name, 'value': value} for name, value in headers],
-        }
-        if sender:
-            self._properties['from'] = EmailAddress(sender).as_json()
         self.send_time = f'{send_at.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}' if send_at else ''
-        if self.send_time:
-            self._properties['singleValueExtendedProperties'] = [{'id': _DEFERRED_SEND_TIME, 'value': self.send_time}]
+        properties = {
+            'importance': importance,
+            'flag': {'flagStatus': flag} if flag else None,
+            'internetMessageHeaders': [{'name': name, 'value': value} for name, value in headers],
+            'from': EmailAddress(sender).as_json() if sender else None,
+            'singleValueExtendedProperties': [{'id': _DEFERRED_SEND_TIME, 'value': self.send_time}] if send_at else None,
+        }
+        self._properties: JsonObject = {name: value for name, value in properties.items() if value}
 
     def require_recipients(self) -> None:
         if not self._recipient_count:
@@ -279,7 +282,7 @@ class OutgoingMail:
     def as_change(self) -> JsonObject:
         """Return what is missing in a draft that was created from MIME. It sets all recipients, so that there are no others."""
         change: JsonObject = {'subject': self.subject, **self._recipients, **self._properties}
-        del change['internetMessageHeaders']
+        change.pop('internetMessageHeaders', None)
         return change
 
 
@@ -642,6 +645,10 @@ class _Draft:
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
         properties, draft = message.pop('singleValueExtendedProperties', None), {}
         lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
+        # Microsoft does not say whether lists in this request replace those of the reply, or are added to them
+        are_added = action == REPLY_ALL and bool(lists) and 'toRecipients' not in lists
+        if are_added:
+            message = {name: value for name, value in message.items() if name not in lists}
         if not self.progress.draft_id:
             path = f'{self._mailbox.message_path(message_id)}/{action}'
             beside = {'comment': comment} if comment else {}
@@ -655,6 +662,9 @@ class _Draft:
                 lists = {'toRecipients': []}
         elif action == FORWARD and not lists:
             lists = {'toRecipients': []}
+        if are_added:
+            draft = draft if draft.keys() >= {*RECIPIENT_LISTS} else self.read()
+            lists = _with_recipients(draft, lists)
         change = {} if _recipients_of(draft, lists) == _recipients_of(lists, lists) else lists
         return draft, {**change, **({'singleValueExtendedProperties': properties} if properties else {})}
 
@@ -984,7 +994,7 @@ class MailSender:
         Args:
             action: REPLY, REPLY_ALL or FORWARD.
             mail: its body, if any, replaces the quoted message. If it has recipients in ``to``, its recipients replace all that
-                Graph chooses. Of a body in both formats only the HTML is sent.
+                Graph chooses; otherwise they are added to those. Of a body in both formats only the HTML is sent.
             comment: a text that is shown above the quoted message; not with a body.
         """
         if action == FORWARD:
@@ -1138,6 +1148,19 @@ def _recipients_of(message: JsonObject, names: Iterable[str]) -> list[list[str]]
     return [sorted(EmailAddress.from_json(one).address.lower() for one in message.get(name) or ()) for name in names]
 
 
+def _with_recipients(draft: JsonObject, lists: JsonObject) -> JsonObject:
+    """Return `lists` of recipients with those that a draft has in them. Nobody is added who is in any list of the draft."""
+    known = {address for addresses in _recipients_of(draft, RECIPIENT_LISTS) for address in addresses}
+    found = {name: list(draft.get(name) or ()) for name in lists}
+    for name, recipients in lists.items():
+        for one in recipients:
+            address = EmailAddress.from_json(one).address.lower()
+            if address not in known:
+                known.add(address)
+                found[name].append(one)
+    return found
+
+
 def _file_key(attachment: JsonObject) -> FileKey:
     return str(attachment.get('name') or ''), bool(attachment.get('isInline'))
 
@@ -1158,13 +1181,18 @@ def missing_files(wanted: Sequence[FileKey], present: Sequence[FileKey]) -> list
     return missing[renamed:]
 
 
+# Group 1: a part of a head that is kept with the styles in it. What does not end is not kept.
+_STYLES = r'(?is)(<!--.*?-->|<style\b.*?</style\s*>)|(?:<!--|<style\b).*'
+
+
 def above_quote(html: str, mail: OutgoingMail) -> str:
-    """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
-    own = re.search(r'(?is)<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html)
-    text = own[1] if own else mail.html or text_as_html(mail.text)
-    start = re.search(r'(?i)<body\b[^<>]*>', html)
-    position = start.end() if start else 0
-    return f'{html[:position]}<div>{text}</div>{html[position:]}'
+    """Return the HTML of a reply with the body of `mail`, and its styles, above the message that it quotes."""
+    own = re.search(r'(?is)<body\b([^<>]*)>(.*?)(?:</body>|\Z)', mail.html)
+    attributes, text = own.groups() if own else ('', mail.html or text_as_html(mail.text))
+    styles = ''.join(re.findall(_STYLES, mail.html[: own.start()])) if own else ''  # conditional comments may contain some
+    start = re.search(r'(?i)(?:</head\s*>\s*)?<body\b[^<>]*>', html)
+    position, end = start.span() if start else (0, 0)
+    return f'{html[:position]}{styles}{html[position:end]}<div{attributes}>{text}</div>{html[end:]}'
 
 
 def _new_message_id(address: str) -> str:

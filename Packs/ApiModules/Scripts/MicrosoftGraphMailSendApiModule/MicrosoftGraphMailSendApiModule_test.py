@@ -133,9 +133,47 @@ def test_a_data_uri_is_read_in_each_form(uri: str, content: bytes, content_type:
     assert html == f'<img SRC = "cid:{image.content_id}">'
 
 
+@pytest.mark.parametrize(
+    'html, content, changed',
+    [
+        ('<img src=data:image/png;base64,UE5H>', b'PNG', '<img src="cid:{}">'),
+        ('<img src = data:image/png;base64,UEs= alt=x>', b'PK', '<img src = "cid:{}" alt=x>'),
+        ('<img alt="a > b"src="data:image/png;base64,UE5H"/>', b'PNG', '<img alt="a > b"src="cid:{}"/>'),
+        ('<img/src="data:image/png;base64,+/8=">', b'\xfb\xff', '<img/src="cid:{}">'),
+        ('<img src="data:image/png;base64,&#43;&#x2F;8&#61;">', b'\xfb\xff', '<img src="cid:{}">'),
+        ('<img src="data&colon;image/png&#59;base64&comma;UE5H">', b'PNG', '<img src="cid:{}">'),
+        ('<img src="&#10; data:image/png;base64,UE&NewLine;5H">', b'PNG', '<img src="cid:{}">'),
+        ("<img src='data:image/svg+xml;utf8,&lt;svg a=&#39;b&#39;/&gt;'>", b"<svg a='b'/>", '<img src="cid:{}">'),
+        ('<img src="data:image/svg+xml,&lt;a b=&quot;%26amp;&quot;/>">', b'<a b="&amp;"/>', '<img src="cid:{}">'),
+    ],
+)
+def test_a_data_uri_is_read_as_html_writes_it(html: str, content: bytes, changed: str) -> None:
+    found, [image] = extract_data_uris(f'<p>{html}</p>')
+    assert (image.content, found) == (content, f'<p>{changed.format(image.content_id)}</p>')
+
+
+@pytest.mark.parametrize(
+    'html',
+    [
+        '<img src=cid:a><img src="cid:data:image/png"><img src=https://contoso.example/data:image/png;base64,UE5H>',
+        '<img src="&lt;data:image/png;base64,UE5H">',
+        '<img src="data:image/png;base64,&#99999999999;">',
+        f'<img src="data:image/png;base64,&#{"9" * 5000};">',
+        '<a href="https://contoso.example/?src=data:image/png;base64,UE5H&amp;a=b">x</a>',
+        '<a href="https://contoso.example/?a=b&src=data:image/png;base64,UE5H c">x</a>',
+        '<a title="src=data:image/png;base64,UE5H">x</a>',
+        "<a title='the src=data:image/png;base64,UE5H'>x</a>",
+        '<img src="data:image/png;base64,UE5H',
+        '<img src=>',
+        '<img src',
+    ],
+)
+def test_what_is_not_a_data_uri_of_an_image_stays(html: str) -> None:
+    assert extract_data_uris(html) == (html, ())
+
+
 def test_a_mail_is_a_message_of_graph_without_what_is_empty() -> None:
-    defaults = {'importance': 'normal', 'flag': {'flagStatus': 'notFlagged'}}
-    assert OutgoingMail().as_json() == defaults
+    assert OutgoingMail().as_json() == {}
     sender = EmailAddress('zoe@contoso.example', 'Zoë')
     mail = OutgoingMail(
         to=[BOB],
@@ -190,15 +228,10 @@ def test_mime_has_the_body_in_both_formats_and_only_the_custom_headers() -> None
 
 def test_the_change_of_a_mime_draft_sets_the_subject_and_all_recipients() -> None:
     mail = OutgoingMail(to=[BOB], text='See', html='<p>See</p>', headers=(('x-a', 'b'),))
-    assert mail.as_change() == {
-        'subject': '',
-        'toRecipients': [BOB.as_json()],
-        'ccRecipients': [],
-        'bccRecipients': [],
-        'replyTo': [],
-        'importance': 'normal',
-        'flag': {'flagStatus': 'notFlagged'},
-    }
+    change = {'subject': '', 'toRecipients': [BOB.as_json()], 'ccRecipients': [], 'bccRecipients': [], 'replyTo': []}
+    assert mail.as_change() == change
+    mail = OutgoingMail(to=[BOB], text='See', html='<p>See</p>', importance='high', flag='flagged')
+    assert mail.as_change() == {**change, 'importance': 'high', 'flag': {'flagStatus': 'flagged'}}
 
 
 INJECTED = '=?utf-8?q?x=0d=0aBcc=3a_ada=40contoso=2eexample?='
@@ -277,7 +310,7 @@ def test_a_mail_that_graph_would_reject_is_rejected(make: Callable[[], Any], sen
         ('<html><body class="x">old</body></html>', 'new', '', '<html><body class="x"><div>new</div>old</body></html>'),
         ('old', '', '<p>new</p>', '<div><p>new</p></div>old'),
         ('<BODY>old', 'a < b\nc', '', '<BODY><div>a &lt; b<br>\nc</div>old'),
-        ('<body>old', 'not sent', '<html><BODY\nid="x"><p>new</p>\n</body></html>', '<body><div><p>new</p>\n</div>old'),
+        ('<body>old', 'not sent', '<html><BODY\nid="x"><p>new</p>\n</body></html>', '<body><div\nid="x"><p>new</p>\n</div>old'),
         ('<body>old', '', '<body>new', '<body><div>new</div>old'),
         ('<body <p>old', 'new', '', '<div>new</div><body <p>old'),
         ('<bodyguard>old', 'new', '', '<div>new</div><bodyguard>old'),

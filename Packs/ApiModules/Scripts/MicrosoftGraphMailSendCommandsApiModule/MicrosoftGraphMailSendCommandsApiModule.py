@@ -84,8 +84,8 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
         subject=reply_subject(subject) if is_reply else subject,
         text=text,
         html=html,
-        importance=(args.get('importance') or 'normal').lower(),
-        flag=args.get('flag') or 'notFlagged',
+        importance=(args.get('importance') or '').lower(),
+        flag=args.get('flag') or '',
         headers=internet_headers(args.get('headers') or ''),
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
@@ -131,23 +131,24 @@ def _refuse_both(args: Arguments, name: str, other: str) -> None:
         raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
 
 
-def _texts(value: Any) -> list[str]:
-    return [clean_value(one) for one in argToList(value)]
+def _texts(value: Any, is_one: bool = False) -> list[str]:
+    """Return the texts of a list. Commas do not split it if `is_one`."""
+    return [clean_value(one) for one in argToList(value, '\0' if is_one else ',')]
 
 
 def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
     """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
-    The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one. What
-    looks like an entry ID, and is not one of the War Room, is a content ID.
+    Commas do not split the name of a single file. The third one is a list of entry IDs of more files, which are inline, or of
+    content IDs for the files of the first one. What looks like an entry ID, and is not one of the War Room, is a content ID.
 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
     """
-    lists = []
+    lists: list[list[str]] = []
     for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
         _refuse_both(args, name, other)
-        lists.append(_texts(args.get(name) or args.get(other)))
+        lists.append(_texts(args.get(name) or args.get(other), is_one=list(map(len, lists)) == [1]))
     ids, file_names, content_ids = lists
     content_ids, inline = list(map(bare_content_id, content_ids)), []
     are_content_ids = len(content_ids) == len(ids) and not any(map(_is_in_war_room, content_ids))
@@ -164,11 +165,12 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
 
 
 def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
-    """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
+    """Yield the files whose contents are in arguments. Commas do not split the name or the content of a single file."""
     texts, content, ids = map(args.get, TRANSIENT_FILE_ARGUMENTS)
-    names, content_ids = _texts(texts), list(map(bare_content_id, _texts(ids)))
-    is_one = len(names) == 1 and not (isinstance(content, list) and len(content) == 1)
-    contents = [content] if is_one else argToList(content)
+    contents, content_ids = argToList(content), list(map(bare_content_id, _texts(ids)))
+    names = _texts(texts, is_one=len(contents) == 1)
+    if len(names) == 1 and not (isinstance(content, list) and len(content) == 1):
+        contents = [content]
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
         raise DemistoException(
             f'transientFile, transientFileContent and transientFileCID have {len(names)}, {len(contents)} and {len(content_ids)} '
@@ -299,6 +301,8 @@ def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCom
 
     def run_command(client: GraphMailClient, args: Arguments) -> MailCommandResult:
         mailbox = mailbox_argument(client, args)
+        if 'send_time' in args and (send_time := _send_time(args)):  # later runs must not read a relative time again
+            args = {**args, 'send_time': send_time.isoformat()}
         return run_resumable(client, args, lambda progress: function(mailbox, args, progress))
 
     return run_command
@@ -314,6 +318,7 @@ def _templated(function: _Command) -> _Command:
 # region outputs
 
 _PREVIEW_LENGTH = 255  # characters
+_DEFAULTS: JsonObject = {'importance': 'normal', 'flag': {'flagStatus': 'notFlagged'}}  # of a new mail in Graph
 
 
 def _addresses_of(message: JsonObject, name: str) -> list[str]:
@@ -340,10 +345,10 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '', shown
     """Return the context of a sent mail, without empty values. A comment above a quoted message is its body.
 
     Args:
-        shown: a reply as Graph shows it: who gets it.
+        shown: a reply as Graph shows it: who gets it, its importance and its flag. None for a new mail.
     """
-    recipients = {name: value for name, value in (shown or {}).items() if name in RECIPIENT_LISTS}
-    outputs: JsonObject = {'ID': sent_id, **mail.as_json(), **recipients}
+    chosen = {name: value for name, value in (shown or {}).items() if name in (*RECIPIENT_LISTS, *_DEFAULTS)}
+    outputs: JsonObject = {'ID': sent_id, **(_DEFAULTS if shown is None else {}), **mail.as_json(), **chosen}
     if comment:
         outputs['body'] = {'contentType': 'text', 'content': comment}
     preview = (comment or mail.text)[:_PREVIEW_LENGTH]
@@ -425,10 +430,8 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
-    # importance and flag have defaults, which are for new mails
-    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or given.get(name)}
     cleared = [name for argument, name in _LISTS_BY_ARGUMENT.items() if has_no_address(args, argument)]
-    change |= {name: [] for name in cleared}
+    change = {**mail.as_json(), **{name: [] for name in cleared}}
     if not change:
         raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
     draft_id = message_argument(mailbox, args, 'draft_id')

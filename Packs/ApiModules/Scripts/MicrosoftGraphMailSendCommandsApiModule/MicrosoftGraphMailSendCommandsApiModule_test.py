@@ -94,6 +94,18 @@ def test_a_sent_mail_is_in_the_context_without_what_is_empty() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    'shown, importance, flag',
+    [
+        ({'importance': 'high', 'flag': {'flagStatus': 'flagged'}, 'subject': 'x'}, 'high', {'flagStatus': 'flagged'}),
+        ({'id': 'm'}, None, None),
+    ],
+)
+def test_the_context_of_a_reply_has_its_importance_as_graph_shows_it(shown: Any, importance: str | None, flag: Any) -> None:
+    outputs = sent_outputs(OutgoingMail(text='x'), 'm', '', shown)
+    assert (outputs.get('importance'), outputs.get('flag'), outputs.get('subject')) == (importance, flag, None)
+
+
 def test_sent_mails_and_drafts_are_tables() -> None:
     sent = sent_results('Email sent', 'Sent', {'ID': 'm', 'subject': 'Plan', 'toRecipients': [BOB.address, 'al@a.example']})
     assert sent.readable_output == (
@@ -171,6 +183,13 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, '', []),
         ({'attachIDs': '1@7, 2@7', 'attachNames': 'a.pdf,b.png'}, '', [('a.pdf', ''), ('b.png', '')]),
+        ({'attachIDs': '1@7', 'attachNames': 'Plan, final.pdf'}, '', [('Plan, final.pdf', '')]),
+        ({'attachIDs': ['1@7'], 'attachNames': '"Plan, final.pdf" '}, '', [('Plan, final.pdf', '')]),
+        ({'attach_ids': '1@7', 'attach_names': '[draft] Plan, final.pdf'}, '', [('[draft] Plan, final.pdf', '')]),
+        ({'attachIDs': '1@7', 'attachNames': '["Plan, final.pdf"]'}, '', [('Plan, final.pdf', '')]),
+        ({'attachIDs': '1@7', 'attachNames': ['Plan, final.pdf']}, '', [('Plan, final.pdf', '')]),
+        ({'attachIDs': '1@7', 'attachNames': 'a,b.pdf', 'attachCIDs': '2@7'}, '', [('a,b.pdf', ''), ('logo.png', '2@7')]),
+        ({'attachIDs': '1@7', 'attachNames': ' '}, '', [('plan.pdf', '')]),
         ({'attachIDs': '1@7,2@7', 'attachCIDs': ',logo'}, '', [('plan.pdf', ''), ('logo.png', 'logo')]),
         ({'attachIDs': '1@7', 'attachCIDs': '2@7'}, 'cid:2@7', [('plan.pdf', ''), ('logo.png', '2@7')]),
         ({'attachCIDs': '2@7'}, 'cid:logo.png', [('logo.png', 'logo.png')]),
@@ -186,6 +205,12 @@ def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any,
     'args, files',
     [
         ({'transientFile': 'a.csv', 'transientFileContent': 'x,y'}, [('a.csv', b'x,y', 'text/csv', '')]),
+        ({'transientFile': 'Plan, final.csv', 'transientFileContent': 'x'}, [('Plan, final.csv', b'x', 'text/csv', '')]),
+        (
+            {'transientFile': 'a, b.txt', 'transientFileContent': ['x, y'], 'transientFileCID': '1'},
+            [('a, b.txt', b'x, y', 'text/plain', '1')],
+        ),
+        ({'transientFile': ['a, b'], 'transientFileContent': 'x, y'}, [('a, b', b'x, y', 'text/plain', '')]),
         ({'transientFile': 'notes', 'transientFileContent': 'x'}, [('notes', b'x', 'text/plain', '')]),
         ({'transientFile': 'notes', 'transientFileContent': 'a\ud800b'}, [('notes', b'a?b', 'text/plain', '')]),
         (
@@ -203,14 +228,24 @@ def test_the_content_of_a_file_may_be_an_argument(args: Any, files: Any) -> None
     'args, sentence',
     [
         (
-            {'transientFile': 'a,b', 'transientFileContent': 'x'},
-            'transientFile, transientFileContent and transientFileCID have 2, 1 and 0 values. '
+            {'transientFile': 'a,b,c', 'transientFileContent': 'x,y'},
+            'transientFile, transientFileContent and transientFileCID have 3, 2 and 0 values. '
             'Enter a name and a content for each file; a JSON list can have commas in its values.',
         ),
         ({'attachIDs': '9@9'}, "The War Room has no file with the entry ID '9@9'. Copy the ID of a file."),
         (
             {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
             'The arguments attachIDs and attachNames have 2 and 1 values. '
+            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+        ),
+        (
+            {'attachIDs': '1@7', 'attachNames': '["a.pdf", "b.pdf"]'},
+            'The arguments attachIDs and attachNames have 1 and 2 values. '
+            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+        ),
+        (
+            {'attachIDs': '1@7', 'attachNames': ['a.pdf', 'b.pdf']},
+            'The arguments attachIDs and attachNames have 1 and 2 values. '
             'Enter one in attachNames for each in attachIDs, or remove attachNames.',
         ),
     ],
