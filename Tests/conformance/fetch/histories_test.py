@@ -188,7 +188,7 @@ class Histories(RuleBasedStateMachine):
         """Record a change of a mail. After its first sync a folder takes what changed meanwhile for what entered."""
         self.mailbox.touch(mail.message, *properties)
         folders = json.loads(self.platform.last_run or '{}').get('folders', {})
-        if not folders or not all(one['strict'] for one in folders.values()):
+        if not folders or not all(one.get('strict') for one in folders.values()):
             mail.is_allowed |= mail.is_candidate
 
     def _receive(self, folder: str, age: str, kinds: list[str], sender: Any = PARTNER) -> Mail:
@@ -378,6 +378,15 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def fetch(self) -> None:
         self._fetch()
+
+    @rule(target=mails, age=st.sampled_from(list(AGES)), expression=st.sampled_from(FILTERS))
+    def receive_and_change_filter(self, age: str, expression: str) -> Mail:
+        """Let the instance have another filter that lets each mail pass, before it can fetch a new mail."""
+        mail = self._receive('Cases', age, [])
+        self.platform.params['fetch_filter'] = expression
+        self.is_by_state |= 'importance' in expression
+        self.checker.is_strict = False
+        return mail
 
     @rule(after=st.integers(0, 6))
     def die_after_requests(self, after: int) -> None:
