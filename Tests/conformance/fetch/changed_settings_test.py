@@ -131,6 +131,40 @@ def test_a_flood_and_a_backlog_share_the_runs(source: MailSource, instance: Inst
     assert len({one.mail_id for one in platform.incidents}) == len(platform.incidents) == 70
 
 
+@pytest.mark.parametrize('others', ['', 'Inbox, '])
+def test_a_typo_in_a_folder_that_is_corrected_loses_nothing(source: MailSource, instance: Instance, others: str) -> None:
+    cases = source.folder('Cases')
+    platform = instance(folder_to_fetch=f'{others}{source.path}/Cases', first_fetch='15 minutes')
+    platform.run_until_quiet()
+    platform.params['folder_to_fetch'] = f'{others}{source.path}/Casess'
+    for number in range(4):
+        source.deliver(f'mail {number}', cases, age=number * DAY)
+        run = platform.fetch()
+        assert 'Casess' in run.error + ''.join(run.health)
+        assert not run.incidents, 'the folder is not in the list'
+        source.cloud.clock.advance(QUARTER)
+    change(platform, folder_to_fetch=f'{others}{source.path}/Cases')
+    assert names(platform) == [f'mail {number}' for number in range(4)]
+
+
+def test_a_new_name_of_a_folder_that_cannot_be_looked_up_for_a_while_loses_nothing(
+    source: MailSource, instance: Instance
+) -> None:
+    cases = source.folder('Cases')
+    platform = instance(folder_to_fetch=f'Inbox, {source.path}/Cases', first_fetch='15 minutes')
+    platform.run_until_quiet()
+    source.mailbox.rename_folder(cases, 'Reports')
+    platform.params['folder_to_fetch'] = f'Inbox, {source.path}/Reports'
+    source.cloud.faults.add(service='graph', path='/childFolders', status=500, times=None)
+    for number in range(4):
+        source.deliver(f'mail {number}', cases, age=0)
+        platform.fetch()
+        source.cloud.clock.advance(QUARTER)
+    source.cloud.faults.clear()
+    platform.run_until_quiet()
+    assert names(platform) == [f'mail {number}' for number in range(4)]
+
+
 def test_a_folder_that_was_removed_from_the_list_starts_again(source: MailSource, instance: Instance) -> None:
     cases = source.folder('Cases')
     platform = instance(folder_to_fetch=f'Inbox, {source.path}/Cases', first_fetch='15 minutes')

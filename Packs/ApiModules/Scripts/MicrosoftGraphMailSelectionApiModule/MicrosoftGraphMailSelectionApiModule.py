@@ -537,7 +537,8 @@ class FetchCursor:
 
         Args:
             new: cursors of folders that have no cursor by their name.
-            is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name.
+            is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name, or
+                its old name was mistyped.
         """
         known = self.folders
         by_id = {folder.folder_id: folder for folder in known.values()}
@@ -550,7 +551,8 @@ class FetchCursor:
                     self._protect_seen()
                 self.folders[folder.name] = found
         if not is_complete:
-            self.folders = {**known, **self.folders}
+            kept = {name: folder for name, folder in known.items() if not self.has_folder(folder.folder_id)}
+            self.folders = {**kept, **self.folders}
 
     def has_folder(self, folder_id: str) -> bool:
         return any(folder.folder_id == folder_id for folder in self.folders.values())
@@ -639,7 +641,7 @@ class MailSelector:
         return max(0, self._max_selected - self._reserved - len(self._selected))
 
     def _select_from_folders(self) -> None:
-        names = list(self._cursor.folders)
+        names = [name for name in self._cursor.folders if name in self._options.folders]
         self._cursor.rotate_folders()
         reserved = self._room // 2 if any(self._cursor.folders[name].backlog for name in names) else 0
         for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
@@ -682,9 +684,9 @@ class MailSelector:
             new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
-        is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
-        self._cursor.set_folders(names, new, is_complete)
-        return is_complete
+        may_continue = all(self._try(name, partial(open_folder, name)) for name in unknown)
+        self._cursor.set_folders(names, new, is_complete=len(new) == len(unknown))
+        return may_continue
 
     def _replace_folder(self, folder: FolderCursor) -> bool:
         """Fetch from the folder that has the name of `folder` now, and return whether it is another one.
