@@ -546,10 +546,11 @@ def test_folders_that_are_not_named_any_more_are_dropped_if_all_new_ones_are_kno
     assert list(cursor.folders) == expected
 
 
-def test_a_folder_with_a_new_name_continues_and_one_with_two_names_is_fetched_once() -> None:
+@pytest.mark.parametrize('is_complete', [True, False])
+def test_a_folder_with_a_new_name_continues_and_one_with_two_names_is_fetched_once(is_complete: bool) -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     known = cursor.folders['A'] = folder_cursor(name='A', folder_id='a')
-    cursor.set_folders(('New', 'Other'), [folder_cursor(name=name, folder_id='a') for name in ('New', 'Other')], True)
+    cursor.set_folders(('New', 'Other'), [folder_cursor(name=name, folder_id='a') for name in ('New', 'Other')], is_complete)
     assert cursor.folders == {'New': known}
     assert known.name == 'New'
 
