@@ -3,6 +3,7 @@
 The cursor remembers a fortieth of what it does otherwise, so that a hundred mails are many.
 """
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -85,6 +86,27 @@ def test_a_backlog_that_other_filters_interrupt_is_fetched_completely(source: Ma
     platform.params['fetch_exclude_senders'] = 'noise.example'
     fetch_all(platform)
     assert (len(platform.incidents), repeated(platform)) == (300, [])
+
+
+@pytest.mark.parametrize('delta_status', [None, 501])
+@pytest.mark.parametrize('has_other_filters', [False, True])
+def test_more_new_mails_than_are_remembered_during_a_backlog_come_once(
+    source: MailSource, instance: Instance, delta_status: int | None, has_other_filters: bool
+) -> None:
+    source.mailbox.delta_status = delta_status
+    platform = instance(max_fetch='20')
+    deliver_many(source, 200)
+    platform.fetch()
+    for number in range(12):
+        source.cloud.clock.advance(60)
+        for other in range(9):
+            source.deliver(f'new {number}.{other}', age=0)
+        assert platform.fetch().has_succeeded
+    assert json.loads(platform.last_run)['folders']['Inbox']['backlog']
+    if has_other_filters:
+        platform.params['fetch_exclude_senders'] = 'noise.example'
+    said = fetch_all(platform)
+    assert (len(platform.incidents), repeated(platform)) == (308, []), said
 
 
 def test_a_folder_that_was_created_again_repeats_no_incident(source: MailSource, instance: Instance) -> None:

@@ -134,9 +134,9 @@ class Histories(RuleBasedStateMachine):
     ) -> Mail:
         """Start with mails that are too old to be fetched. Two of them stay as they are until the end."""
         self.fetched_names, self.only_partner, self.is_by_state = list(fetched), only_partner, 'importance' in expression
-        names = [f'{self.source.path}/{fetched[0]}', *(self.folders[name].folder_id for name in fetched[1:])]
+        self.names = [f'{self.source.path}/{fetched[0]}', *(self.folders[name].folder_id for name in fetched[1:])]
         params = self.source.params(
-            folder_to_fetch=', '.join(names),
+            folder_to_fetch=', '.join(self.names),
             max_fetch=str(max_fetch),
             mark_fetched_read=marks_read,
             fetch_eml=eml,
@@ -188,7 +188,7 @@ class Histories(RuleBasedStateMachine):
         """Record a change of a mail. After its first sync a folder takes what changed meanwhile for what entered."""
         self.mailbox.touch(mail.message, *properties)
         folders = json.loads(self.platform.last_run or '{}').get('folders', {})
-        if not folders or not all(one['strict'] for one in folders.values()):
+        if not folders or not all(one.get('strict') for one in folders.values()):
             mail.is_allowed |= mail.is_candidate
 
     def _receive(self, folder: str, age: str, kinds: list[str], sender: Any = PARTNER) -> Mail:
@@ -378,6 +378,27 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def fetch(self) -> None:
         self._fetch()
+
+    @rule(target=mails, age=st.sampled_from(list(AGES)), expression=st.sampled_from(FILTERS))
+    def receive_and_change_filter(self, age: str, expression: str) -> Mail:
+        """Let the instance have another filter that lets each mail pass, before it can fetch a new mail."""
+        mail = self._receive('Cases', age, [])
+        self.platform.params['fetch_filter'] = expression
+        self.is_by_state |= 'importance' in expression
+        self.checker.is_strict = False
+        return mail
+
+    @rule(target=mails, age=st.sampled_from(list(AGES)), hours=st.sampled_from([0, 1]))
+    def receive_while_folder_is_mistyped(self, age: str, hours: int) -> Mail:
+        """Let the name of the first folder be wrong for some time, once all folders are known."""
+        if self.has_started:
+            self.platform.params['folder_to_fetch'] = ', '.join((f'{self.names[0]}s', *self.names[1:]))
+        self._fetch()
+        mail = self._receive('Cases', age, [])
+        self.cloud.clock.advance(3600 * hours)
+        self._fetch()
+        self.platform.params['folder_to_fetch'] = ', '.join(self.names)
+        return mail
 
     @rule(after=st.integers(0, 6))
     def die_after_requests(self, after: int) -> None:

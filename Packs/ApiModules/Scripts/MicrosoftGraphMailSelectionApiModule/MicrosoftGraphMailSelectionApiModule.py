@@ -256,9 +256,20 @@ _FOLDER_KEYS = (
     ('strict', 'is_strict', 'true|false'),
     ('no_delta', 'no_delta_until', f'""|{_TIME}'),
     ('reason', 'reason', '".*"'),
+    ('until', 'until', f'"{_END_OF_TIME}"|{_TIME}'),
     ('repeated', 'repeated_until', f'""|{_TIME}'),
+    ('repeated_from', 'repeated_from', f'"{_END_OF_TIME}"|{_TIME}'),
 )
-_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': '', 'repeated': ''}  # that earlier builds did not save
+# Are saved only if they have other values.
+_OPTIONAL_KEYS: JsonObject = {
+    'is_deleted': False,
+    'strict': False,
+    'no_delta': '',
+    'reason': '',
+    'until': _END_OF_TIME,
+    'repeated': '',
+    'repeated_from': _END_OF_TIME,
+}
 
 
 class Outcome(NamedTuple):
@@ -289,7 +300,8 @@ class FolderCursor:
         since: everything that entered the folder before was selected.
         backlog: position in the list by received time, None if it is finished.
     Attributes:
-        changed: position in the list by changed time, None before the first sync.
+        until: the backlog ends there: what was received later is new.
+        changed: position in the list by changed time.
         link: where the delta sync continues; empty to start it.
         is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
         checked: when it was checked whether the folder is deleted.
@@ -299,6 +311,7 @@ class FolderCursor:
         reason: why it has none.
         repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
             same name. Empty if it was not.
+        repeated_from: likewise what was received after this time.
     """
 
     def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: SortKey | None):
@@ -307,7 +320,8 @@ class FolderCursor:
         self.first = first
         self.since = since
         self.backlog = backlog
-        self.changed: SortKey | None = None
+        self.until = since
+        self.changed: SortKey = (since, _END_OF_SECOND)
         self.link = ''
         self.is_first_sync = True
         self.checked = since
@@ -316,41 +330,56 @@ class FolderCursor:
         self.no_delta_until = ''
         self.reason = ''
         self.repeated_until = ''
+        self.repeated_from = _END_OF_TIME
 
     def restarted(self, first: str, now: float, folder_id: str = '') -> 'FolderCursor':
-        """Return a cursor that starts again at a received time, maybe in another folder. `now` is in seconds since the epoch."""
-        again = FolderCursor(self.name, folder_id or self.folder_id, first, graph_seconds(now), (first, ''))
-        again.repeated_until = max(self.backlog[0], self.repeated_until) if self.backlog else graph_seconds(now)
+        """Return a cursor that starts again, maybe in another folder, at a received time or where this one has more to select.
+
+        What entered since the last sync is found in the list by changed time. `now` is in seconds since the epoch.
+        """
+        first = min(first, self.since, self.changed[0], *(self.backlog or ())[:1])
+        again = FolderCursor(self.name, folder_id or self.folder_id, first, self.since, (first, ''))
+        again.changed = min(again.changed, self.changed)
+        again.until = again.repeated_until = graph_seconds(now)
+        if self.backlog:
+            again.repeated_until = max(self.backlog[0], self.repeated_until)
+            again.repeated_from = min(self.until, self.repeated_from)
         return again
 
     @classmethod
     def from_json(cls, name: str, value: JsonObject) -> 'FolderCursor':
         """Return a saved cursor. Raise ValueError, TypeError or KeyError if it has a wrong form."""
-        value, folder = {**_LATER_KEYS, **value}, cls(name, '', '', '', None)
+        value, folder = {**_OPTIONAL_KEYS, **value}, cls(name, '', '', '', None)
         for key, attribute, pattern in _FOLDER_KEYS:
             saved = value[key]
             if not re.fullmatch(pattern, json.dumps(saved)):
                 raise ValueError
             setattr(folder, attribute, tuple(saved) if isinstance(saved, list) else saved)
         urlsplit(folder.link)  # raises ValueError
-        if folder.changed is None and not folder.is_first_sync:  # saved by an earlier build
-            folder.changed, folder.is_strict = (folder.since, ''), True
+        if value['changed'] is None:  # saved by an earlier build
+            folder.changed, folder.is_strict = (folder.since, ''), not folder.is_first_sync
         return folder
 
     def as_json(self) -> JsonObject:
-        optional = {'repeated'} if not self.repeated_until else set()
-        return {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS if key not in optional}
+        values = {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS}
+        return {key: value for key, value in values.items() if (key, value) not in _OPTIONAL_KEYS.items()}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
-        """Return whether the list by received time will reach a message."""
-        return self.backlog is not None and sort_key(row) > self.backlog
+        """Return whether a message waits for the list by received time. One of the second in which it ends may be new."""
+        return self.backlog is not None and sort_key(row) > self.backlog and sort_key(row)[0] < self.until
+
+    def repeated_before(self, row: MessageRow) -> str:
+        """Return the end of the part of the backlog that has a message and was selected before, empty if there is none."""
+        received = sort_key(row)[0]
+        if received < self.repeated_until:
+            return self.repeated_until
+        return self.until if received > self.repeated_from else ''
 
     def record_sync(self, link: str, is_last: bool, requested: float) -> None:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
         self.link, self.no_delta_until = link, ''
         if is_last and self.is_first_sync:
-            missed = (self.since, _END_OF_SECOND)
-            self.changed = min(self.changed or missed, missed)
+            self.changed = min(self.changed, (self.since, _END_OF_SECOND))
             self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
@@ -363,8 +392,7 @@ class FolderCursor:
         """Record that Graph has no delta sync for the folder: only lists show what enters it."""
         self.restart_sync()
         self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
-        missed = (self.since, '')
-        self.changed, self.is_strict = min(self.changed or missed, missed), False
+        self.changed, self.is_strict = min(self.changed, (self.since, '')), False
 
     def record_changed(self, position: SortKey, is_end: bool, requested: float, known_from: str) -> None:
         """Record the position in the list by changed time that was requested at a time, in seconds since the epoch.
@@ -374,15 +402,14 @@ class FolderCursor:
         Args:
             known_from: time from which on everything that became an incident is known, and so is not selected again.
         """
-        overlap = graph_seconds(requested - _OVERLAP)
-        if not is_end:
-            self.changed = min(position, (max(overlap, known_from), ''))
-            return
-        self.changed = (overlap, '')
+        overlap = (graph_seconds(requested - _OVERLAP), '')
         if self.no_delta_until:
-            self.since = overlap
-        else:
-            self.is_strict = not self.is_first_sync
+            self.since = overlap[0] if is_end else self.since
+        elif is_end and not self.is_first_sync:
+            self.is_strict = True
+        elif not self.is_strict:  # what changed before the folder was opened has not entered it
+            overlap = max(overlap, (self.since, _END_OF_SECOND))
+        self.changed = overlap if is_end else min(position, max(overlap, (known_from, '')))
 
     def record_backlog(self, position: SortKey, is_end: bool) -> None:
         """Record the position. The list is not finished before the first sync, so that nothing enters between them."""
@@ -510,7 +537,8 @@ class FetchCursor:
 
         Args:
             new: cursors of folders that have no cursor by their name.
-            is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name.
+            is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name, or
+                its old name was mistyped.
         """
         known = self.folders
         by_id = {folder.folder_id: folder for folder in known.values()}
@@ -523,7 +551,8 @@ class FetchCursor:
                     self._protect_seen()
                 self.folders[folder.name] = found
         if not is_complete:
-            self.folders = {**known, **self.folders}
+            kept = {name: folder for name, folder in known.items() if not self.has_folder(folder.folder_id)}
+            self.folders = {**kept, **self.folders}
 
     def has_folder(self, folder_id: str) -> bool:
         return any(folder.folder_id == folder_id for folder in self.folders.values())
@@ -599,6 +628,7 @@ class MailSelector:
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
         self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
+        self._reserved = 0  # of them for the backlog, so that new mails leave half of the rest to it
 
     def select(self) -> list[PendingMail]:
         """Return the mails of this run, and record in the cursor how far their folders are."""
@@ -608,19 +638,18 @@ class MailSelector:
 
     @property
     def _room(self) -> int:
-        return max(0, self._max_selected - len(self._selected))
+        return max(0, self._max_selected - self._reserved - len(self._selected))
 
     def _select_from_folders(self) -> None:
-        names = list(self._cursor.folders)
+        names = [name for name in self._cursor.folders if name in self._options.folders]
         self._cursor.rotate_folders()
+        reserved = self._room // 2 if any(self._cursor.folders[name].backlog for name in names) else 0
         for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
+            self._reserved = reserved if step != self._select_backlog else 0
             for name in names:
                 folder = self._cursor.folders.get(name)
-                if (
-                    folder
-                    and name not in self._unavailable_folders
-                    and not (self._room and self._try(name, partial(step, folder)))
-                ):
+                is_due = folder and name not in self._unavailable_folders and self._room
+                if is_due and not self._try(name, partial(step, folder)):
                     return
 
     def _try(self, name: str, step: Callable[[], None]) -> bool:
@@ -655,9 +684,9 @@ class MailSelector:
             new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
-        is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
-        self._cursor.set_folders(names, new, is_complete)
-        return is_complete
+        may_continue = all(self._try(name, partial(open_folder, name)) for name in unknown)
+        self._cursor.set_folders(names, new, is_complete=len(new) == len(unknown))
+        return may_continue
 
     def _replace_folder(self, folder: FolderCursor) -> bool:
         """Fetch from the folder that has the name of `folder` now, and return whether it is another one.
@@ -827,8 +856,6 @@ class MailSelector:
 
     def _select_changed(self, folder: FolderCursor) -> None:
         """Continue the list of what changed: a delta sync may have missed what entered the folder, or there is none."""
-        if folder.changed is None:
-            return
         # What was received before the bound and is not known may have been there for long, or may have been forgotten.
         first = folder.changed[0] if self._options.depends_on_state else folder.first
         known_from = self._cursor.seen.complete_from
@@ -848,10 +875,13 @@ class MailSelector:
         """Continue the list of what was in the folder before the first sync."""
         if folder.backlog is None or not (folder.link or folder.no_delta_until):
             return
-        skipped_until = min(folder.repeated_until, self._cursor.earlier.complete_from)
+        known_from = self._cursor.earlier.complete_from
 
         def is_new(row: MessageRow) -> bool:
-            return self._is_new(row) and not self._is_skipped(row, folder, skipped_until)
+            # What was received and changed later has entered later, unless its received time was in the future.
+            is_old = min(sort_key(row), sort_key(row, CHANGED))[0] <= folder.until
+            is_candidate = is_old and self._is_new(row)
+            return is_candidate and not self._is_skipped(row, folder, min(folder.repeated_before(row), known_from))
 
         folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, is_new))
 

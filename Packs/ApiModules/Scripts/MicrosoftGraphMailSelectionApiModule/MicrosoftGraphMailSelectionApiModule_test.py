@@ -95,21 +95,26 @@ def test_a_folder_cursor_is_saved_as_json(position: SortKey | None) -> None:
 
 
 @pytest.mark.parametrize(
-    'backlog, received, is_in_backlog',
+    'backlog, received, until, is_in_backlog',
     [
-        (None, ELEVEN, False),
-        ((TEN, ''), NINE, False),
-        ((TEN, '~'), TEN, False),
-        ((TEN, ''), TEN, True),
-        ((TEN, ''), ELEVEN, True),
+        (None, TEN, ELEVEN, False),
+        ((TEN, ''), NINE, ELEVEN, False),
+        ((TEN, '~'), TEN, ELEVEN, False),
+        ((TEN, ''), TEN, ELEVEN, True),
+        ((NINE, ''), TEN, ELEVEN, True),
+        ((NINE, ''), ELEVEN, ELEVEN, False),
+        ((NINE, ''), ELEVEN, TEN, False),
     ],
 )
-def test_a_message_after_the_position_is_in_the_backlog(backlog: SortKey | None, received: str, is_in_backlog: bool) -> None:
-    assert folder_cursor(backlog).is_in_backlog({'id': 'a', 'receivedDateTime': f'{received}Z'}) is is_in_backlog
+def test_what_was_received_after_the_position_and_before_the_folder_was_opened_is_in_the_backlog(
+    backlog: SortKey | None, received: str, until: str, is_in_backlog: bool
+) -> None:
+    row = {'id': 'a', 'receivedDateTime': f'{received}Z'}
+    assert folder_cursor(backlog, until=until).is_in_backlog(row) is is_in_backlog
 
 
-@pytest.mark.parametrize('changed, start', [(None, (TEN, '~')), ((NINE, 'x'), (NINE, 'x')), ((ELEVEN, ''), (TEN, '~'))])
-def test_after_a_restarted_sync_the_list_by_changed_time_has_what_was_missed(changed: SortKey | None, start: SortKey) -> None:
+@pytest.mark.parametrize('changed, start', [((NINE, 'x'), (NINE, 'x')), ((ELEVEN, ''), (TEN, '~'))])
+def test_after_a_restarted_sync_the_list_by_changed_time_has_what_was_missed(changed: SortKey, start: SortKey) -> None:
     folder = folder_cursor((NINE, ''), changed=changed, link='lost', is_first_sync=False)
     folder.restart_sync()
     assert (folder.link, folder.is_first_sync, folder.changed) == ('', True, changed)
@@ -138,6 +143,13 @@ def test_the_list_by_changed_time_continues_with_an_overlap(
     folder = folder_cursor(changed=(NINE, ''), is_first_sync=False)
     folder.record_changed(position, is_end, REQUESTED, known_from)
     assert (folder.changed, folder.since, folder.is_strict) == (changed, TEN, is_end)
+
+
+@pytest.mark.parametrize('is_end', [True, False])
+def test_what_changed_before_the_folder_was_opened_is_not_listed(is_end: bool) -> None:
+    folder = folder_cursor(since=ELEVEN, changed=(ELEVEN, '~'))
+    folder.record_changed(('2030-01-01T11:00:05', 'x'), is_end, REQUESTED + 5, '')
+    assert (folder.changed, folder.is_strict) == ((ELEVEN, '~'), False)
 
 
 @pytest.mark.parametrize(
@@ -269,15 +281,46 @@ def test_a_cursor_belongs_to_a_mailbox_and_its_folders_to_filters(
 
 @pytest.mark.parametrize(
     'backlog, repeated_until, expected',
-    [(None, '', ELEVEN), (None, NINE, ELEVEN), ((TEN, 'x'), '', TEN), ((NINE, 'x'), TEN, TEN)],
+    [
+        (None, '', (ELEVEN, '9999')),
+        (None, NINE, (ELEVEN, '9999')),
+        ((TEN, 'x'), '', (TEN, TEN)),
+        ((NINE, 'x'), TEN, (TEN, TEN)),
+    ],
 )
-def test_a_folder_starts_again_and_knows_how_far_it_was(backlog: SortKey | None, repeated_until: str, expected: str) -> None:
+def test_a_folder_starts_again_and_knows_how_far_it_was(
+    backlog: SortKey | None, repeated_until: str, expected: tuple[str, str]
+) -> None:
     folder = folder_cursor(backlog, repeated_until=repeated_until, link='https://graph.example', is_first_sync=False)
     for again, folder_id in ((folder.restarted(NINE, REQUESTED), 'f1'), (folder.restarted(NINE, REQUESTED, 'f2'), 'f2')):
-        assert vars(again) == vars(
-            folder_cursor((NINE, ''), folder_id=folder_id, since=ELEVEN, checked=ELEVEN, repeated_until=expected)
-        )
+        repeated = dict(zip(('repeated_until', 'repeated_from'), expected, strict=True))
+        assert vars(again) == vars(folder_cursor((NINE, ''), folder_id=folder_id, until=ELEVEN, **repeated))
         assert vars(FolderCursor.from_json('Inbox', again.as_json())) == vars(again)
+
+
+@pytest.mark.parametrize(
+    'first, backlog, changed, start',
+    [
+        (NINE, None, (TEN, ''), NINE),
+        (ELEVEN, None, (ELEVEN, ''), TEN),
+        (ELEVEN, None, (NINE, 'x'), NINE),
+        (ELEVEN, (NINE, 'x'), (ELEVEN, ''), NINE),
+    ],
+)
+def test_a_folder_that_starts_again_has_all_that_it_still_had_to_select(
+    first: str, backlog: SortKey | None, changed: SortKey, start: str
+) -> None:
+    again = folder_cursor(backlog, changed=changed, is_strict=True, is_first_sync=False).restarted(first, REQUESTED)
+    assert (again.first, again.backlog, again.since, again.is_strict) == (start, (start, ''), TEN, False)
+    assert again.changed == min(changed, (TEN, '~'))
+
+
+@pytest.mark.parametrize(
+    'received, repeated_before', [(NINE, TEN), (TEN, ''), (ELEVEN, ''), ('2030-01-01T11:00:01', '2030-01-01T12:00:00')]
+)
+def test_the_rest_of_a_backlog_that_starts_again_was_not_selected_before(received: str, repeated_before: str) -> None:
+    folder = folder_cursor(repeated_until=TEN, repeated_from=ELEVEN, until='2030-01-01T12:00:00')
+    assert folder.repeated_before({'id': 'a', 'receivedDateTime': f'{received}Z'}) == repeated_before
 
 
 @pytest.mark.parametrize('added', [0, 500, 5000])
@@ -317,14 +360,11 @@ def test_the_last_run_has_all_that_a_later_run_needs() -> None:
                 'first': NINE,
                 'since': TEN,
                 'backlog': None,
-                'changed': None,
+                'changed': (TEN, '~'),
                 'link': '',
                 'is_first_round': True,
                 'checked': TEN,
-                'is_deleted': False,
-                'strict': False,
-                'no_delta': '',
-                'reason': '',
+                'until': TEN,
             }
         },
         'names': ['Inbox'],
@@ -378,6 +418,7 @@ def test_a_last_run_of_version_1_is_continued() -> None:
             is_first_sync=False,
             checked=ELEVEN,
             is_strict=True,
+            until='9999',
         )
     )
     again = FetchCursor.from_last_run(json.loads(json.dumps(cursor.as_last_run())), ADA, 'all')
@@ -505,10 +546,11 @@ def test_folders_that_are_not_named_any_more_are_dropped_if_all_new_ones_are_kno
     assert list(cursor.folders) == expected
 
 
-def test_a_folder_with_a_new_name_continues_and_one_with_two_names_is_fetched_once() -> None:
+@pytest.mark.parametrize('is_complete', [True, False])
+def test_a_folder_with_a_new_name_continues_and_one_with_two_names_is_fetched_once(is_complete: bool) -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     known = cursor.folders['A'] = folder_cursor(name='A', folder_id='a')
-    cursor.set_folders(('New', 'Other'), [folder_cursor(name=name, folder_id='a') for name in ('New', 'Other')], True)
+    cursor.set_folders(('New', 'Other'), [folder_cursor(name=name, folder_id='a') for name in ('New', 'Other')], is_complete)
     assert cursor.folders == {'New': known}
     assert known.name == 'New'
 
