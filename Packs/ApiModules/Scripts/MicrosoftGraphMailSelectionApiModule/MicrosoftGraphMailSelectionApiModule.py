@@ -79,6 +79,11 @@ class FetchRun:
     def is_over_time(self) -> bool:
         return self.client.clock.elapsed() > self._end
 
+    @property
+    def has_command_ended(self) -> bool:
+        """Whether the command has no time for another request."""
+        return self.client.clock.remaining() <= 1
+
     def is_mailbox_available(self, cursor: 'FetchCursor') -> bool:
         """Return whether Graph can read the mailbox or a fetched folder, so that a failure is that of what was requested."""
         try:
@@ -220,6 +225,12 @@ class PendingMail(NamedTuple):
     internet_id: str = ''
     subject: str = ''
     sender: str = ''
+
+    @property
+    def order(self) -> int:
+        """A key that puts mails that could not be read last, so that slow ones hold up no others. Only the last try comes first:
+        it gets all the time of a run."""
+        return self.tries % (MAX_TRIES_PER_MAIL - 1)
 
     @classmethod
     def from_row(cls, row: MessageRow, folder: str) -> 'PendingMail':
@@ -566,7 +577,8 @@ class FetchCursor:
         """Record what became of the mails of a run. `now` is in seconds since the epoch."""
         tried = {outcome.selected_id for outcome in outcomes}
         self.pending = [pending for pending in self.pending if pending.message_id not in tried]
-        self.pending += [outcome.mail for outcome in outcomes if outcome.is_postponed]
+        postponed = (outcome.mail for outcome in outcomes if outcome.is_postponed)
+        self.pending += sorted(postponed, key=lambda mail: mail.order)
         for outcome in outcomes:
             if outcome.is_done:
                 for message_id in (outcome.selected_id, outcome.mail.message_id):
@@ -604,7 +616,7 @@ class MailSelector:
         """Return the mails of this run, and record in the cursor how far their folders are."""
         if self._open_folders():
             self._select_from_folders()
-        return list(self._selected.values())
+        return sorted(self._selected.values(), key=lambda mail: mail.order)
 
     @property
     def _room(self) -> int:

@@ -186,6 +186,13 @@ def test_the_location_of_a_folder_is_checked_from_time_to_time(seconds: int, is_
 # region pending mails
 
 
+def test_mails_that_could_not_be_read_come_last_except_in_their_last_try() -> None:
+    cursor = FetchCursor.from_last_run({}, ADA, '')
+    mails = [PendingMail(str(tries), 'Inbox', tries=tries) for tries in (3, 4, 1, 0)]
+    cursor.record([Outcome(mail.message_id, mail, is_postponed=True) for mail in mails])
+    assert [mail.tries for mail in cursor.pending] == [4, 0, 1, 3]
+
+
 def person(address: str) -> dict[str, Any]:
     return {'emailAddress': {'address': address}}
 

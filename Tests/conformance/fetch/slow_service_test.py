@@ -1,0 +1,114 @@
+"""Microsoft Graph or the proxy is too slow for what the fetch requests, or the clock of the engine differs from that of Graph."""
+
+import pytest
+
+import MicrosoftInstanceApiModule
+from conformance.fetch.conftest import Instance
+from conformance.fetch.fetching_platform import Platform, Run
+from conformance.fetch.mail_source import MailSource
+from sandbox.microsoft.graph_mail.model import Message
+
+LARGE = 1_200_000  # bytes; such a file is downloaded alone
+LIMIT = MicrosoftInstanceApiModule.COMMAND_SECONDS
+NOT_IN_TIME = 'It could not be read in the time of one fetch: it is large, or the connection to Microsoft Graph is slow.'
+
+
+# region files
+
+
+def slow_mail(source: MailSource, name: str = 'slow') -> Message:
+    """Deliver a mail with a file of which no more than a byte comes within the time of a command."""
+    message = source.deliver(name, age=500)
+    source.mailbox.attach_file(message, 'large.bin', bytes(LARGE))
+    source.cloud.faults.add(service='graph', path=rf'{message.immutable_id}/attachments/[^/]+/\$value$', slow=0.3, times=None)
+    return message
+
+
+def fetch_slowly(source: MailSource, platform: Platform, *slow: Message) -> Run:
+    """Fetch a minute later. Only a moment of the time of the command is left when a file of one of these mails is requested."""
+    clock = source.cloud.clock
+    clock.advance(60)
+    end = clock.now() + LIMIT
+
+    def jump(url: str) -> None:
+        if url.endswith('/$value') and any(one.immutable_id in url for one in slow):
+            clock.advance(max(0.0, end - clock.now() - 0.2))
+
+    return platform.fetch(on_request=jump)
+
+
+@pytest.mark.parametrize('size', [10, LARGE])
+def test_a_file_that_takes_too_long_does_not_block_other_mails(source: MailSource, instance: Instance, size: int) -> None:
+    slow = slow_mail(source)
+    platform = instance()
+    runs = []
+    for number in range(5):
+        source.mailbox.attach_file(source.deliver(f'mail {number}', age=0), 'other.bin', bytes(size))
+        runs.append(fetch_slowly(source, platform, slow))
+    assert not any(run.error or run.is_unhealthy for run in runs)
+    assert [sum('slow' in run.names for run in runs[:count]) for count in (4, 5)] == [0, 1], 'it is tried five times'
+    for run in runs[:4]:
+        [note] = run.health
+        assert note.startswith("An email in 'Inbox' that was received at ")
+        assert note.endswith(f' is tried again. {NOT_IN_TIME}')
+    last = fetch_slowly(source, platform)
+    assert not last.health
+    assert sorted(one.name for one in platform.incidents) == [*(f'mail {number}' for number in range(5)), 'slow']
+    for one in platform.incidents:
+        assert one.raw.get('Missing') == ([f"The file 'large.bin' is missing. {NOT_IN_TIME}"] if one.name == 'slow' else None)
+
+
+def test_a_file_that_takes_too_long_does_not_block_a_fetch_of_one_mail(source: MailSource, instance: Instance) -> None:
+    slow, other = slow_mail(source), slow_mail(source, 'also slow')
+    platform = instance(max_fetch='1')
+    source.deliver('last', age=400)
+    runs = [fetch_slowly(source, platform, slow, other) for _ in range(12)]
+    assert sorted(name for run in runs for name in run.names) == ['also slow', 'last', 'slow']
+
+
+def test_a_slow_mail_that_can_be_read_in_its_last_try_is_complete(source: MailSource, instance: Instance) -> None:
+    slow = slow_mail(source)
+    platform = instance()
+    for _ in range(4):
+        assert fetch_slowly(source, platform, slow).names == []
+    source.cloud.faults.clear()
+    for number in range(3):
+        source.mailbox.attach_file(source.deliver(f'mail {number}', age=0), 'other.bin', bytes(LARGE))
+    run = platform.fetch(on_request=lambda url: source.cloud.clock.advance(60) if url.endswith('/$value') else None)
+    assert run.names[0] == 'slow', 'it is read first, with all the time'
+    assert 'Missing' not in run.incidents[0].raw
+
+
+def test_headers_do_not_wait_for_large_files(source: MailSource, instance: Instance) -> None:
+    source.mailbox.hides_internal_headers = True
+    slow = source.deliver('slow', sender=source.mailbox.owner, headers=[('X-Seen', 'yes')])
+    source.mailbox.attach_file(slow, 'large.bin', bytes(LARGE))
+    source.cloud.faults.add(service='graph', path=r'/attachments/[^/]+/\$value$', slow=0.3, times=None)
+    platform = instance()
+    clock = source.cloud.clock
+    for _ in range(5):
+        end = clock.now() + LIMIT
+        platform.fetch(
+            on_request=lambda url, end=end: (  # type: ignore[misc]
+                clock.advance(max(0.0, end - clock.now() - 0.2)) if '/attachments/' in url and url.endswith('/$value') else None
+            )
+        )
+    [incident] = platform.incidents
+    assert 'X-Seen' in [header['name'] for header in incident.raw['Headers']]
+    assert incident.raw['Missing'] == [f"The file 'large.bin' is missing. {NOT_IN_TIME}"]
+
+
+@pytest.mark.parametrize('size, is_attached', [(999_999, True), (1_100_000, False)])
+def test_an_email_with_too_large_attachments_has_no_eml_file(
+    source: MailSource, instance: Instance, size: int, is_attached: bool
+) -> None:
+    source.mailbox.attach_file(source.deliver('mail'), 'large.bin', bytes(size // 2))
+    source.mailbox.attach_file(source.mailbox.messages()[0], 'other.bin', bytes(size - size // 2))
+    [incident] = instance(fetch_eml=True, max_attachment_size='1').fetch().incidents
+    assert [file.name for file in incident.files] == ['large.bin', 'other.bin', *['mail.eml'] * is_attached]
+    reason = 'Its attachments have 1.1 MB, but the maximum is 1 MB.'
+    assert incident.raw['EML'].get('Missing') == (None if is_attached else reason)
+    assert incident.raw.get('Missing') == (None if is_attached else [f"The file 'mail.eml' is missing. {reason}"])
+
+
+# endregion
