@@ -1,11 +1,13 @@
 """Microsoft Graph or the proxy is too slow for what the fetch requests, or the clock of the engine differs from that of Graph."""
 
+from collections.abc import Callable
+
 import pytest
 
 import MicrosoftInstanceApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform, Run
-from conformance.fetch.mail_source import MailSource
+from conformance.fetch.mail_source import DAY, MailSource
 from sandbox.microsoft.graph_mail.model import Message
 
 LARGE = 1_200_000  # bytes; such a file is downloaded alone
@@ -109,6 +111,63 @@ def test_an_email_with_too_large_attachments_has_no_eml_file(
     reason = 'Its attachments have 1.1 MB, but the maximum is 1 MB.'
     assert incident.raw['EML'].get('Missing') == (None if is_attached else reason)
     assert incident.raw.get('Missing') == (None if is_attached else [f"The file 'mail.eml' is missing. {reason}"])
+
+
+# endregion
+# region folders
+
+NO_TIME = (
+    'This fetch had no time to look through all folders, because Microsoft Graph or the proxy is slow. '
+    'The next fetch continues with the others.'
+)
+
+
+def slowly(source: MailSource, seconds: float) -> Callable[[int], None]:
+    return lambda _number: source.cloud.clock.advance(seconds)
+
+
+@pytest.mark.parametrize('is_new', [True, False])
+def test_many_folders_are_fetched_from_in_turn_if_graph_is_slow(source: MailSource, instance: Instance, is_new: bool) -> None:
+    names = [f'Folder {number}' for number in range(20)]
+    folders = [source.folder(name) for name in names]
+    platform = instance(folder_to_fetch=','.join(f'{source.path}/{name}' for name in names), first_fetch='1 day')
+    if not is_new:
+        platform.fetch()
+    for name, folder in zip(names, folders, strict=True):
+        source.deliver(f'in {name}', folder, age=0)
+    runs = []
+    for _ in range(60):
+        source.cloud.clock.advance(60)
+        runs.append(platform.fetch(meanwhile=slowly(source, 4)))
+        if len(platform.incidents) == 20:
+            break
+    assert sorted(one.name for one in platform.incidents) == sorted(f'in {name}' for name in names)
+    assert {(tuple(run.health), run.error) for run in runs} == {((NO_TIME,), '')}
+    assert max(run.requests for run in runs) * 4 < 100
+
+
+def test_a_long_first_sync_of_slow_pages_leaves_time_to_read(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule.MAX_PAGE_SIZE', 1)  # as if there were thousands of mails
+    for number in range(60):
+        source.deliver(f'old {number}', age=90 * DAY + number)
+    platform = instance()
+    source.deliver('new', age=0)
+    assert platform.fetch(meanwhile=slowly(source, 8)).names == ['new']
+
+
+def test_what_shows_whether_folders_are_deleted_is_requested_once_in_a_run(source: MailSource, instance: Instance) -> None:
+    names = [f'Folder {number}' for number in range(10)]
+    for name in names:
+        source.folder(name)
+    platform = instance(folder_to_fetch=','.join(f'{source.path}/{name}' for name in names))
+    platform.fetch()
+    source.cloud.clock.advance(3600)
+    urls: list[str] = []
+    platform.fetch(on_request=urls.append)
+    checks = [url for url in urls if 'parentFolderId' in url or '/deleteditems' in url]
+    assert len(checks) == len(set(checks)) <= len(names) + 4
 
 
 # endregion

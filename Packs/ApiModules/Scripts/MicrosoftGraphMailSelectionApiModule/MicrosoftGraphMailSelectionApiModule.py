@@ -44,6 +44,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds
 # A run has COMMAND_SECONDS; if the platform ends it, everything that it has read is lost.
 _MAX_READING_SECONDS = 100.0
+_MAX_SELECTION_SECONDS = 50.0  # of them
 # The failure is not that of what was requested; 0: no response came.
 TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
 
@@ -65,7 +66,7 @@ class FetchRun:
         self.has_service_failed = False
         self.problems: list[Exception] = []
         self.notes: list[str] = []
-        self._end = client.clock.elapsed() + _MAX_READING_SECONDS
+        self._start = client.clock.elapsed()
 
     @property
     def mailbox(self) -> Mailbox:
@@ -77,7 +78,12 @@ class FetchRun:
 
     @property
     def is_over_time(self) -> bool:
-        return self.client.clock.elapsed() > self._end
+        return self.seconds > _MAX_READING_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """Since the run started."""
+        return self.client.clock.elapsed() - self._start
 
     @property
     def has_command_ended(self) -> bool:
@@ -562,11 +568,10 @@ class FetchCursor:
     def _unprotect_seen(self) -> None:
         self.seen, self.earlier = self.earlier.with_later(self.seen), SeenMails()
 
-    def rotate_folders(self) -> None:
-        """Let another folder be the first one, so that a busy folder does not block the others."""
-        if self.folders:
-            first = next(iter(self.folders))
-            self.folders[first] = self.folders.pop(first)
+    def rotate_folders(self, count: int = 1) -> None:
+        """Let `count` folders be the last ones, so that a busy folder does not block the others."""
+        for name in list(self.folders)[:count]:
+            self.folders[name] = self.folders.pop(name)
 
     def is_known(self, message_id: str) -> bool:
         """Return whether a mail became an incident, or is to become one."""
@@ -607,6 +612,8 @@ class MailSelector:
         self._cursor = cursor
         self._options = options
         self._unavailable_folders: set[str] = set()  # no response, although the mailbox has one, or not found
+        self._folder_properties: dict[tuple[str, str], str] = {}  # by ID and name
+        self._seconds = _MAX_SELECTION_SECONDS  # of the run, after which the present step ends
         # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
@@ -622,18 +629,44 @@ class MailSelector:
     def _room(self) -> int:
         return max(0, self._max_selected - len(self._selected))
 
+    def _is_late(self) -> bool:
+        """Return whether the time of the present step is over, and note it."""
+        is_late = self._run.seconds > self._seconds
+        if is_late:
+            self._run.notes.append(
+                'This fetch had no time to look through all folders, because Microsoft Graph or the proxy is slow. '
+                'The next fetch continues with the others.'
+            )
+        return is_late
+
     def _select_from_folders(self) -> None:
         names = list(self._cursor.folders)
-        self._cursor.rotate_folders()
-        for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
-            for name in names:
+        self._cursor.rotate_folders(self._run_steps(names))
+
+    def _run_steps(self, names: Sequence[str]) -> int:
+        """Run each step with one folder after another. Return how many folders are done, so that the next run starts after them.
+
+        A step has a share of the time. Later steps leave out the folders that it did not reach, so that the others are complete.
+        The first folder is always reached.
+        """
+        count = len(names)
+        has_backlog = any(folder.backlog for folder in self._cursor.folders.values())
+        for step, share in (
+            (self._check_location, 0.25),
+            (self._select_created, 0.5),
+            (self._select_changed, 0.75 if has_backlog else 1),
+            (self._select_backlog, 1),
+        ):
+            self._seconds = _MAX_SELECTION_SECONDS * share
+            for number, name in enumerate(names[:count]):
+                if number and self._is_late():
+                    count = number
+                    break
                 folder = self._cursor.folders.get(name)
-                if (
-                    folder
-                    and name not in self._unavailable_folders
-                    and not (self._room and self._try(name, partial(step, folder)))
-                ):
-                    return
+                is_available = folder and name not in self._unavailable_folders
+                if is_available and not (self._room and self._try(name, partial(step, folder))):
+                    return 1
+        return count if count < len(names) else 1
 
     def _try(self, name: str, step: Callable[[], None]) -> bool:
         """Run a step with a folder, and return whether the run may continue. It must not if Graph throttles or does not answer,
@@ -667,7 +700,7 @@ class MailSelector:
             new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
-        is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
+        is_complete = all(not self._is_late() and self._try(name, partial(open_folder, name)) for name in unknown)
         self._cursor.set_folders(names, new, is_complete)
         return is_complete
 
@@ -731,8 +764,11 @@ class MailSelector:
         return parent_id == deleted_id
 
     def _folder(self, folder_id: str, name: str = 'id') -> str:
-        """Return a property of a folder, empty if it has none."""
-        return self._run.mailbox.folder_property(folder_id, name)
+        """Return a property of a folder, empty if it has none. It is requested once in a run."""
+        key = folder_id, name
+        if key not in self._folder_properties:
+            self._folder_properties[key] = self._run.mailbox.folder_property(folder_id, name)
+        return self._folder_properties[key]
 
     # endregion
     # region messages
@@ -769,7 +805,7 @@ class MailSelector:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
                     self._add(row, folder)
             folder.record_sync(page.link, page.is_last, requested)
-            if page.is_last or not self._room:
+            if page.is_last or not self._room or self._is_late():
                 return
 
     def _delta_page(self, folder: FolderCursor) -> DeltaPage | None:
@@ -899,7 +935,7 @@ class MailSelector:
                     return self._add_listed(folder, newest, by, position, is_new)
                 start = graph_seconds((date_seconds(position[0].lower()) or 0) - seconds_before)
                 seconds_before *= 2
-            if not is_done or not self._room:
+            if not is_done or not self._room or self._is_late():
                 break
         return position, False
 

@@ -520,11 +520,12 @@ def test_a_folder_with_a_new_name_continues_and_one_with_two_names_is_fetched_on
     assert known.name == 'New'
 
 
-def test_another_folder_is_the_first_one_in_each_run() -> None:
+@pytest.mark.parametrize('count, expected', [(1, 'BCA'), (2, 'CAB'), (3, 'ABC')])
+def test_another_folder_is_the_first_one_in_each_run(count: int, expected: str) -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     cursor.folders = {name: folder_cursor(name=name, folder_id=name) for name in 'ABC'}
-    cursor.rotate_folders()
-    assert list(cursor.folders) == ['B', 'C', 'A']
+    cursor.rotate_folders(count)
+    assert list(cursor.folders) == [*expected]
 
 
 # endregion
