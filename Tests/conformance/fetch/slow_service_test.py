@@ -1,6 +1,7 @@
 """Microsoft Graph or the proxy is too slow for what the fetch requests, or the clock of the engine differs from that of Graph."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,59 @@ def test_what_shows_whether_folders_are_deleted_is_requested_once_in_a_run(sourc
     platform.fetch(on_request=urls.append)
     checks = [url for url in urls if 'parentFolderId' in url or '/deleteditems' in url]
     assert len(checks) == len(set(checks)) <= len(names) + 4
+
+
+# endregion
+# region clocks
+
+
+class OtherClock:
+    """A clock that differs from another one."""
+
+    def __init__(self, clock: Any, ahead: float) -> None:
+        self._clock = clock
+        self._ahead = ahead
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._clock, name)
+
+    def now(self) -> float:
+        return float(self._clock.now() + self._ahead)
+
+
+def with_clock(source: MailSource, platform: Platform, ahead: float) -> Platform:
+    platform.cloud = type('Cloud', (), {'clock': OtherClock(source.cloud.clock, ahead)})()
+    return platform
+
+
+@pytest.mark.parametrize('ahead', [900, 5 * 3600, -900])
+@pytest.mark.parametrize('has_delta', [True, False])
+def test_no_mail_is_lost_if_the_clock_of_the_engine_differs(
+    source: MailSource, instance: Instance, ahead: float, has_delta: bool
+) -> None:
+    clock = source.cloud.clock
+    clock.stop()
+    source.mailbox.delta_status = None if has_delta else 400
+    platform = with_clock(source, instance(), ahead)
+    expected = []
+    for number in range(10):
+        source.mailbox.expire_delta_tokens()
+        expected.append(f'mail {number}')
+        source.deliver(expected[-1], age=0)
+        run = platform.fetch()
+        clock.advance(60)
+    for _ in range(10):
+        platform.fetch()
+        clock.advance(60)
+    assert sorted(one.name for one in platform.incidents) == expected
+    side = 'ahead of' if ahead > 0 else 'behind'
+    text = f'The clock of the engine is {abs(ahead) / 60:.0f} minutes {side} that of Microsoft Graph. Correct it.'
+    assert text in run.health[0].splitlines()
+
+
+def test_a_small_difference_of_clocks_is_not_noted(source: MailSource, instance: Instance) -> None:
+    source.cloud.clock.stop()
+    assert with_clock(source, instance(), 200).fetch().health == []
 
 
 # endregion

@@ -855,6 +855,7 @@ def _labels(email: JsonObject) -> list[dict[str, str]]:
 
 # region fetch
 
+_MAX_CLOCK_DIFFERENCE = 300.0  # seconds
 _HAS_MESSAGES = 'has_messages'  # in the last run: the health of the instance shows something that is to be cleared
 
 
@@ -913,6 +914,10 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonOb
     fetch_problems = list(run.problems)
     _mark_as_read(run, cursor, options.mark_read)
     cursor.record([mail.outcome(options) for mail in mails], run.now())
+    if abs(client.clock_ahead) > _MAX_CLOCK_DIFFERENCE:
+        side = 'ahead of' if client.clock_ahead > 0 else 'behind'
+        minutes = f'{abs(client.clock_ahead) / 60:,.0f} minutes'
+        run.notes.append(f'The clock of the engine is {minutes} {side} that of Microsoft Graph. Correct it.')
     after = cursor.as_last_run()
     if fetch_problems and not incidents and after == before:
         raise fetch_problems[0]

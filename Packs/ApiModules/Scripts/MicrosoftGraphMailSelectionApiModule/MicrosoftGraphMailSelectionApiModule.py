@@ -74,7 +74,8 @@ class FetchRun:
         return self.mailbox_without_retries if self.has_service_failed else self._mailbox
 
     def now(self) -> float:
-        return self.client.clock.now()
+        """Return the time, in seconds since the epoch: that of Graph if the clock of the engine is ahead of it."""
+        return self.client.clock.now() - max(0.0, self.client.clock_ahead)
 
     @property
     def is_over_time(self) -> bool:
@@ -129,7 +130,7 @@ _CURSOR_VERSION = 1
 _CURSOR_LENGTH = 63_000  # characters of JSON
 _DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mail collides with one of 4,000 is 1 in 70 billion
 _END_OF_SECOND = '~'  # sorts after all digests
-# The time of a sync is recorded as that much earlier: the clocks of Microsoft and of the engine differ.
+# The time of a sync is recorded as that much earlier: the clocks of the servers of Microsoft differ.
 _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
@@ -794,7 +795,7 @@ class MailSelector:
             self._run.notes.append(folder.reason)
             return
         for _ in range(_MAX_PAGES_PER_RUN):
-            requested = self._run.now()
+            requested = self._run.now()  # before the first response, it may be ahead
             page = self._delta_page(folder)
             if page is None:
                 return
@@ -804,7 +805,7 @@ class MailSelector:
                     if not self._room:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
                     self._add(row, folder)
-            folder.record_sync(page.link, page.is_last, requested)
+            folder.record_sync(page.link, page.is_last, min(requested, self._run.now()))
             if page.is_last or not self._room or self._is_late():
                 return
 
@@ -890,7 +891,7 @@ class MailSelector:
 
         requested = self._run.now()
         listed = self._select_listed(folder, CHANGED, folder.changed, is_new)
-        folder.record_changed(*listed, requested, known_from)
+        folder.record_changed(*listed, min(requested, self._run.now()), known_from)
 
     def _select_backlog(self, folder: FolderCursor) -> None:
         """Continue the list of what was in the folder before the first sync."""
