@@ -1,5 +1,6 @@
 """Microsoft Graph or the proxy is too slow for what the fetch requests, or the clock of the engine differs from that of Graph."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import MicrosoftInstanceApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform, Run
-from conformance.fetch.mail_source import DAY, MailSource
+from conformance.fetch.mail_source import DAY, YEARS_AGO, MailSource
 from sandbox.microsoft.graph_mail.model import Message
 
 LARGE = 1_200_000  # bytes; such a file is downloaded alone
@@ -222,6 +223,63 @@ def test_no_mail_is_lost_if_the_clock_of_the_engine_differs(
 def test_a_small_difference_of_clocks_is_not_noted(source: MailSource, instance: Instance) -> None:
     source.cloud.clock.stop()
     assert with_clock(source, instance(), 200).fetch().health == []
+
+
+# endregion
+# region pages and errors of delta queries
+
+
+@pytest.mark.parametrize('max_page', [100, 10])
+def test_pages_that_are_too_large_for_graph_become_smaller(source: MailSource, instance: Instance, max_page: int) -> None:
+    for number in range(30):
+        source.deliver(f'mail {number}', age=DAY - number)
+    source.mailbox.max_page = max_page
+    platform = instance()
+    runs = []
+    while len(platform.incidents) < 30:
+        runs.append(platform.fetch())
+        source.cloud.clock.advance(60)
+        assert len(runs) < 20
+    platform.run_until_quiet()
+    source.deliver('new', age=0)
+    assert platform.fetch().names == ['new']
+    assert platform.fetch().requests <= 8, 'the page size is remembered'
+    [folder] = json.loads(platform.last_run)['folders'].values()
+    assert 10 <= folder['page'] <= 2 * max_page
+    source.mailbox.max_page = 1000
+    for _ in range(8):
+        source.cloud.clock.advance(601)
+        platform.fetch()
+    [folder] = json.loads(platform.last_run)['folders'].values()
+    assert 'page' not in folder, 'and grows again'
+
+
+def test_a_delta_link_that_fails_for_an_hour_restarts_the_sync(source: MailSource, instance: Instance) -> None:
+    platform = instance()
+    platform.fetch()
+    source.cloud.faults.add(service='graph', path='/delta', status=500, times=5)
+    source.deliver('late', age=YEARS_AGO)
+    for minutes in (20, 20, 19):
+        assert 'HTTP status 500' in str((run := platform.fetch()).health or run.error)
+        source.cloud.clock.advance(60 * minutes)
+    source.deliver('new', age=0)
+    platform.run_until_quiet()
+    source.cloud.clock.advance(120)
+    for run in platform.run_until_quiet():
+        assert run.health == []
+    assert sorted(one.name for one in platform.incidents) == ['late', 'new']
+
+
+def test_a_folder_whose_delta_queries_fail_for_hours_is_listed(source: MailSource, instance: Instance) -> None:
+    platform = instance()
+    platform.fetch()
+    source.cloud.faults.add(service='graph', path='/delta', status=500, times=None)
+    source.deliver('late', age=YEARS_AGO)
+    for _ in range(30):
+        source.cloud.clock.advance(3600)
+        run = platform.fetch()
+    assert [one.name for one in platform.incidents] == ['late']
+    assert "Delta queries do not work for the folder 'Inbox'" in run.health[0]
 
 
 # endregion

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -134,6 +134,8 @@ _END_OF_SECOND = '~'  # sorts after all digests
 _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
+_MAX_FAILING = 3600.0  # seconds for which Graph may reject a delta link with errors of its own
+_MIN_PAGE = 10  # messages
 _RANGE_LENGTH = 500  # mails
 _END_OF_TIME = '9999'  # later than all times
 # Seconds for which a mail that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
@@ -275,8 +277,11 @@ _FOLDER_KEYS = (
     ('no_delta', 'no_delta_until', f'""|{_TIME}'),
     ('reason', 'reason', '".*"'),
     ('repeated', 'repeated_until', f'""|{_TIME}'),
+    ('failing', 'failing_since', f'""|{_TIME}'),
+    ('page', 'max_page', r'[1-9]\d{1,3}'),
 )
-_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': '', 'repeated': ''}  # that earlier builds did not save
+_OPTIONAL_KEYS = {'repeated': '', 'failing': '', 'page': MAX_PAGE_SIZE}  # saved only if they have another value
+_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': '', **_OPTIONAL_KEYS}  # that earlier builds did not save
 
 
 class Outcome(NamedTuple):
@@ -317,6 +322,8 @@ class FolderCursor:
         reason: why it has none.
         repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
             same name. Empty if it was not.
+        failing_since: the delta sync has failed with errors of Graph from then on, empty if it has not.
+        max_page: messages that a page may have: Graph was too slow for more.
     """
 
     def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: SortKey | None):
@@ -334,6 +341,8 @@ class FolderCursor:
         self.no_delta_until = ''
         self.reason = ''
         self.repeated_until = ''
+        self.failing_since = ''
+        self.max_page = MAX_PAGE_SIZE
 
     def restarted(self, first: str, now: float, folder_id: str = '') -> 'FolderCursor':
         """Return a cursor that starts again at a received time, maybe in another folder. `now` is in seconds since the epoch."""
@@ -356,8 +365,8 @@ class FolderCursor:
         return folder
 
     def as_json(self) -> JsonObject:
-        optional = {'repeated'} if not self.repeated_until else set()
-        return {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS if key not in optional}
+        values = {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS}
+        return {key: value for key, value in values.items() if key not in _OPTIONAL_KEYS or value != _OPTIONAL_KEYS[key]}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
         """Return whether the list by received time will reach a message."""
@@ -365,13 +374,23 @@ class FolderCursor:
 
     def record_sync(self, link: str, is_last: bool, requested: float) -> None:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
-        self.link, self.no_delta_until = link, ''
+        self.link, self.no_delta_until, self.failing_since = link, '', ''
         if is_last and self.is_first_sync:
             missed = (self.since, _END_OF_SECOND)
             self.changed = min(self.changed or missed, missed)
             self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
+
+    def record_failure(self, now: float) -> bool:
+        """Record that the delta sync failed, and return whether it has for long."""
+        self.failing_since = self.failing_since or graph_seconds(now)
+        return self.failing_since < graph_seconds(now - _MAX_FAILING)
+
+    def record_slow_page(self, size: int) -> bool:
+        """Record that Graph was too slow for a page of `size` messages. Return whether a smaller one may be requested."""
+        self.max_page = max(size // 2, _MIN_PAGE)
+        return self.max_page < size
 
     def restart_sync(self) -> None:
         """Start the delta sync again. What entered since the last one is found in the list by changed time."""
@@ -411,6 +430,7 @@ class FolderCursor:
 
     def record_check(self, now: float, is_deleted: bool) -> None:
         self.checked, self.is_deleted = graph_seconds(now), is_deleted
+        self.max_page = min(2 * self.max_page, MAX_PAGE_SIZE)  # Graph may be faster by now
 
 
 class FetchCursor:
@@ -603,6 +623,7 @@ _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 _MAX_PAGES_PER_SECOND = 1000
 _SMALL_PAGE = 50  # rows
 _MAX_FOLDER_DEPTH = 20
+_Page = TypeVar('_Page')
 
 
 class MailSelector:
@@ -817,20 +838,43 @@ class MailSelector:
             except GraphError as error:
                 # Graph keeps the states of syncs in the mailbox, where they may find no room.
                 has_no_room = error.status == 507 or ('QuotaExceeded' in error.code and error.status != 429)
-                if error.status not in (400, 404, 405, 501) and not has_no_room:
+                is_failing = error.status == 500 and folder.record_failure(self._run.now())
+                if error.status not in (400, 404, 405, 501) and not (has_no_room or is_failing):
                     raise
+                if is_failing:  # the link may be the reason
+                    folder.restart_sync()
                 if is_last_try:
                     self._record_no_delta(folder, error)
         return None
+
+    def _request_page(self, folder: FolderCursor, size: int, request: Callable[[int], _Page]) -> _Page:
+        """Return a page of about `size` messages, a smaller one if Graph is too slow (microsoft-graph-docs#5853)."""
+        while True:
+            size = min(size, folder.max_page)
+            try:
+                return request(size)
+            except GraphError as error:
+                may_be_smaller = error.status in (0, 504) and folder.record_slow_page(size)
+                # without a response, the next run tries a smaller page: the request took long, or the network is down
+                if not (may_be_smaller and error.status) or self._is_late():
+                    raise
+
+    def _list_page(self, folder: FolderCursor, query: JsonObject, size: int = 0) -> tuple[list[MessageRow], str]:
+        """Return the first page of a list of a folder, by default of twice as many messages as there is room for."""
+        size = size or 2 * max(self._room, _SMALL_PAGE)
+        return self._request_page(folder, size, partial(self._run.mailbox.list_messages, folder.folder_id, query))
 
     def _request_delta_page(self, folder: FolderCursor) -> DeltaPage:
         """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
         if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
             folder.restart_sync()
 
+        def request_page(size: int) -> DeltaPage:
+            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, size)
+
         def request() -> DeltaPage:
             page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
-            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, page_size)
+            return self._request_page(folder, page_size, request_page)
 
         try:
             return request()
@@ -963,7 +1007,7 @@ class MailSelector:
             rows: what the list showed last.
         """
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{RECEIVED} desc'}
-        page, link = self._run.mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        page, link = self._list_page(folder, query)
         newest = [row for row in page if sort_key(row) > position]
         seconds = {sort_key(row)[0] for row in page}
         is_listed = not newest and bool(page) and position[0] in {sort_key(row)[0] for row in rows}
@@ -974,10 +1018,9 @@ class MailSelector:
 
         A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
         """
-        mailbox = self._run.mailbox
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
-        page, link = mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        page, link = self._list_page(folder, query)
         for number in range(_MAX_PAGES_PER_SECOND):
             rows.update((row['id'], row) for row in page)
             if not link:
@@ -987,9 +1030,9 @@ class MailSelector:
             if earlier:
                 return earlier, last
             if number == 0:  # a larger page may have the whole second
-                page, link = mailbox.list_messages(folder.folder_id, query, MAX_PAGE_SIZE)
+                page, link = self._list_page(folder, query, MAX_PAGE_SIZE)
             else:
-                page, link = mailbox.list_messages(next_page=link)
+                page, link = self._run.mailbox.list_messages(next_page=link)
         raise DemistoException(
             f"More than {len(rows)} emails in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )
