@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -28,6 +29,7 @@ from sandbox.microsoft import MicrosoftCloud
 AFTER_INCIDENTS, BEFORE_LAST_RUN = 'after incidents', 'before last run'
 Crash = int | str | None
 Meanwhile = Callable[[int], None]
+OnRequest = Callable[[str], None]
 INVESTIGATION = 'instance'
 # Of all runs: a new TLS connection for each run would take a sixth of the duration of the histories.
 _CONNECTIONS = HTTPAdapter()
@@ -132,15 +134,18 @@ class Platform:
         self.incidents: list[Incident] = []
         self._folder = folder
 
-    def fetch(self, crash: Crash = None, meanwhile: Meanwhile = lambda _number: None) -> Run:
+    def fetch(
+        self, crash: Crash = None, meanwhile: Meanwhile = lambda _number: None, on_request: OnRequest = lambda _url: None
+    ) -> Run:
         """Run ``fetch-incidents`` once.
 
         Args:
             crash: number of requests after which the process crashes; AFTER_INCIDENTS: it crashes after `demisto.incidents`;
                 BEFORE_LAST_RUN: the platform crashes after it stored the incidents and before it stores the last run.
             meanwhile: called with the number of each request (from 0) before it is sent.
+            on_request: likewise, with its URL, decoded.
         """
-        process = _Process(self, crash, meanwhile)
+        process = _Process(self, crash, meanwhile, on_request)
         try:
             with process.patched(), _working_in(self._folder):
                 O365OutlookMailSingleUser.main()
@@ -195,7 +200,7 @@ class Platform:
 class _Process:
     """One process of the integration."""
 
-    def __init__(self, platform: Platform, crash: Crash, meanwhile: Meanwhile) -> None:
+    def __init__(self, platform: Platform, crash: Crash, meanwhile: Meanwhile, on_request: OnRequest) -> None:
         self.run = Run()
         self.incidents: list[list[dict[str, Any]]] = []
         self.last_run: list[str] = []
@@ -203,6 +208,7 @@ class _Process:
         self._platform = platform
         self._crash = crash
         self._meanwhile = meanwhile
+        self._on_request = on_request
         self._lock = threading.Lock()
         self._is_dead = False
         self._send = requests.Session.send
@@ -254,6 +260,7 @@ class _Process:
             self._end_if_due(number)
             self.run.requests += 1
         self._meanwhile(number)
+        self._on_request(unquote(str(request.url)))
         response = self._send(session, request, **settings)
         self._end_if_due(number + 1)
         return response

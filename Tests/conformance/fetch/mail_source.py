@@ -9,6 +9,7 @@ from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Folder, Message, ReferenceAttachment
+from sandbox.microsoft.graph_mail.query import MAX_PAGE_SIZE
 
 PARTNER = EmailAddress('Quentin Reyes', 'quentin@partner.example')
 STRANGER = EmailAddress('Sam Stranger', 'sam@elsewhere.example')
@@ -62,6 +63,7 @@ class MailSource:
         for message in [*mailbox.messages(), *mailbox.messages(self._well_known('recoverableitemsdeletions').folder_id)]:
             mailbox.remove(message)
         mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = mailbox.delta_status = None
+        mailbox.max_page = MAX_PAGE_SIZE
         mailbox.hides_internal_headers, mailbox.has_room_for_syncs = False, True
         mailbox.tells_partial_changes, mailbox.told_of_returned, mailbox.overlooks_starts = False, 'created', False
 

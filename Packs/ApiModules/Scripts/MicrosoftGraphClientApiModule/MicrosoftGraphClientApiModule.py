@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
@@ -602,9 +603,12 @@ class GraphClient(MicrosoftClient):
     Args:
         azure_cloud: the cloud whose Microsoft Graph is used.
         kwargs: as MicrosoftClient takes them.
+    Attributes:
+        clock_ahead: seconds by which the clock of the engine was ahead of that of Graph at the last response.
     """
 
     _limits = STRICT_LIMITS
+    clock_ahead = 0.0
 
     def __init__(self, azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
         graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
@@ -692,7 +696,7 @@ class GraphClient(MicrosoftClient):
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {**prefer_header(), **(kwargs.pop('headers', None) or {})}
         try:
-            return self.send_request(
+            response = self.send_request(
                 method,
                 path,
                 headers=headers,
@@ -705,6 +709,9 @@ class GraphClient(MicrosoftClient):
             raise GraphThrottled(GraphError.from_response(error.res, self.clock.now()), error.seconds) from None
         except (DemistoException, requests.exceptions.RequestException) as error:
             raise self._outage(error) from error
+        with suppress(ValueError, TypeError, OverflowError):
+            self.clock_ahead = self.clock.now() - parsedate_to_datetime(response.headers.get('Date', '')).timestamp()
+        return response
 
     def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
         """Send a request to an upload URL, without retries, and return the response. Raise GraphError as `graph_request`."""

@@ -405,11 +405,13 @@ class MailReader:
         self._read_messages([mail for mail in self._active if not mail.message])
         for mail in self._active:
             self._run_step(mail, partial(self._plan_files, mail), mail.mark_unreadable)
-        self._read_files([file for mail in self._active for file in mail.files])
+        files = [file for mail in self._active for file in mail.files]
+        self._read_in_batches(files)
         heads = [MimeHead(mail, self._mime_path(mail)) for mail in self._active if mail.needs_mime]
         for head in heads:
             self._run_step(head.mail, head.read_eml, head.mark_missing)
         self._read_files(heads)
+        self._read_files(files)  # large ones may take all the time that is left
         for mail in self._active:
             self._run_step(mail, partial(self._make_incident, mail), mail.mark_unreadable)
         for mail in self._active:
@@ -459,18 +461,29 @@ class MailReader:
         """Do something with a mail. If it fails, postpone the mail; if it would fail again, call `on_failure`."""
         try:
             step()
-        except Exception as error:  # whatever is wrong with one mail, the others are read
-            self._run.stop_waiting_after(error)
+        except Exception as raised:  # whatever is wrong with one mail, the others are read
+            self._run.stop_waiting_after(raised)
+            error = self._slowness(raised) or raised
             if self._ends_with(error) or not self._is_fault_of_mail(error):
                 mail.postpone()
             elif is_final(error) or mail.is_last_try(error, self._run.now()):
                 on_failure(error)
             else:
                 mail.postpone(self._run.now())
+                if error is not raised:
+                    received = f"An email in '{mail.pending.folder}' that was received at {mail.pending.received}"
+                    self._run.notes.append(f'{received} is tried again. {reason_of(error)}')
+
+    def _slowness(self, error: Exception) -> GraphError | None:
+        """Return what to say instead of an error if the time of the command ended with the request."""
+        if self._run.has_command_ended and isinstance(error, GraphError) and not error.status:
+            what = 'It could not be read in the time of one fetch: it is large, or the connection to Microsoft Graph is slow.'
+            return GraphError(what, 'Open the email in Outlook.')
+        return None
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
-        """Return whether the mailbox can be read, although a mail cannot."""
-        if not isinstance(error, DemistoException):
+        """Return whether the mailbox can be read, although a mail cannot. Without time it cannot be asked."""
+        if not isinstance(error, DemistoException) or self._run.has_command_ended:
             return True
         if self._is_mailbox_available is None or not status_of(error):
             self._is_mailbox_available = self._run.is_mailbox_available(self._cursor)
@@ -636,7 +649,12 @@ class MailReader:
             self._plan_attachment(mail, attachment, contents.get(attachment.attachment_id))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
-            mail.files.append(MailFile(mail, self._mime_path(mail), mail.eml['Name'], mail.mime_size, mail.eml))
+            eml = MailFile(mail, self._mime_path(mail), mail.eml['Name'], mail.mime_size, mail.eml)
+            total, max_size = sum(details['Size'] for details in mail.attachments), self._options.max_attachment_size
+            if total <= max_size:
+                mail.files.append(eml)
+            else:
+                eml.mark_missing(DemistoException(_too_large(total, max_size, 'Its attachments have')))
 
     def _plan_attachment(self, mail: FetchedMail, attachment: Attachment, content: Any) -> None:
         """Attach a file, or say why not. Its `content` in base64 may have come with the message."""
@@ -667,17 +685,18 @@ class MailReader:
         if attachment.attachment_type == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink") or "in Outlook"}'
         if attachment.size > max_size:
-            return f'It has {attachment.size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
+            return _too_large(attachment.size, max_size)
         return ''
 
     def _read_files(self, files: Sequence[MailPart]) -> None:
         """Read small files in batches, then the others one by one."""
-        self._read_in_batches([file for file in files if file.fits_batch and not file.is_done])
+        self._read_in_batches(files)
         for file in files:
             if file.mail.is_active and not file.is_done:
                 self._read_file(file)
 
-    def _read_in_batches(self, files: list[MailPart]) -> None:
+    def _read_in_batches(self, parts: Sequence[MailPart]) -> None:
+        files = [part for part in parts if part.fits_batch and not part.is_done and part.mail.is_active]
         while files and not (self._is_over or self._run.is_over_time):
             sizes = accumulate(file.size for file in files[:MAX_BATCH_SIZE])
             count = sum(size <= _BATCH_BYTES for size in sizes)  # at least one, since each of them fits
@@ -693,6 +712,10 @@ class MailReader:
         self._attempt(file.mail, partial(file.read, partial(self._run.mailbox.download, file.path)), file.mark_missing, error)
 
     # endregion
+
+
+def _too_large(size: int, max_size: int, what: str = 'It has') -> str:
+    return f'{what} {size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
 
 
 def _size_of(message: MessageRow) -> int:
@@ -832,6 +855,7 @@ def _labels(email: JsonObject) -> list[dict[str, str]]:
 
 # region fetch
 
+_MAX_CLOCK_DIFFERENCE = 300.0  # seconds
 _HAS_MESSAGES = 'has_messages'  # in the last run: the health of the instance shows something that is to be cleared
 
 
@@ -890,6 +914,10 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonOb
     fetch_problems = list(run.problems)
     _mark_as_read(run, cursor, options.mark_read)
     cursor.record([mail.outcome(options) for mail in mails], run.now())
+    if abs(client.clock_ahead) > _MAX_CLOCK_DIFFERENCE:
+        side = 'ahead of' if client.clock_ahead > 0 else 'behind'
+        minutes = f'{abs(client.clock_ahead) / 60:,.0f} minutes'
+        run.notes.append(f'The clock of the engine is {minutes} {side} that of Microsoft Graph. Correct it.')
     after = cursor.as_last_run()
     if fetch_problems and not incidents and after == before:
         raise fetch_problems[0]
@@ -931,7 +959,7 @@ def _mark_as_read(run: FetchRun, cursor: FetchCursor, is_wanted: bool) -> None:
     """
     if not is_wanted:
         cursor.to_mark = {}
-    if run.has_service_failed and run.problems:  # without a problem, the service has answered since
+    if run.has_command_ended or (run.has_service_failed and run.problems):  # without a problem, the service has answered since
         return
     mailbox = run.mailbox
     try:

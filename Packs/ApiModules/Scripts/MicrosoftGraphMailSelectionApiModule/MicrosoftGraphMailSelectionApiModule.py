@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -44,6 +44,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds
 # A run has COMMAND_SECONDS; if the platform ends it, everything that it has read is lost.
 _MAX_READING_SECONDS = 100.0
+_MAX_SELECTION_SECONDS = 50.0  # of them
 # The failure is not that of what was requested; 0: no response came.
 TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
 
@@ -65,7 +66,7 @@ class FetchRun:
         self.has_service_failed = False
         self.problems: list[Exception] = []
         self.notes: list[str] = []
-        self._end = client.clock.elapsed() + _MAX_READING_SECONDS
+        self._start = client.clock.elapsed()
 
     @property
     def mailbox(self) -> Mailbox:
@@ -73,11 +74,22 @@ class FetchRun:
         return self.mailbox_without_retries if self.has_service_failed else self._mailbox
 
     def now(self) -> float:
-        return self.client.clock.now()
+        """Return the time, in seconds since the epoch: that of Graph if the clock of the engine is ahead of it."""
+        return self.client.clock.now() - max(0.0, self.client.clock_ahead)
 
     @property
     def is_over_time(self) -> bool:
-        return self.client.clock.elapsed() > self._end
+        return self.seconds > _MAX_READING_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """Since the run started."""
+        return self.client.clock.elapsed() - self._start
+
+    @property
+    def has_command_ended(self) -> bool:
+        """Whether the command has no time for another request."""
+        return self.client.clock.remaining() <= 1
 
     def is_mailbox_available(self, cursor: 'FetchCursor') -> bool:
         """Return whether Graph can read the mailbox or a fetched folder, so that a failure is that of what was requested."""
@@ -118,10 +130,12 @@ _CURSOR_VERSION = 1
 _CURSOR_LENGTH = 63_000  # characters of JSON
 _DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mail collides with one of 4,000 is 1 in 70 billion
 _END_OF_SECOND = '~'  # sorts after all digests
-# The time of a sync is recorded as that much earlier: the clocks of Microsoft and of the engine differ.
+# The time of a sync is recorded as that much earlier: the clocks of the servers of Microsoft differ.
 _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
+_MAX_FAILING = 3600.0  # seconds for which Graph may reject a delta link with errors of its own
+_MIN_PAGE = 10  # messages
 _RANGE_LENGTH = 500  # mails
 _END_OF_TIME = '9999'  # later than all times
 # Seconds for which a mail that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
@@ -221,6 +235,12 @@ class PendingMail(NamedTuple):
     subject: str = ''
     sender: str = ''
 
+    @property
+    def order(self) -> int:
+        """A key that puts mails that could not be read last, so that slow ones hold up no others. Only the last try comes first:
+        it gets all the time of a run."""
+        return self.tries % (MAX_TRIES_PER_MAIL - 1)
+
     @classmethod
     def from_row(cls, row: MessageRow, folder: str) -> 'PendingMail':
         internet_id, subject = row.get('internetMessageId') or '', row.get('subject') or ''
@@ -259,6 +279,8 @@ _FOLDER_KEYS = (
     ('until', 'until', f'"{_END_OF_TIME}"|{_TIME}'),
     ('repeated', 'repeated_until', f'""|{_TIME}'),
     ('repeated_from', 'repeated_from', f'"{_END_OF_TIME}"|{_TIME}'),
+    ('failing', 'failing_since', f'""|{_TIME}'),
+    ('page', 'max_page', r'[1-9]\d{1,3}'),
 )
 # Are saved only if they have other values.
 _OPTIONAL_KEYS: JsonObject = {
@@ -269,6 +291,8 @@ _OPTIONAL_KEYS: JsonObject = {
     'until': _END_OF_TIME,
     'repeated': '',
     'repeated_from': _END_OF_TIME,
+    'failing': '',
+    'page': MAX_PAGE_SIZE,
 }
 
 
@@ -312,6 +336,8 @@ class FolderCursor:
         repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
             same name. Empty if it was not.
         repeated_from: likewise what was received after this time.
+        failing_since: the delta sync has failed with errors of Graph from then on, empty if it has not.
+        max_page: messages that a page may have: Graph was too slow for more.
     """
 
     def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: SortKey | None):
@@ -331,6 +357,8 @@ class FolderCursor:
         self.reason = ''
         self.repeated_until = ''
         self.repeated_from = _END_OF_TIME
+        self.failing_since = ''
+        self.max_page = MAX_PAGE_SIZE
 
     def restarted(self, first: str, now: float, folder_id: str = '') -> 'FolderCursor':
         """Return a cursor that starts again, maybe in another folder, at a received time or where this one has more to select.
@@ -377,12 +405,22 @@ class FolderCursor:
 
     def record_sync(self, link: str, is_last: bool, requested: float) -> None:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
-        self.link, self.no_delta_until = link, ''
+        self.link, self.no_delta_until, self.failing_since = link, '', ''
         if is_last and self.is_first_sync:
             self.changed = min(self.changed, (self.since, _END_OF_SECOND))
             self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
+
+    def record_failure(self, now: float) -> bool:
+        """Record that the delta sync failed, and return whether it has for long."""
+        self.failing_since = self.failing_since or graph_seconds(now)
+        return self.failing_since < graph_seconds(now - _MAX_FAILING)
+
+    def record_slow_page(self, size: int) -> bool:
+        """Record that Graph was too slow for a page of `size` messages. Return whether a smaller one may be requested."""
+        self.max_page = max(size // 2, _MIN_PAGE)
+        return self.max_page < size
 
     def restart_sync(self) -> None:
         """Start the delta sync again. What entered since the last one is found in the list by changed time."""
@@ -420,6 +458,7 @@ class FolderCursor:
 
     def record_check(self, now: float, is_deleted: bool) -> None:
         self.checked, self.is_deleted = graph_seconds(now), is_deleted
+        self.max_page = min(2 * self.max_page, MAX_PAGE_SIZE)  # Graph may be faster by now
 
 
 class FetchCursor:
@@ -580,11 +619,10 @@ class FetchCursor:
     def _unprotect_seen(self) -> None:
         self.seen, self.earlier = self.earlier.with_later(self.seen), SeenMails()
 
-    def rotate_folders(self) -> None:
-        """Let another folder be the first one, so that a busy folder does not block the others."""
-        if self.folders:
-            first = next(iter(self.folders))
-            self.folders[first] = self.folders.pop(first)
+    def rotate_folders(self, count: int = 1) -> None:
+        """Let `count` folders be the last ones, so that a busy folder does not block the others."""
+        for name in list(self.folders)[:count]:
+            self.folders[name] = self.folders.pop(name)
 
     def is_known(self, message_id: str) -> bool:
         """Return whether a mail became an incident, or is to become one."""
@@ -595,7 +633,8 @@ class FetchCursor:
         """Record what became of the mails of a run. `now` is in seconds since the epoch."""
         tried = {outcome.selected_id for outcome in outcomes}
         self.pending = [pending for pending in self.pending if pending.message_id not in tried]
-        self.pending += [outcome.mail for outcome in outcomes if outcome.is_postponed]
+        postponed = (outcome.mail for outcome in outcomes if outcome.is_postponed)
+        self.pending += sorted(postponed, key=lambda mail: mail.order)
         for outcome in outcomes:
             if outcome.is_done:
                 for message_id in (outcome.selected_id, outcome.mail.message_id):
@@ -614,6 +653,7 @@ _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 _MAX_PAGES_PER_SECOND = 1000
 _SMALL_PAGE = 50  # rows
 _MAX_FOLDER_DEPTH = 20
+_Page = TypeVar('_Page')
 
 
 class MailSelector:
@@ -624,6 +664,8 @@ class MailSelector:
         self._cursor = cursor
         self._options = options
         self._unavailable_folders: set[str] = set()  # no response, although the mailbox has one, or not found
+        self._folder_properties: dict[tuple[str, str], str] = {}  # by ID and name
+        self._seconds = _MAX_SELECTION_SECONDS  # of the run, after which the present step ends
         # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
@@ -634,23 +676,52 @@ class MailSelector:
         """Return the mails of this run, and record in the cursor how far their folders are."""
         if self._open_folders():
             self._select_from_folders()
-        return list(self._selected.values())
+        return sorted(self._selected.values(), key=lambda mail: mail.order)
 
     @property
     def _room(self) -> int:
         return max(0, self._max_selected - self._reserved - len(self._selected))
 
+    def _is_late(self) -> bool:
+        """Return whether the time of the present step is over, and note it."""
+        is_late = self._run.seconds > self._seconds
+        if is_late:
+            self._run.notes.append(
+                'This fetch had no time to look through all folders, because Microsoft Graph or the proxy is slow. '
+                'The next fetch continues with the others.'
+            )
+        return is_late
+
     def _select_from_folders(self) -> None:
         names = [name for name in self._cursor.folders if name in self._options.folders]
-        self._cursor.rotate_folders()
-        reserved = self._room // 2 if any(self._cursor.folders[name].backlog for name in names) else 0
-        for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
+        self._cursor.rotate_folders(self._run_steps(names))
+
+    def _run_steps(self, names: Sequence[str]) -> int:
+        """Run each step with one folder after another. Return how many folders are done, so that the next run starts after them.
+
+        A step has a share of the time. Later steps leave out the folders that it did not reach, so that the others are complete.
+        The first folder is always reached.
+        """
+        count = len(names)
+        has_backlog = any(self._cursor.folders[name].backlog for name in names)
+        reserved = self._room // 2 if has_backlog else 0
+        for step, share in (
+            (self._check_location, 0.25),
+            (self._select_created, 0.5),
+            (self._select_changed, 0.75 if has_backlog else 1),
+            (self._select_backlog, 1),
+        ):
+            self._seconds = _MAX_SELECTION_SECONDS * share
             self._reserved = reserved if step != self._select_backlog else 0
-            for name in names:
+            for number, name in enumerate(names[:count]):
+                if number and self._is_late():
+                    count = number
+                    break
                 folder = self._cursor.folders.get(name)
                 is_due = folder and name not in self._unavailable_folders and self._room
                 if is_due and not self._try(name, partial(step, folder)):
-                    return
+                    return 1
+        return count if count < len(names) else 1
 
     def _try(self, name: str, step: Callable[[], None]) -> bool:
         """Run a step with a folder, and return whether the run may continue. It must not if Graph throttles or does not answer,
@@ -684,7 +755,7 @@ class MailSelector:
             new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
-        may_continue = all(self._try(name, partial(open_folder, name)) for name in unknown)
+        may_continue = all(not self._is_late() and self._try(name, partial(open_folder, name)) for name in unknown)
         self._cursor.set_folders(names, new, is_complete=len(new) == len(unknown))
         return may_continue
 
@@ -748,8 +819,11 @@ class MailSelector:
         return parent_id == deleted_id
 
     def _folder(self, folder_id: str, name: str = 'id') -> str:
-        """Return a property of a folder, empty if it has none."""
-        return self._run.mailbox.folder_property(folder_id, name)
+        """Return a property of a folder, empty if it has none. It is requested once in a run."""
+        key = folder_id, name
+        if key not in self._folder_properties:
+            self._folder_properties[key] = self._run.mailbox.folder_property(folder_id, name)
+        return self._folder_properties[key]
 
     # endregion
     # region messages
@@ -775,7 +849,7 @@ class MailSelector:
             self._run.notes.append(folder.reason)
             return
         for _ in range(_MAX_PAGES_PER_RUN):
-            requested = self._run.now()
+            requested = self._run.now()  # before the first response, it may be ahead
             page = self._delta_page(folder)
             if page is None:
                 return
@@ -785,8 +859,8 @@ class MailSelector:
                     if not self._room:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
                     self._add(row, folder)
-            folder.record_sync(page.link, page.is_last, requested)
-            if page.is_last or not self._room:
+            folder.record_sync(page.link, page.is_last, min(requested, self._run.now()))
+            if page.is_last or not self._room or self._is_late():
                 return
 
     def _delta_page(self, folder: FolderCursor) -> DeltaPage | None:
@@ -797,20 +871,43 @@ class MailSelector:
             except GraphError as error:
                 # Graph keeps the states of syncs in the mailbox, where they may find no room.
                 has_no_room = error.status == 507 or ('QuotaExceeded' in error.code and error.status != 429)
-                if error.status not in (400, 404, 405, 501) and not has_no_room:
+                is_failing = error.status == 500 and folder.record_failure(self._run.now())
+                if error.status not in (400, 404, 405, 501) and not (has_no_room or is_failing):
                     raise
+                if is_failing:  # the link may be the reason
+                    folder.restart_sync()
                 if is_last_try:
                     self._record_no_delta(folder, error)
         return None
+
+    def _request_page(self, folder: FolderCursor, size: int, request: Callable[[int], _Page]) -> _Page:
+        """Return a page of about `size` messages, a smaller one if Graph is too slow (microsoft-graph-docs#5853)."""
+        while True:
+            size = min(size, folder.max_page)
+            try:
+                return request(size)
+            except GraphError as error:
+                may_be_smaller = error.status in (0, 504) and folder.record_slow_page(size)
+                # without a response, the next run tries a smaller page: the request took long, or the network is down
+                if not (may_be_smaller and error.status) or self._is_late():
+                    raise
+
+    def _list_page(self, folder: FolderCursor, query: JsonObject, size: int = 0) -> tuple[list[MessageRow], str]:
+        """Return the first page of a list of a folder, by default of twice as many messages as there is room for."""
+        size = size or 2 * max(self._room, _SMALL_PAGE)
+        return self._request_page(folder, size, partial(self._run.mailbox.list_messages, folder.folder_id, query))
 
     def _request_delta_page(self, folder: FolderCursor) -> DeltaPage:
         """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
         if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
             folder.restart_sync()
 
+        def request_page(size: int) -> DeltaPage:
+            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, size)
+
         def request() -> DeltaPage:
             page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
-            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, page_size)
+            return self._request_page(folder, page_size, request_page)
 
         try:
             return request()
@@ -869,7 +966,7 @@ class MailSelector:
 
         requested = self._run.now()
         listed = self._select_listed(folder, CHANGED, folder.changed, is_new)
-        folder.record_changed(*listed, requested, known_from)
+        folder.record_changed(*listed, min(requested, self._run.now()), known_from)
 
     def _select_backlog(self, folder: FolderCursor) -> None:
         """Continue the list of what was in the folder before the first sync."""
@@ -917,7 +1014,7 @@ class MailSelector:
                     return self._add_listed(folder, newest, by, position, is_new)
                 start = graph_seconds((date_seconds(position[0].lower()) or 0) - seconds_before)
                 seconds_before *= 2
-            if not is_done or not self._room:
+            if not is_done or not self._room or self._is_late():
                 break
         return position, False
 
@@ -944,7 +1041,7 @@ class MailSelector:
             rows: what the list showed last.
         """
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{RECEIVED} desc'}
-        page, link = self._run.mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        page, link = self._list_page(folder, query)
         newest = [row for row in page if sort_key(row) > position]
         seconds = {sort_key(row)[0] for row in page}
         is_listed = not newest and bool(page) and position[0] in {sort_key(row)[0] for row in rows}
@@ -955,10 +1052,9 @@ class MailSelector:
 
         A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
         """
-        mailbox = self._run.mailbox
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
-        page, link = mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        page, link = self._list_page(folder, query)
         for number in range(_MAX_PAGES_PER_SECOND):
             rows.update((row['id'], row) for row in page)
             if not link:
@@ -968,9 +1064,9 @@ class MailSelector:
             if earlier:
                 return earlier, last
             if number == 0:  # a larger page may have the whole second
-                page, link = mailbox.list_messages(folder.folder_id, query, MAX_PAGE_SIZE)
+                page, link = self._list_page(folder, query, MAX_PAGE_SIZE)
             else:
-                page, link = mailbox.list_messages(next_page=link)
+                page, link = self._run.mailbox.list_messages(next_page=link)
         raise DemistoException(
             f"More than {len(rows)} emails in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )

@@ -187,6 +187,27 @@ def test_the_backlog_is_finished_after_the_first_sync(is_end: bool, is_first_syn
     assert folder.backlog == backlog
 
 
+@pytest.mark.parametrize('seconds, is_long', [(3600, False), (3601, True)])
+def test_errors_of_a_delta_sync_count_from_the_first_one_on(seconds: int, is_long: bool) -> None:
+    folder = folder_cursor(link='link', is_first_sync=False)
+    assert [folder.record_failure(REQUESTED + after) for after in (0, 1000, seconds)] == [False, False, is_long]
+    assert folder.as_json()['failing'] == ELEVEN
+    folder.record_sync('next', False, REQUESTED)
+    assert 'failing' not in folder.as_json()
+
+
+def test_a_slow_page_is_halved_and_grows_with_the_checks_of_the_folder() -> None:
+    folder, size, sizes = folder_cursor(), 1000, []
+    while folder.record_slow_page(size):
+        size = folder.max_page
+        sizes.append(size)
+    assert sizes == [500, 250, 125, 62, 31, 15, 10]
+    assert FolderCursor.from_json('Inbox', folder.as_json()).max_page == 10
+    for _ in range(7):
+        folder.record_check(REQUESTED, is_deleted=False)
+    assert 'page' not in folder.as_json()
+
+
 @pytest.mark.parametrize('seconds, is_due', [(599, False), (601, True)])
 def test_the_location_of_a_folder_is_checked_from_time_to_time(seconds: int, is_due: bool) -> None:
     folder = folder_cursor()
@@ -196,6 +217,13 @@ def test_the_location_of_a_folder_is_checked_from_time_to_time(seconds: int, is_
 
 # endregion
 # region pending mails
+
+
+def test_mails_that_could_not_be_read_come_last_except_in_their_last_try() -> None:
+    cursor = FetchCursor.from_last_run({}, ADA, '')
+    mails = [PendingMail(str(tries), 'Inbox', tries=tries) for tries in (3, 4, 1, 0)]
+    cursor.record([Outcome(mail.message_id, mail, is_postponed=True) for mail in mails])
+    assert [mail.tries for mail in cursor.pending] == [4, 0, 1, 3]
 
 
 def person(address: str) -> dict[str, Any]:
@@ -555,11 +583,12 @@ def test_a_folder_with_a_new_name_continues_and_one_with_two_names_is_fetched_on
     assert known.name == 'New'
 
 
-def test_another_folder_is_the_first_one_in_each_run() -> None:
+@pytest.mark.parametrize('count, expected', [(1, 'BCA'), (2, 'CAB'), (3, 'ABC')])
+def test_another_folder_is_the_first_one_in_each_run(count: int, expected: str) -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     cursor.folders = {name: folder_cursor(name=name, folder_id=name) for name in 'ABC'}
-    cursor.rotate_folders()
-    assert list(cursor.folders) == ['B', 'C', 'A']
+    cursor.rotate_folders(count)
+    assert list(cursor.folders) == [*expected]
 
 
 # endregion

@@ -20,7 +20,7 @@ from sandbox.microsoft.graph_mail.delta import (
     written,
 )
 from sandbox.microsoft.graph_mail.errors import GraphError
-from sandbox.microsoft.graph_mail.listing import link
+from sandbox.microsoft.graph_mail.listing import check_page, link
 from sandbox.microsoft.graph_mail.mail_request import MailCall, find_folder, mail_blueprint, open_mailbox
 from sandbox.microsoft.graph_mail.message_routes import shown
 from sandbox.microsoft.graph_mail.odata_filter import parse_time
@@ -48,6 +48,7 @@ def message_changes(folder_id: str) -> Response:
     state = _requested_state(call, folder.folder_id, OPTIONS)
     options = {name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')}
     query = call.allowed(read_query(options, 'message', call.page_size, OPTIONS))
+    check_page(call.mailbox, query)
     with call.mailbox.lock:
         log = call.mailbox.log_of(folder.folder_id)
         rows, state = _page(call, log, state, query, _wanted_message(call, state))

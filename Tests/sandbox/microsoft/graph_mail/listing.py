@@ -37,6 +37,7 @@ _MOMENTS: dict[str, Callable[[Message], float]] = {
 
 def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view: View) -> Iterable[Message]:
     """Return the messages of a folder, or of all, that ``query`` asks for. No more of them are looked at than a page needs."""
+    check_page(mailbox, query)
     if query.search:
         return search_messages(mailbox.messages(folder_id), query.search)
     first, end = received_bounds(query.filter)
@@ -57,6 +58,12 @@ def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view:
     )
     left = replace(query, order=() if in_order else query.order, filter=None if only_bounds else query.filter)
     return filter_and_sort(messages, left, 'message', lambda message: message_resolver(mailbox, message, view))
+
+
+def check_page(mailbox: Mailbox, query: Query) -> None:
+    """Raise GraphError if a page of messages is too much."""
+    if query.size > mailbox.max_page:
+        raise GraphError(504, 'UnknownError', 'A page with so many messages takes too long.')
 
 
 def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:

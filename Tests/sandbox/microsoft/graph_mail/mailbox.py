@@ -22,6 +22,7 @@ from sandbox.microsoft.graph_mail.model import (
     ReferenceAttachment,
     new_change_key,
 )
+from sandbox.microsoft.graph_mail.query import MAX_PAGE_SIZE
 from sandbox.microsoft.graph_mail.settings import default_categories, default_settings
 
 ROOT = 'msgfolderroot'
@@ -60,6 +61,7 @@ class Mailbox:
         told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
             then tells of every message that left, whatever kind of change is asked for), or nothing.
         overlooks_starts: a list by received time, oldest first, has nothing if it starts at a second that is divisible by three.
+        max_page: a page of messages for which more are asked is too much: 504.
         rules: as Graph shows them, in the order of their making.
         categories: the master list.
         meetings: what is in the calendar, by ID.
@@ -91,6 +93,7 @@ class Mailbox:
         self.hides_internal_headers = self.misses_senders = self.refuses_sorting = False
         self.tells_partial_changes = False
         self.overlooks_starts = False
+        self.max_page = MAX_PAGE_SIZE
         self.told_of_returned = 'created'
         self.delta_generation = 1
         # By the first call of a chain of tokens: how many have followed from it

@@ -85,6 +85,14 @@ def test_delta_can_be_missing(graph: GraphClient, mailbox: Mailbox, status: int)
     assert graph.error('GET', DELTA)[0] == status
 
 
+def test_large_pages_may_be_too_much(graph: GraphClient, mailbox: Mailbox) -> None:
+    mailbox.max_page = 100
+    for size, status in ((100, 200), (101, 504)):
+        assert graph.request('GET', f'/messages?$top={size}').status_code == status
+        assert graph.request('GET', DELTA, Prefer=f'odata.maxpagesize={size}').status_code == status
+    assert graph.error('GET', '/messages?$top=101') == (504, 'UnknownError')
+
+
 def test_a_mailbox_without_room_for_syncs_has_lists(graph: GraphClient, mailbox: Mailbox) -> None:
     put(mailbox, 'listed')
     _, link = round_of(graph, DELTA)
