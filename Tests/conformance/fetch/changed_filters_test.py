@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import MicrosoftGraphMailSelectionApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform
-from conformance.fetch.mail_source import DAY, STRANGER, MailSource
+from conformance.fetch.mail_source import DAY, STRANGER, YEARS_AGO, MailSource
 from sandbox.microsoft.graph_mail.model import Message
 
 SHARE = 40
@@ -195,3 +195,19 @@ def test_whatever_filters_follow_one_another_no_incident_is_repeated(
         if 'fetch_from' not in filters or one.sender != STRANGER
     }
     assert NOT_KNOWN in ''.join(said) or wanted <= {one.name for one in platform.incidents}
+
+
+@pytest.mark.parametrize('filters', [{'fetch_exclude_senders': 'noise.example'}, {'fetch_subject': 'old'}])
+def test_mails_that_were_only_read_before_a_filter_changed_are_not_new(
+    source: MailSource, instance: Instance, filters: dict[str, Any]
+) -> None:
+    old = [source.deliver(f'old {number}', age=YEARS_AGO) for number in range(30)]
+    platform = instance(max_fetch='5')
+    source.cloud.clock.advance(3600)
+    platform.run_until_quiet()
+    for message in old:
+        message.is_read = True
+        source.mailbox.touch(message, 'isRead')
+    platform.params.update(filters)
+    platform.run_until_quiet(quiet=4)
+    assert not platform.incidents

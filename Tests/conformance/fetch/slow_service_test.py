@@ -148,6 +148,22 @@ def test_many_folders_are_fetched_from_in_turn_if_graph_is_slow(source: MailSour
     assert max(run.requests for run in runs) * 4 < 100
 
 
+def test_folders_that_cannot_be_found_leave_time_for_the_others(source: MailSource, instance: Instance) -> None:
+    names = [*(f'typo {number}' for number in range(5)), 'New', 'A']
+    folders = [source.folder(name) for name in names[-2:]]
+    platform = instance(folder_to_fetch=f'{source.path}/A', first_fetch='1 day')
+    platform.run_until_quiet()
+    platform.params['folder_to_fetch'] = ', '.join(f'{source.path}/{name}' for name in names)
+    for folder in folders:
+        source.deliver(f'in {folder.display_name}', folder, age=0)
+    runs = []
+    for _ in range(20):
+        source.cloud.clock.advance(61)
+        runs.append(platform.fetch(meanwhile=slowly(source, 5)))
+    assert runs[0].names == ['in A']
+    assert sorted(one.name for one in platform.incidents) == ['in A', 'in New']
+
+
 def test_a_long_first_sync_of_slow_pages_leaves_time_to_read(
     source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +284,25 @@ def test_a_delta_link_that_fails_for_an_hour_restarts_the_sync(source: MailSourc
     for run in platform.run_until_quiet():
         assert run.health == []
     assert sorted(one.name for one in platform.incidents) == ['late', 'new']
+
+
+def test_an_outage_of_hours_does_not_end_delta_queries(source: MailSource, instance: Instance) -> None:
+    old = source.deliver('old', age=YEARS_AGO)
+    source.cloud.clock.advance(3600)
+    platform = instance()
+    platform.run_until_quiet()
+    source.cloud.faults.add(service='graph', path='/v1.0/', status=500, times=None)
+    for _ in range(5):
+        platform.fetch()
+        source.cloud.clock.advance(1000)
+    source.cloud.faults.clear()
+    platform.run_until_quiet()
+    source.cloud.clock.advance(3600)
+    platform.run_until_quiet()
+    old.is_read = True
+    source.mailbox.touch(old, 'isRead')
+    for run in platform.run_until_quiet(quiet=4):
+        assert run.health == run.incidents == []
 
 
 def test_a_folder_whose_delta_queries_fail_for_hours_is_listed(source: MailSource, instance: Instance) -> None:

@@ -142,3 +142,17 @@ def test_a_relative_time_is_that_of_the_first_run(
     expected = f'{pinned:%Y-%m-%dT%H:%M:%SZ}'
     assert expected in shown
     assert drafts(adas)[0].properties['SystemTime 0x3FEF'] == expected
+
+
+@pytest.mark.parametrize('command', ['send-mail', 'reply-mail'])
+def test_a_time_that_passes_while_the_command_waits_is_not_shown(instance: Instance, adas: Mailbox, command: str) -> None:
+    question = adas.deliver(Message('Status?', EmailAddress('Bob', BOB), adas.now(), to=[adas.owner]))
+    more = {'inReplyTo': question.immutable_id, 'body': 'Later'} if command == 'reply-mail' else {}
+    instance.cloud.faults.add(
+        service='graph', path='/messages|/createReply', method='POST', status=429, headers={'Retry-After': '120'}
+    )
+    entry = instance.run(command, **{**MAIL, 'send_time': 'in 1 minute'}, **more)
+    shown = instance.text(command, **{**entry['PollingArgs'], 'send_time': '2020-01-01T08:00:00Z'})
+    assert 'sent' in shown.splitlines()[0]
+    assert 'Drafts' not in shown
+    assert not drafts(adas)

@@ -929,7 +929,7 @@ def _local_time(args: Arguments, name: str) -> dict[str, str]:
         moment = arg_to_datetime(text, settings={'TIMEZONE': 'UTC', 'RELATIVE_BASE': _LONG_AGO})
     except (ValueError, OverflowError, OSError):
         moment = None
-    if moment and (moment.tzinfo or (moment.year < 1900 and moment.microsecond)):
+    if moment and (moment.tzinfo or (moment.year < 1900 and moment.microsecond == _LONG_AGO.microsecond)):
         return utc_time(args, name)
     if not moment or moment.year < 1900:
         how = f"Write {name} as 2030-01-31T08:00:00, or as 'in 2 hours'."

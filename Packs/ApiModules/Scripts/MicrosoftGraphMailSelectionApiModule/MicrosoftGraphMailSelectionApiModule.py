@@ -45,6 +45,7 @@ FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds
 # A run has COMMAND_SECONDS; if the platform ends it, everything that it has read is lost.
 _MAX_READING_SECONDS = 100.0
 _MAX_SELECTION_SECONDS = 50.0  # of them
+_MAX_CLOCK_AHEAD = 50400.0  # seconds; more than a wrong time zone makes: the `Date` of the response is wrong
 # The failure is not that of what was requested; 0: no response came.
 TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
 
@@ -75,7 +76,8 @@ class FetchRun:
 
     def now(self) -> float:
         """Return the time, in seconds since the epoch: that of Graph if the clock of the engine is ahead of it."""
-        return self.client.clock.now() - max(0.0, self.client.clock_ahead)
+        ahead = self.client.clock_ahead
+        return self.client.clock.now() - (ahead if 0 < ahead < _MAX_CLOCK_AHEAD else 0)
 
     @property
     def is_over_time(self) -> bool:
@@ -360,15 +362,18 @@ class FolderCursor:
         self.failing_since = ''
         self.max_page = MAX_PAGE_SIZE
 
-    def restarted(self, first: str, now: float, folder_id: str = '') -> 'FolderCursor':
+    def restarted(self, first: str, now: float, folder_id: str = '', keeps_sync: bool = False) -> 'FolderCursor':
         """Return a cursor that starts again, maybe in another folder, at a received time or where this one has more to select.
 
-        What entered since the last sync is found in the list by changed time. `now` is in seconds since the epoch.
+        What entered since the last sync is found by the same delta sync if `keeps_sync`, otherwise in the list by changed time.
+        `now` is in seconds since the epoch.
         """
         first = min(first, self.since, self.changed[0], *(self.backlog or ())[:1])
         again = FolderCursor(self.name, folder_id or self.folder_id, first, self.since, (first, ''))
         again.changed = min(again.changed, self.changed)
         again.until = again.repeated_until = graph_seconds(now)
+        if keeps_sync:
+            again.link, again.is_first_sync, again.is_strict = self.link, self.is_first_sync, self.is_strict
         if self.backlog:
             again.repeated_until = max(self.backlog[0], self.repeated_until)
             again.repeated_from = min(self.until, self.repeated_from)
@@ -407,7 +412,6 @@ class FolderCursor:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
         self.link, self.no_delta_until, self.failing_since = link, '', ''
         if is_last and self.is_first_sync:
-            self.changed = min(self.changed, (self.since, _END_OF_SECOND))
             self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
@@ -424,6 +428,8 @@ class FolderCursor:
 
     def restart_sync(self) -> None:
         """Start the delta sync again. What entered since the last one is found in the list by changed time."""
+        if not self.is_first_sync:
+            self.changed, self.is_strict = min(self.changed, (self.since, _END_OF_SECOND)), False
         self.link, self.is_first_sync = '', True
 
     def record_no_delta(self, now: float, reason: str) -> None:
@@ -486,6 +492,7 @@ class FetchCursor:
         self.to_mark: dict[str, int] = {}
         self.damaged: list[str] = []
         self.has_other_filters = False
+        self.unlisted: set[str] = set()  # names of folders that are kept although they are not to be fetched from
 
     @classmethod
     def from_last_run(cls, last_run: JsonObject, address: str, filters: str) -> 'FetchCursor':
@@ -591,7 +598,7 @@ class FetchCursor:
                 self.folders[folder.name] = found
         if not is_complete:
             kept = {name: folder for name, folder in known.items() if not self.has_folder(folder.folder_id)}
-            self.folders = {**kept, **self.folders}
+            self.unlisted, self.folders = {*kept}, {**self.folders, **kept}
 
     def has_folder(self, folder_id: str) -> bool:
         return any(folder.folder_id == folder_id for folder in self.folders.values())
@@ -604,9 +611,9 @@ class FetchCursor:
             self.folders[folder.name] = new
             self._protect_seen()
 
-    def restart_folders(self, first: str, now: float) -> None:
-        """Start all folders again at a received time, since the filters are others. `now` is in seconds since the epoch."""
-        self.folders = {name: folder.restarted(first, now) for name, folder in self.folders.items()}
+    def restart_folders(self, first: str, now: float, keeps_sync: bool) -> None:
+        """Start all folders again at a received time, since the filters are others. See `FolderCursor.restarted`."""
+        self.folders = {name: folder.restarted(first, now, '', keeps_sync) for name, folder in self.folders.items()}
         self.has_other_filters = False
         self._protect_seen()
 
@@ -641,7 +648,7 @@ class FetchCursor:
                     self.seen.add(message_id, now)
             if outcome.is_to_mark:
                 self.to_mark[outcome.mail.message_id] = 0
-        if all(folder.backlog is None for folder in self.folders.values()):
+        if all(folder.backlog is None for name, folder in self.folders.items() if name not in self.unlisted):
             self._unprotect_seen()
 
 
@@ -747,7 +754,9 @@ class MailSelector:
     def _open_folders(self) -> bool:
         """Look up new folders, and return whether the run may continue."""
         if self._cursor.has_other_filters:
-            self._cursor.restart_folders(self._options.first_fetch(), self._run.now())
+            # The rows of a delta link have the properties that were selected when the sync started.
+            keeps_sync = not self._options.properties
+            self._cursor.restart_folders(self._options.first_fetch(), self._run.now(), keeps_sync)
         names, new = self._options.folders, []
 
         def open_folder(name: str) -> None:
@@ -755,7 +764,13 @@ class MailSelector:
             new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
-        may_continue = all(not self._is_late() and self._try(name, partial(open_folder, name)) for name in unknown)
+        # Each run begins with another one, so that names that cannot be found do not hold up the others.
+        begin = int(self._run.now()) % max(1, len(unknown))
+        may_continue = True
+        for name in unknown[begin:] + unknown[:begin]:
+            if self._is_late() or not may_continue:
+                break
+            may_continue = self._try(name, partial(open_folder, name))
         self._cursor.set_folders(names, new, is_complete=len(new) == len(unknown))
         return may_continue
 
@@ -874,7 +889,8 @@ class MailSelector:
                 is_failing = error.status == 500 and folder.record_failure(self._run.now())
                 if error.status not in (400, 404, 405, 501) and not (has_no_room or is_failing):
                     raise
-                if is_failing:  # the link may be the reason
+                if is_failing:
+                    self._folder(folder.folder_id)  # raises the error of an outage; otherwise the link may be the reason
                     folder.restart_sync()
                 if is_last_try:
                     self._record_no_delta(folder, error)

@@ -1,6 +1,7 @@
 """Unit tests of the cursor: what it records and saves, without a cloud."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from MicrosoftGraphMailSelectionApiModule import (
     Outcome,
     MAX_SEEN,
     FetchCursor,
+    FetchRun,
     FolderCursor,
     PendingMail,
     SeenMails,
@@ -117,11 +119,13 @@ def test_what_was_received_after_the_position_and_before_the_folder_was_opened_i
 def test_after_a_restarted_sync_the_list_by_changed_time_has_what_was_missed(changed: SortKey, start: SortKey) -> None:
     folder = folder_cursor((NINE, ''), changed=changed, link='lost', is_first_sync=False)
     folder.restart_sync()
-    assert (folder.link, folder.is_first_sync, folder.changed) == ('', True, changed)
+    assert (folder.link, folder.is_first_sync, folder.changed) == ('', True, start)
     folder.record_sync('next', False, REQUESTED)
-    assert (folder.is_first_sync, folder.changed) == (True, changed)
+    assert (folder.is_first_sync, folder.changed) == (True, start)
+    folder.changed = (ELEVEN, 'z')  # the list goes on during a long sync
+    folder.restart_sync()
     folder.record_sync('end', True, REQUESTED)
-    assert (folder.is_first_sync, folder.changed, folder.backlog) == (False, start, (NINE, ''))
+    assert (folder.is_first_sync, folder.changed, folder.backlog) == (False, (ELEVEN, 'z'), (NINE, ''))
 
 
 LATELY = graph_seconds(REQUESTED - 300)  # a message may still enter before a position of the last minutes
@@ -356,7 +360,7 @@ def test_what_a_repeated_backlog_adds_takes_no_place_of_what_was_seen_before(add
     cursor = filled_cursor()
     for number in range(MAX_SEEN):
         cursor.seen.add(f'before {number}', REQUESTED - 7200 + number)
-    cursor.restart_folders(NINE, REQUESTED)
+    cursor.restart_folders(NINE, REQUESTED, keeps_sync=True)
     for number in range(added):
         cursor.record([Outcome(f'now {number}', PendingMail(f'now {number}', 'Inbox'), is_done=True)], REQUESTED + number)
     last_run = json.loads(json.dumps(cursor.as_last_run()))
@@ -564,7 +568,7 @@ def test_what_was_marked_as_read_is_recorded(
     assert cursor.to_mark == to_mark
 
 
-@pytest.mark.parametrize('is_complete, expected', [(True, ['B', 'C']), (False, ['A', 'B', 'C'])])
+@pytest.mark.parametrize('is_complete, expected', [(True, ['B', 'C']), (False, ['B', 'C', 'A'])])
 def test_folders_that_are_not_named_any_more_are_dropped_if_all_new_ones_are_known(
     is_complete: bool, expected: list[str]
 ) -> None:
@@ -572,6 +576,28 @@ def test_folders_that_are_not_named_any_more_are_dropped_if_all_new_ones_are_kno
     cursor.folders = {name: folder_cursor(name=name, folder_id=name.lower()) for name in 'AB'}
     cursor.set_folders(('B', 'C'), [folder_cursor(name='C', folder_id='c')], is_complete)
     assert list(cursor.folders) == expected
+
+
+@pytest.mark.parametrize(
+    'ahead, now', [(0, REQUESTED), (900, REQUESTED - 900), (43_200, REQUESTED - 43_200), (86_400, REQUESTED), (-900, REQUESTED)]
+)
+def test_the_time_of_a_run_is_that_of_graph_unless_it_cannot_be_right(ahead: float, now: float) -> None:
+    clock = SimpleNamespace(now=lambda: REQUESTED, elapsed=lambda: 0.0)
+    client: Any = SimpleNamespace(clock=clock, clock_ahead=ahead, mailbox=SimpleNamespace(address=ADA))
+    assert FetchRun(client).now() == now
+
+
+@pytest.mark.parametrize('has_backlog', [True, False])
+def test_a_folder_that_is_not_named_any_more_does_not_protect_what_was_seen(has_backlog: bool) -> None:
+    cursor = FetchCursor.from_last_run({}, ADA, '')
+    cursor.seen.add('m', REQUESTED)
+    cursor.folders = {
+        'A': folder_cursor((NINE, ''), name='A', folder_id='a'),
+        'B': folder_cursor((NINE, '') if has_backlog else None, name='B', folder_id='b'),
+    }
+    cursor.set_folders(('B', 'C'), [folder_cursor(name='C', folder_id='c')], is_complete=False)
+    cursor.record([], REQUESTED)
+    assert (len(cursor.earlier), len(cursor.seen)) == ((1, 0) if has_backlog else (0, 1))
 
 
 @pytest.mark.parametrize('is_complete', [True, False])

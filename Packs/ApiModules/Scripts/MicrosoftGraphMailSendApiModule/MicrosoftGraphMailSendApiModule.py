@@ -106,7 +106,7 @@ class OutgoingAttachment:
         return {'name': self.name, 'contentType': self.content_type, 'isInline': self.is_inline, **content_id}
 
 
-_SOURCE = r"""(?i)(?<=[\s"'/])(src\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>][^\s>]*))"""
+_SOURCE = r"""(?i)(?<=[\s"'/])(src\s*=\s*)(?:"(\s*[d&][^"]*)"|'(\s*[d&][^']*)'|([d&][^\s>]*))"""
 
 
 def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
@@ -118,7 +118,7 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
     images: dict[str, OutgoingAttachment] = {}
 
     def extract(found: re.Match[str]) -> str:
-        content_type, content = _read_data_uri(found[2] or found[3] or found[4] or '')
+        content_type, content = _read_data_uri(found[2] or found[3] or found[4])
         if not content:
             return found[0]
         digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]

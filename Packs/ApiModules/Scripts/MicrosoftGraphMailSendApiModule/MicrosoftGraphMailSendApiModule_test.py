@@ -140,6 +140,8 @@ def test_a_data_uri_is_read_in_each_form(uri: str, content: bytes, content_type:
         ('<img src = data:image/png;base64,UEs= alt=x>', b'PK', '<img src = "cid:{}" alt=x>'),
         ('<img alt="a > b"src="data:image/png;base64,UE5H"/>', b'PNG', '<img alt="a > b"src="cid:{}"/>'),
         ('<img/src="data:image/png;base64,+/8=">', b'\xfb\xff', '<img/src="cid:{}">'),
+        ('set src="x</p><img src="data:image/png;base64,UE5H">', b'PNG', 'set src="x</p><img src="cid:{}">'),
+        ('<img alt="see src=" src="data:image/png;base64,UE5H">', b'PNG', '<img alt="see src=" src="cid:{}">'),
         ('<img src="data:image/png;base64,&#43;&#x2F;8&#61;">', b'\xfb\xff', '<img src="cid:{}">'),
         ('<img src="data&colon;image/png&#59;base64&comma;UE5H">', b'PNG', '<img src="cid:{}">'),
         ('<img src="&#10; data:image/png;base64,UE&NewLine;5H">', b'PNG', '<img src="cid:{}">'),

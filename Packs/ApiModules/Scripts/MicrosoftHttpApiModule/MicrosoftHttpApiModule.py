@@ -373,6 +373,8 @@ def _decompressed(pieces: Iterator[bytes], encoding: str, max_length: int) -> It
         while piece:
             if not decompressor or decompressor.eof:
                 if decompressor and piece[0] != 0x1F:  # not a member: padding, which others ignore as well
+                    for _ in pieces:  # so that the connection can be used again
+                        pass
                     return
                 has_header = encoding != 'deflate' or piece[0] & 15 in (8, 15)  # of zlib, or of gzip
                 decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32 if has_header else -zlib.MAX_WBITS)

@@ -388,6 +388,12 @@ def test_a_response_that_cannot_be_read_is_an_error_without_its_text(is_stream: 
         list(session_of(Odd()).get(LOGIN, stream=is_stream).iter_content(5))
 
 
+def test_padding_is_read_so_that_the_connection_can_be_used_again() -> None:
+    pieces = iter([gzip.compress(TEXT, mtime=0), bytes(10), bytes(10)])
+    assert _joined(pieces, 'gzip', ResponseLimits(100)) == TEXT
+    assert list(pieces) == []
+
+
 def test_members_are_read_wherever_the_network_divides_them() -> None:
     body = b''.join(gzip.compress(bytes([letter]), mtime=0) for letter in TEXT)
     for size in range(1, 30):

@@ -174,3 +174,18 @@ def test_a_folder_that_was_removed_from_the_list_starts_again(source: MailSource
     source.cloud.clock.advance(HOUR)
     change(platform, folder_to_fetch=f'Inbox, {source.path}/Cases')
     assert not platform.incidents
+
+
+def test_a_typo_does_not_let_a_busy_folder_block_the_others(source: MailSource, instance: Instance) -> None:
+    folders = {name: source.folder(name) for name in 'ABCD'}
+    paths = {name: f'{source.path}/{name}' for name in (*folders, 'typo')}
+    platform = instance(folder_to_fetch=', '.join(paths[name] for name in folders), max_fetch='4')
+    platform.run_until_quiet()
+    platform.params['folder_to_fetch'] = ', '.join(paths[name] for name in ('typo', 'A', 'B', 'C'))
+    for number in range(12):
+        for busy in 'ABC':
+            source.deliver(f'{busy} {number}', folders[busy], age=0)
+            source.deliver(f'more of {busy} {number}', folders[busy], age=0)
+        platform.fetch()
+        source.cloud.clock.advance(60)
+    assert {one.name[:1] for one in platform.incidents if not one.name.startswith('more')} == {*'ABC'}
