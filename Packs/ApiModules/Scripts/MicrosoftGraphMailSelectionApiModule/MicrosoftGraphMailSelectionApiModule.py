@@ -686,8 +686,12 @@ class MailSelector:
         return sorted(self._selected.values(), key=lambda mail: mail.order)
 
     @property
+    def _places(self) -> int:
+        return max(0, self._max_selected - len(self._selected))
+
+    @property
     def _room(self) -> int:
-        return max(0, self._max_selected - self._reserved - len(self._selected))
+        return max(0, self._places - self._reserved)
 
     def _is_late(self) -> bool:
         """Return whether the time of the present step is over, and note it."""
@@ -764,10 +768,8 @@ class MailSelector:
             new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
-        # Each run begins with another one, so that names that cannot be found do not hold up the others.
-        begin = int(self._run.now()) % max(1, len(unknown))
         may_continue = True
-        for name in unknown[begin:] + unknown[:begin]:
+        for name in unknown:
             if self._is_late() or not may_continue:
                 break
             may_continue = self._try(name, partial(open_folder, name))
@@ -871,7 +873,8 @@ class MailSelector:
             for row in [] if folder.is_first_sync else [*page.messages, *self._returned(folder, page.removed)]:
                 # A row without a received time reports a change of a message that has been there.
                 if row.get(RECEIVED) and not folder.is_in_backlog(row) and self._is_new(row):
-                    if not self._room:
+                    # Reserved places serve to complete a page: while a backlog is protected, few digests of its rows are kept.
+                    if not self._places:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
                     self._add(row, folder)
             folder.record_sync(page.link, page.is_last, min(requested, self._run.now()))
@@ -922,7 +925,7 @@ class MailSelector:
             return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, size)
 
         def request() -> DeltaPage:
-            page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
+            page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, 1 if self._reserved else _SMALL_PAGE)
             return self._request_page(folder, page_size, request_page)
 
         try:
