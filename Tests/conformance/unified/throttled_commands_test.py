@@ -1,13 +1,17 @@
 """Commands that Microsoft Graph throttles beyond the retry budget."""
 
+import re
+import time
 from typing import Any
 
 import pytest
 
 from conformance.unified.instances import ADA, ERROR, Instance
 from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS, enough_arguments
+from MicrosoftInstanceApiModule import parse_datetime
 from O365OutlookMailSingleUser import MAIL_COMMANDS, SENDING_COMMANDS
 from sandbox.microsoft.graph_mail.model import Message
+from sandbox.tests.machine import limit
 
 # Commands that must not run twice.
 NOT_TO_REPEAT = {
@@ -122,17 +126,6 @@ def test_only_the_remaining_emails_are_rescheduled(instance: Instance) -> None:
     assert len(instance.cloud.mailbox(ADA).messages(archive.folder_id)) == 3
 
 
-@pytest.mark.parametrize('given', ['in 2 hours', 'tomorrow'])
-def test_the_remaining_emails_are_due_when_the_others_are(instance: Instance, given: str) -> None:
-    first, second = messages_of(instance, 2)
-    fail(instance, path=second.immutable_id, times=1)
-    report, rest = instance.entries('msgraph-mail-flag-email', message_ids=ids([first, second]), due_date=given)
-    assert rest['PollingArgs']['due_date'] in report['HumanReadable']
-    instance.text('msgraph-mail-flag-email', **rest['PollingArgs'])
-    assert first.flag.due == second.flag.due
-    assert first.flag.due['dateTime'][:19] == rest['PollingArgs']['due_date'].rstrip('Z')
-
-
 def test_the_results_before_a_throttled_batch_are_reported(instance: Instance) -> None:
     messages = messages_of(instance, 25)
     instance.cloud.faults.add(service='graph', path='batch', delay=0)
@@ -156,6 +149,55 @@ def test_a_rescheduled_batch_reports_throttled_requests(instance: Instance) -> N
     entry = instance.run('msgraph-update-email-status', message_ids=ids([first, second]), status='Read', ran_once_flag='true')
     assert '(1 of 2)' in entry['HumanReadable']
     assert 'Try again in 45 seconds.' in entry['HumanReadable']
+
+
+# endregion
+# region times relative to now
+
+TIMES = [
+    (command, argument['name'])
+    for command in (*MAIL_COMMANDS, *SENDING_COMMANDS)
+    for argument in IN_YML[command]['arguments']
+    if re.search('_(time|date|after|before)$', argument['name'])
+]
+MORE = {
+    'msgraph-mail-set-automatic-replies': {'status': 'scheduled', 'start_time': 'in 1 hour', 'end_time': 'in 3 hours'},
+    'msgraph-mail-find-email': {'subject': 'Report', 'sender': ADA},
+    'msgraph-mail-flag-email': {'message_ids': 'AAMkADU3AAA='},
+    'send-mail': {'to': ADA},
+    'reply-mail': {'inReplyTo': 'AAMkADU3AAA=', 'body': 'x'},
+}
+
+
+@pytest.mark.parametrize('command, name', TIMES)
+def test_a_relative_time_is_that_of_the_first_run(instance: Instance, command: str, name: str) -> None:
+    given, seconds = ('2 hours ago', -7200) if name.startswith('received') else ('in 2 hours', 7200)
+    before = time.time()
+    fail(instance)
+    args = {**enough_arguments(command), **MORE.get(command, {}), name: given}
+    pinned = instance.run(command, **args)['PollingArgs'][name]
+    assert re.fullmatch(r'\d{4}-\d\d-\d\dT[0-9:.+]+Z?', pinned)
+    moment = parse_datetime(pinned)
+    assert moment
+    assert -1 < moment.timestamp() - before - seconds < limit(30)
+
+
+def test_a_time_without_an_offset_stays_in_its_time_zone(instance: Instance) -> None:
+    times = {'start_time': '2999-01-01 08:00', 'end_time': '2999-01-02T08:00:00+02:00', 'time_zone': 'Tokyo Standard Time'}
+    fail(instance)
+    again = instance.run('msgraph-mail-set-automatic-replies', status='scheduled', **times)['PollingArgs']
+    assert (again['start_time'], again['end_time']) == ('2999-01-01T08:00:00', '2999-01-02T06:00:00Z')
+
+
+@pytest.mark.parametrize('given', ['in 2 hours', 'tomorrow'])
+def test_the_remaining_emails_are_due_when_the_others_are(instance: Instance, given: str) -> None:
+    first, second = messages_of(instance, 2)
+    fail(instance, path=second.immutable_id, times=1)
+    report, rest = instance.entries('msgraph-mail-flag-email', message_ids=ids([first, second]), due_date=given)
+    assert rest['PollingArgs']['due_date'] in report['HumanReadable']
+    instance.text('msgraph-mail-flag-email', **rest['PollingArgs'])
+    assert first.flag.due == second.flag.due
+    assert first.flag.due['dateTime'][:19] == rest['PollingArgs']['due_date'].rstrip('Z')
 
 
 # endregion

@@ -181,7 +181,13 @@ class NotFoundError(Exception):
 
 
 class CommandThrottled(DemistoException):
-    """The service throttles the command for longer than the retry budget. The command may run again after `seconds`."""
+    """The service throttles the command for longer than the retry budget. The command may run again after `seconds`.
+
+    Attributes:
+        arguments: those of the next run, None if they are those of this run.
+    """
+
+    arguments: JsonObject | None = None
 
     def __init__(self, seconds: float, response: requests.Response):
         self.seconds = seconds

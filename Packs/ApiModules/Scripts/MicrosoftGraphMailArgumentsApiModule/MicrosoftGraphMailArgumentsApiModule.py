@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, argToList, pascalToSpace, tableToMarkdown
+    from CommonServerPython import CommandResults, DemistoException, argToList, arg_to_datetime, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import JsonObject, clean_value
-    from MicrosoftApiModule import reschedule
+    from MicrosoftApiModule import CommandThrottled, reschedule
     from MicrosoftInstanceApiModule import (
         Arguments,
         CommandFunction,
@@ -224,6 +224,28 @@ def utc_time(args: Arguments, name: str) -> dict[str, str]:
     return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
 
 
+# Texts are read as if it were this moment. One with a year of its own then has a far later year, "in 2 hours" the microseconds
+# of this moment, and "tomorrow 8am" neither: nobody here knows which day it is in a time zone that Windows names.
+_LONG_AGO = datetime.fromisoformat('1000-01-01T00:00:00.000001')
+
+
+def local_time(args: Arguments, name: str) -> dict[str, str]:
+    """Return a time as `utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
+    text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
+    if not time_zone:
+        return utc_time(args, name)
+    try:
+        moment = arg_to_datetime(text, settings={'TIMEZONE': 'UTC', 'RELATIVE_BASE': _LONG_AGO})
+    except (ValueError, OverflowError, OSError):
+        moment = None
+    if moment and (moment.tzinfo or (moment.year < 1900 and moment.microsecond == _LONG_AGO.microsecond)):
+        return utc_time(args, name)
+    if not moment or moment.year < 1900:
+        how = f"Write {name} as 2030-01-31T08:00:00, or as 'in 2 hours'."
+        raise DemistoException(f"'{text[:100]}' cannot be read with a time_zone. {how}")
+    return {'dateTime': moment.isoformat(timespec='seconds'), 'timeZone': time_zone}
+
+
 _TIME_OF_DAY = r'(?i)\d:\d|\dT\d|\d\s*[ap]m\b|\b(?:now|hours?|min(?:ute)?s?|sec(?:ond)?s?)\b|\A\s*\d{9,}\s*\Z'
 
 
@@ -249,10 +271,13 @@ ARGUMENT_READERS: dict[str, ArgumentReader] = {
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
     **dict.fromkeys(('received_after', 'received_before', 'received_time'), time_argument),
+    **dict.fromkeys(('start_time', 'end_time'), local_time),
     'display_name': text_argument,
     'due_date': due_date,
     'nested_depth': nested_depth,
 }
+# Times, which may be relative to now.
+_TIME_ARGUMENTS = ('due_date', 'end_time', 'received_after', 'received_before', 'received_time', 'send_time', 'start_time')
 # Texts, for which objects and lists of the context become JSON.
 _TEXT_ARGUMENTS = ('body', 'htmlBody', 'comment', 'internal_message', 'external_message')
 
@@ -325,7 +350,7 @@ def _one_value(value: Any, name: str) -> Any:
 
 
 def _check_argument(args: Arguments, argument: DeclaredArgument, readers: Mapping[str, ArgumentReader]) -> bool:
-    """Check an argument, and write a number or a choice as it is declared. Return whether it is missing.
+    """Check an argument, and write a number, a choice or a time so that later runs read the same. Return whether it is missing.
 
     What is of another type stays as it was given: if the command is rescheduled, it gets its arguments back as texts.
     """
@@ -343,8 +368,17 @@ def _check_argument(args: Arguments, argument: DeclaredArgument, readers: Mappin
     elif argument.is_required and clean_value(value) in ('', '[]'):
         return True
     elif clean_value(value) and name in readers:
-        readers[name](args, name)
+        read = readers[name](args, name)
+        if name in _TIME_ARGUMENTS:
+            args[name] = _absolute_time(read, clean_value(args.get('time_zone')))
     return False
+
+
+def _absolute_time(moment: datetime | dict[str, str], time_zone: str) -> str:
+    """Return a time as text that later runs read as the same time, also if it was given relative to now."""
+    if isinstance(moment, datetime):
+        return moment.isoformat()
+    return moment['dateTime'] + ('' if moment['timeZone'] == time_zone else 'Z')
 
 
 def _refuse_unknown(args: Arguments, known: list[str]) -> None:
@@ -380,6 +414,9 @@ def checked_command(
         _check_arguments(args, declared, readers)
         try:
             return function(client, args)
+        except CommandThrottled as throttled:
+            throttled.arguments = args
+            raise
         except GraphError as error:
             if error.is_unknown_id:
                 raise error.with_advice(id_advice(args)) from error

@@ -4,13 +4,13 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, arg_to_datetime, pascalToSpace, tableToMarkdown
+    from CommonServerPython import CommandResults, DemistoException, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import JsonObject, clean_value, is_guid
     from MicrosoftInstanceApiModule import Arguments, CommandFunction, bool_argument, required_argument, text_argument, text_list
     from MicrosoftMailMimeApiModule import (
@@ -69,6 +69,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         escape_markdown,
         folder_argument,
         graph_time_text,
+        local_time,
         mailbox_argument,
         message_argument,
         message_in_folder,
@@ -82,7 +83,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         run_in_batches,
         text_as_html,
         time_argument,
-        utc_time,
     )
 
 # region commands for emails
@@ -335,7 +335,6 @@ def flag_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
         due = due_date(args)
         flag.update(startDateTime=due, dueDateTime=due)
         shown = {'DueDate': graph_time_text(due)}
-        args = {**args, 'due_date': shown['DueDate']}  # a later run must not read a relative time again
     return _change_emails(mailbox, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
 
 
@@ -915,27 +914,6 @@ REPLIES_PROPERTIES = {
     'StartTime': 'scheduledStartDateTime',
     'EndTime': 'scheduledEndDateTime',
 }
-# Texts are read as if it were this moment. One with a year of its own then has a far later year, "in 2 hours" the microseconds
-# of this moment, and "tomorrow 8am" neither: nobody here knows which day it is in a time zone that Windows names.
-_LONG_AGO = datetime.fromisoformat('1000-01-01T00:00:00.000001')
-
-
-def _local_time(args: Arguments, name: str) -> dict[str, str]:
-    """Return a time as `utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
-    text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
-    if not time_zone:
-        return utc_time(args, name)
-    try:
-        moment = arg_to_datetime(text, settings={'TIMEZONE': 'UTC', 'RELATIVE_BASE': _LONG_AGO})
-    except (ValueError, OverflowError, OSError):
-        moment = None
-    if moment and (moment.tzinfo or (moment.year < 1900 and moment.microsecond == _LONG_AGO.microsecond)):
-        return utc_time(args, name)
-    if not moment or moment.year < 1900:
-        how = f"Write {name} as 2030-01-31T08:00:00, or as 'in 2 hours'."
-        raise DemistoException(f"'{text[:100]}' cannot be read with a time_zone. {how}")
-    return {'dateTime': moment.isoformat(timespec='seconds'), 'timeZone': time_zone}
-
 
 _HTML_TAG = (
     r'(?i)<!doctype\b|<!--|</?(?:a|abbr|address|b|big|blockquote|body|br|center|code|dd|del|div|dl|dt|em|font|footer|h[1-6]|head|'
@@ -960,8 +938,8 @@ def _automatic_replies(args: Arguments) -> JsonObject:
     }
     given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
     if args['status'] == 'scheduled':
-        start = _local_time({**args, 'start_time': clean_value(args.get('start_time')) or 'now'}, 'start_time')
-        end = _local_time(args, 'end_time')
+        start = local_time({**args, 'start_time': clean_value(args.get('start_time')) or 'now'}, 'start_time')
+        end = local_time(args, 'end_time')
         if start['timeZone'] == end['timeZone'] and start['dateTime'] >= end['dateTime']:
             raise DemistoException('The end_time is not after the start_time. Change one of them.')
         replies.update(scheduledStartDateTime=start, scheduledEndDateTime=end)

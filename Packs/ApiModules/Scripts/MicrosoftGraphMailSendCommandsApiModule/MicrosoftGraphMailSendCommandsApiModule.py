@@ -301,8 +301,6 @@ def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCom
 
     def run_command(client: GraphMailClient, args: Arguments) -> MailCommandResult:
         mailbox = mailbox_argument(client, args)
-        if 'send_time' in args and (send_time := _send_time(args)):  # later runs must not read a relative time again
-            args = {**args, 'send_time': send_time.isoformat()}
         return run_resumable(client, args, lambda progress: function(mailbox, args, progress))
 
     return run_command

@@ -823,7 +823,7 @@ def run_command(
     except CommandThrottled as throttled:
         if not client.can_reschedule():
             raise
-        return reschedule(demisto.args(), throttled.seconds)
+        return reschedule(throttled.arguments or demisto.args(), throttled.seconds)
     except SignInRequiredError as error:
         if not error.needs_new_sign_in:
             raise
