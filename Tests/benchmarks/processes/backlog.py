@@ -12,7 +12,7 @@ from typing import Any
 
 import CommonServerPython
 import demistomock as demisto
-import MicrosoftGraphMailSelectionApiModule
+import MicrosoftGraphMailCursorApiModule
 import O365OutlookMailSingleUser
 
 
@@ -26,8 +26,8 @@ def memory(name: str) -> int:
 job = json.load(sys.stdin)
 os.chdir(job['folder'])
 for name, value in job.get('sizes', {}).items():
-    assert hasattr(MicrosoftGraphMailSelectionApiModule, name), name
-    setattr(MicrosoftGraphMailSelectionApiModule, name, value)
+    assert hasattr(MicrosoftGraphMailCursorApiModule, name), name
+    setattr(MicrosoftGraphMailCursorApiModule, name, value)
 kept: dict[str, Any] = {'last_run': '{}', 'longest': 0, 'incidents': 0}
 ids = Path('ids').open('a')  # noqa: SIM115 - as long as the process
 

@@ -12,7 +12,7 @@ from MicrosoftApiModule import *  # noqa: E402
 from MicrosoftGraphMailClientApiModule import *  # noqa: E402
 from MicrosoftGraphMailCommandsApiModule import *  # noqa: E402
 from MicrosoftGraphMailFetchApiModule import *  # noqa: E402
-from MicrosoftGraphMailFilterApiModule import *  # noqa: E402
+from MicrosoftGraphMailFetchOptionsApiModule import *  # noqa: E402
 from MicrosoftGraphMailSearchApiModule import *  # noqa: E402
 from MicrosoftGraphMailSendApiModule import *  # noqa: E402
 from MicrosoftInstanceApiModule import *  # noqa: E402

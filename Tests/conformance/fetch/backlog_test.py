@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import MicrosoftGraphMailSelectionApiModule
+import MicrosoftGraphMailCursorApiModule
 from benchmarks import fresh_process
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetch_checker import MAX_CURSOR_BYTES
@@ -53,7 +53,7 @@ def test_a_backlog_that_exceeds_the_seen_mails_is_fetched_completely_and_once(
     mails = 5000 // share
     for number in range(mails):
         source.deliver(f'mail {number}', age=20_000 - number // 3)
-    sizes = {name: getattr(MicrosoftGraphMailSelectionApiModule, name) // share for name in SIZES}
+    sizes = {name: getattr(MicrosoftGraphMailCursorApiModule, name) // share for name in SIZES}
     measured = fetched(source, tmp_path, runs=27, sizes=sizes, max_fetch=str(200 // share))
     assert measured['incidents'] == mails
     assert len(set((tmp_path / 'ids').read_text().split())) == mails
@@ -76,9 +76,7 @@ def test_the_cursor_is_small_if_nothing_can_be_read_in_many_folders_with_long_na
     source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
     for name in SIZES:
-        monkeypatch.setattr(
-            MicrosoftGraphMailSelectionApiModule, name, getattr(MicrosoftGraphMailSelectionApiModule, name) // share
-        )
+        monkeypatch.setattr(MicrosoftGraphMailCursorApiModule, name, getattr(MicrosoftGraphMailCursorApiModule, name) // share)
     names = [f'{number:02} {"Ordner mit langem Namen " * 8}'.strip() for number in range(10 // share)]
     for name in names:
         folder = source.folder(name)

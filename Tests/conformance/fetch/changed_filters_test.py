@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import MicrosoftGraphMailSelectionApiModule
+import MicrosoftGraphMailCursorApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import DAY, STRANGER, YEARS_AGO, MailSource
@@ -32,9 +32,7 @@ FILTERS: list[dict[str, Any]] = [
 @pytest.fixture(autouse=True)
 def small_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SIZES:
-        monkeypatch.setattr(
-            MicrosoftGraphMailSelectionApiModule, name, getattr(MicrosoftGraphMailSelectionApiModule, name) // SHARE
-        )
+        monkeypatch.setattr(MicrosoftGraphMailCursorApiModule, name, getattr(MicrosoftGraphMailCursorApiModule, name) // SHARE)
 
 
 def deliver_many(source: MailSource, count: int, age: float = 20 * DAY, **more: Any) -> list[Message]:
@@ -134,7 +132,7 @@ def test_an_added_folder_repeats_only_what_is_not_remembered(source: MailSource,
         source.mailbox.move(message, added.folder_id)
     platform.params['folder_to_fetch'] = f'Inbox, {source.path}/Added'
     fetch_all(platform)
-    assert len(platform.incidents) <= MANY + FORGOTTEN + MicrosoftGraphMailSelectionApiModule._MIN_SEEN
+    assert len(platform.incidents) <= MANY + FORGOTTEN + MicrosoftGraphMailCursorApiModule._MIN_SEEN
 
 
 def test_changes_of_many_mails_without_a_delta_sync_repeat_no_incident(source: MailSource, instance: Instance) -> None:

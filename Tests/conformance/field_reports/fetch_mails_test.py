@@ -12,7 +12,7 @@ import MicrosoftGraphMailSelectionApiModule
 from CommonServerPython import DemistoException
 from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
-from MicrosoftGraphMailFilterApiModule import fetch_options
+from MicrosoftGraphMailFetchOptionsApiModule import fetch_options
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message

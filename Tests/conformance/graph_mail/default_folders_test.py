@@ -6,7 +6,7 @@ from CommonServerPython import DemistoException
 from conformance.unified import instances
 from conformance.unified.instances import ADA, Instance
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailFilterApiModule import find_fetch_folder
+from MicrosoftGraphMailFetchOptionsApiModule import find_fetch_folder
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Folder, Message
 

@@ -17,7 +17,7 @@ from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailFetchApiModule import fetch_mails
-from MicrosoftGraphMailFilterApiModule import FetchOptions, graph_seconds
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, graph_seconds
 from MicrosoftGraphMailSearchApiModule import mail_search
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime

@@ -8,14 +8,9 @@ import pytest
 import demistomock as demisto
 from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailFilterApiModule import FetchOptions, graph_seconds
-from MicrosoftGraphMailSelectionApiModule import (
-    FetchCursor,
-    FetchRun,
-    MailSelector,
-    Outcome,
-    PendingMail,
-)
+from MicrosoftGraphMailCursorApiModule import FetchCursor, FetchRun, Outcome, PendingMail
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, graph_seconds
+from MicrosoftGraphMailSelectionApiModule import MailSelector
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message

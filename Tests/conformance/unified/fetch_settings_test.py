@@ -8,7 +8,7 @@ import pytest
 
 import demistomock as demisto
 from conformance.unified.instances import ADA, Instance, Params, with_methods
-from MicrosoftGraphMailFilterApiModule import FetchOptions, fetch_options
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, fetch_options
 from MicrosoftGraphMailSearchApiModule import Expression
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message

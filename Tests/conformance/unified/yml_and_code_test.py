@@ -12,7 +12,7 @@ from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS, YML, enou
 from conformance.unified.sources import INTEGRATION
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
-from MicrosoftGraphMailFilterApiModule import DEFAULT_FIRST_FETCH, fetch_options
+from MicrosoftGraphMailFetchOptionsApiModule import DEFAULT_FIRST_FETCH, fetch_options
 from MicrosoftGraphMailSearchApiModule import FetchLabel
 from MicrosoftGraphMailSendCommandsApiModule import SENDING_COMMANDS
 from MicrosoftInstanceApiModule import AUTH_METHODS, CLOUD_OPTIONS, InstanceSettings, ParameterLabel, run_command

@@ -47,13 +47,12 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         page_rows,
         save_file,
     )
-    from MicrosoftGraphMailFilterApiModule import FetchOptions, MessageRow, RECEIVED, ROW_PROPERTIES
-    from MicrosoftGraphMailSelectionApiModule import (
+    from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, MessageRow, RECEIVED, ROW_PROPERTIES
+    from MicrosoftGraphMailCursorApiModule import (
         FetchCursor,
         FetchRun,
         MAX_ABSENCE,
         MAX_TRIES_PER_MAIL,
-        MailSelector,
         Outcome,
         PendingMail,
         TRANSIENT_STATUSES,
@@ -62,6 +61,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         sort_key,
         status_of,
     )
+    from MicrosoftGraphMailSelectionApiModule import MailSelector
 
 # region reading
 

@@ -9,8 +9,8 @@ import pytest
 import demistomock as demisto
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailFilterApiModule import FetchOptions, MessageRow
-from MicrosoftGraphMailSelectionApiModule import PendingMail
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, MessageRow
+from MicrosoftGraphMailCursorApiModule import PendingMail
 from MicrosoftGraphMailFetchApiModule import (
     _as_file_name,
     MAX_BODY,

@@ -8,7 +8,7 @@ import pytest
 import MicrosoftGraphMailSearchApiModule
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import SystemClock
-from MicrosoftGraphMailFilterApiModule import FetchOptions, fetch_options
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, fetch_options
 from MicrosoftGraphMailSearchApiModule import clean_search, mail_search, parse_senders, row_filter
 
 EVE = 'eve@partner.example'

@@ -16,7 +16,8 @@ from MicrosoftGraphMailCommandsApiModule import *
 from MicrosoftGraphMailSendApiModule import *
 from MicrosoftGraphMailSendCommandsApiModule import *
 from MicrosoftGraphMailSearchApiModule import *
-from MicrosoftGraphMailFilterApiModule import *
+from MicrosoftGraphMailFetchOptionsApiModule import *
+from MicrosoftGraphMailCursorApiModule import *
 from MicrosoftGraphMailSelectionApiModule import *
 from MicrosoftGraphMailFetchApiModule import *
 
@@ -38,7 +39,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftGraphMailArgumentsApiModule import checked_command
     from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
     from MicrosoftGraphMailSendCommandsApiModule import SENDING_COMMANDS
-    from MicrosoftGraphMailFilterApiModule import fetch_options, find_fetch_folder
+    from MicrosoftGraphMailFetchOptionsApiModule import fetch_options, find_fetch_folder
     from MicrosoftGraphMailFetchApiModule import fetch_incidents
 
 MAILBOX_LABEL = 'Email address of the mailbox'

@@ -9,8 +9,8 @@ import requests
 
 from CommonServerPython import DemistoException
 from MicrosoftGraphClientApiModule import BatchRequest, BatchResult, GraphError
-from MicrosoftGraphMailFilterApiModule import graph_seconds
-from MicrosoftGraphMailSelectionApiModule import (
+from MicrosoftGraphMailFetchOptionsApiModule import graph_seconds
+from MicrosoftGraphMailCursorApiModule import (
     Outcome,
     MAX_SEEN,
     FetchCursor,

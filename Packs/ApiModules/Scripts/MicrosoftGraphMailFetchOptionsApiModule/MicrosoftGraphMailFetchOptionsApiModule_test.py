@@ -7,7 +7,7 @@ import pytest
 
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import SystemClock
-from MicrosoftGraphMailFilterApiModule import (
+from MicrosoftGraphMailFetchOptionsApiModule import (
     FetchOptions,
     MessageRow,
     fetch_folders,
