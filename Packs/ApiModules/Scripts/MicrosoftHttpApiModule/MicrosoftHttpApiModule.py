@@ -102,6 +102,7 @@ STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to the only address of a host, or the last one
 NEXT_ADDRESS_SECONDS = 2.0  # of a connection to any other one
 _CHUNK = 64 * 1024  # bytes
+_COMPRESSIONS = {'br', 'compress', 'deflate', 'gzip', 'x-gzip', 'zstd'}
 _JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
@@ -304,7 +305,7 @@ class _LimitedAdapter:
         return response
 
     def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool, seconds: float) -> None:
-        encoding = response.headers.get('Content-Encoding', 'identity').strip().lower() or 'identity'
+        encoding = _compression_of(response)
         # It is decompressed here, since urllib3 does so without a limit.
         getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
         response.raw.enforce_content_length = True  # some versions of urllib3 take what a broken connection leaves for all of it
@@ -324,7 +325,7 @@ class _LimitedAdapter:
                     raise ContentDecodingError(type(error).__name__) from None
 
         if stream and response.status_code < 300:
-            if encoding != 'identity':
+            if encoding:
                 raise ContentDecodingError('The service compressed a file that was requested as it is.')
             response.iter_content = iter_content  # type: ignore[assignment]
             return
@@ -347,12 +348,18 @@ def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
         raise
 
 
+def _compression_of(response: requests.Response) -> str:
+    """Return how a response is compressed, empty if it is not. Some services name a character set in the header."""
+    encoding = response.headers.get('Content-Encoding', '').strip().lower()
+    return encoding if _COMPRESSIONS.intersection(re.split('[, ]+', encoding)) else ''
+
+
 def _joined(pieces: Iterator[bytes], encoding: str, limits: ResponseLimits) -> bytes:
     """Return the decompressed bytes of a response. Raise ContentDecodingError if they, or the values of JSON, are too many."""
-    if encoding not in ('identity', 'gzip', 'x-gzip', 'deflate'):
+    if encoding not in ('', 'gzip', 'x-gzip', 'deflate'):
         raise ContentDecodingError('The response is compressed in an unknown way.')
     body = bytearray()
-    for piece in pieces if encoding == 'identity' else _decompressed(pieces, encoding, limits.size + 1):
+    for piece in _decompressed(pieces, encoding, limits.size + 1) if encoding else pieces:
         body += piece
         if len(body) > limits.size:
             raise ContentDecodingError(f'The response is too large: it has more than {limits.size} bytes.')

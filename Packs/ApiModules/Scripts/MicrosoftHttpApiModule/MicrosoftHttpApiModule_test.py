@@ -333,6 +333,8 @@ TEXT = b'0123456789'  # compressed without the time: it would be in the names of
     [
         ('', TEXT),
         ('identity', TEXT),
+        ('utf-8', TEXT),
+        ('UTF-8, identity', TEXT),
         ('gzip', gzip.compress(TEXT, mtime=0)),
         (' X-GZIP ', gzip.compress(TEXT, mtime=0)),
         ('gzip', gzip.compress(TEXT[:4], mtime=0) + gzip.compress(b'', mtime=0) + gzip.compress(TEXT[4:], mtime=0)),
@@ -409,8 +411,9 @@ def test_no_other_compression_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> N
     assert service.requests[0].headers['Accept-Encoding'] == 'gzip, deflate'
 
 
-def test_a_file_is_streamed_as_it_is_whatever_its_size() -> None:
-    service = Service(TEXT)
+@pytest.mark.parametrize('headers', [{}, {'Content_Encoding': 'utf-8'}])
+def test_a_file_is_streamed_as_it_is_whatever_its_size(headers: dict[str, str]) -> None:
+    service = Service(TEXT, **headers)
     response = session_of(service, max_size=5).get(LOGIN, stream=True)
     assert list(response.iter_content(5)) == [TEXT[:5], TEXT[5:]]
     assert service.requests[0].headers['Accept-Encoding'] == 'identity'
