@@ -254,7 +254,7 @@ class PendingMail(NamedTuple):
 
 _TIME = r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"'
 _POSITION = rf'null|\[{_TIME}, ".*"\]'
-# Keys of a folder in the last run, the attributes that they save, and patterns of their JSON.
+# Keys of a folder in the last run, the attributes that they save, and patterns of their JSON. Defaults are not saved.
 _FOLDER_KEYS = (
     ('id', 'folder_id', '".+"'),
     ('first', 'first', _TIME),
@@ -274,18 +274,6 @@ _FOLDER_KEYS = (
     ('failing', 'failing_since', f'""|{_TIME}'),
     ('page', 'max_page', r'[1-9]\d{1,3}'),
 )
-# Are saved only if they have other values.
-_OPTIONAL_KEYS: JsonObject = {
-    'is_deleted': False,
-    'strict': False,
-    'no_delta': '',
-    'reason': '',
-    'until': END_OF_TIME,
-    'repeated': '',
-    'repeated_from': END_OF_TIME,
-    'failing': '',
-    'page': MAX_PAGE_SIZE,
-}
 
 
 class Outcome(NamedTuple):
@@ -332,25 +320,20 @@ class FolderCursor:
         max_page: messages that a page may have: Graph was too slow for more.
     """
 
+    until = repeated_from = END_OF_TIME
+    is_deleted = is_strict = False
+    no_delta_until = reason = repeated_until = failing_since = ''
+    max_page = MAX_PAGE_SIZE
+
     def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: SortKey | None):
         self.name = name
         self.folder_id = folder_id
         self.first = first
-        self.since = since
+        self.since = self.until = self.checked = since
         self.backlog = backlog
-        self.until = since
         self.changed: SortKey = (since, _END_OF_SECOND)
         self.link = ''
         self.is_first_sync = True
-        self.checked = since
-        self.is_deleted = False
-        self.is_strict = False
-        self.no_delta_until = ''
-        self.reason = ''
-        self.repeated_until = ''
-        self.repeated_from = END_OF_TIME
-        self.failing_since = ''
-        self.max_page = MAX_PAGE_SIZE
 
     def restarted(self, first: str, now: float, folder_id: str = '', keeps_sync: bool = False) -> 'FolderCursor':
         """Return a cursor that starts again, maybe in another folder, at a received time or where this one has more to select.
@@ -372,9 +355,9 @@ class FolderCursor:
     @classmethod
     def from_json(cls, name: str, value: JsonObject) -> 'FolderCursor':
         """Return a saved cursor. Raise ValueError, TypeError or KeyError if it has a wrong form."""
-        value, folder = {**_OPTIONAL_KEYS, **value}, cls(name, '', '', '', None)
+        folder = cls(name, '', '', '', None)
         for key, attribute, pattern in _FOLDER_KEYS:
-            saved = value[key]
+            saved = value.get(key, getattr(cls, attribute)) if hasattr(cls, attribute) else value[key]
             if not re.fullmatch(pattern, json.dumps(saved)):
                 raise ValueError
             setattr(folder, attribute, tuple(saved) if isinstance(saved, list) else saved)
@@ -384,8 +367,8 @@ class FolderCursor:
         return folder
 
     def as_json(self) -> JsonObject:
-        values = {key: getattr(self, attribute) for key, attribute, _ in _FOLDER_KEYS}
-        return {key: value for key, value in values.items() if (key, value) not in _OPTIONAL_KEYS.items()}
+        values = ((key, attribute, getattr(self, attribute)) for key, attribute, _ in _FOLDER_KEYS)
+        return {key: value for key, attribute, value in values if value != getattr(FolderCursor, attribute, self)}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
         """Return whether a message waits for the list by received time. One of the second in which it ends may be new."""
