@@ -28,6 +28,8 @@ LEFT_OUT_OF_THE_STUB = {
     'set_last_mirror_run',
     'update_last_run_object',
 }
+# what a copy of the real files may still have as it was before; the integration tries the new form first
+CHANGED_BY_THE_PLATFORM = {'updateModuleHealth'}
 
 
 class Declaration(NamedTuple):
@@ -97,6 +99,7 @@ def parameters(function: Any) -> list[tuple[str, Any]]:
 
 ALL = list(declarations())
 OFFERED = [declaration for declaration in ALL if offered(declaration) is not None]
+COMPARED = [each for each in OFFERED if STUB_IS_TESTED or each.name not in CHANGED_BY_THE_PLATFORM]
 
 
 def test_what_is_left_out_is_known() -> None:
@@ -105,7 +108,7 @@ def test_what_is_left_out_is_known() -> None:
     assert left_out == (LEFT_OUT_OF_THE_STUB if STUB_IS_TESTED else set())
 
 
-@pytest.mark.parametrize('declaration', OFFERED, ids=[f'{each.module.__name__}-{each.name}-{each.kind}' for each in OFFERED])
+@pytest.mark.parametrize('declaration', COMPARED, ids=[f'{each.module.__name__}-{each.name}-{each.kind}' for each in COMPARED])
 def test_a_name_is_declared_as_on_the_platform(declaration: Declaration) -> None:
     found = offered(declaration)
     if declaration.kind == 'class':
