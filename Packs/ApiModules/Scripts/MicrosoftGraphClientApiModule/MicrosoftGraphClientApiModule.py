@@ -97,9 +97,11 @@ class GraphError(DemistoException):
         response: the response, None if none came.
     Attributes:
         is_unknown_id: Graph does not know an ID in the path, whose argument only the command knows.
+        is_timeout: no response came in time.
     """
 
     is_unknown_id = False
+    is_timeout = False
 
     def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
         self.what = what
@@ -144,6 +146,11 @@ class GraphError(DemistoException):
     def is_sync_state_lost(self) -> bool:
         """Whether Graph no longer knows the sync state of a link, so that the delta sync has to start again."""
         return self.status == 410 or 'syncstatenotfound' in self.code.lower()
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Whether the request may be too much for Graph, so that a smaller one may succeed."""
+        return self.is_timeout or self.status == 504
 
     @property
     def is_outcome_unclear(self) -> bool:
@@ -746,7 +753,9 @@ class GraphClient(MicrosoftClient):
         if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
             advice = f"{advice[:-1]}, or increase 'HTTP timeout'."
         problem = connection_problem(cause, host, advice)
-        return kind(problem.what, problem.advice)
+        result = kind(problem.what, problem.advice)
+        result.is_timeout = isinstance(cause, requests.exceptions.ReadTimeout)
+        return result
 
     def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
         """Run a step that sends requests without retries until it succeeds, and return its result.
