@@ -575,7 +575,7 @@ class _Batch:
         delays = {}
         for number in self._pending if isinstance(error, GraphError) else ():
             item, failure = self._items[number], self._results[number].error
-            if failure and failure.res is not None and not (failure.status == 412 and item.if_match):
+            if failure and failure.res is not None and not (failure.status in CONFLICT_RETRIES and item.if_match):
                 delay = self._client.retry_delay(self._policy, attempt, failure.res, item.is_idempotent)
                 if delay is not None:
                     delays[number] = delay

@@ -22,6 +22,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchResult,
         ByteWriter,
         CHECK_PROXY,
+        CONFLICT_RETRIES,
         GraphClient,
         GraphError,
         MALFORMED_PROPERTIES,
@@ -703,12 +704,14 @@ class Mailbox:
             reads: a `categories_request` for each message.
             changed: returns the new categories for those that a message has.
         Returns:
-            a result for each message, with ``categories`` in its body. Its error has the status 412 if others changed the message
-            twice meanwhile.
+            a result for each message, with ``categories`` in its body.
         """
         results: dict[str, BatchResult] = {}
         pending = reads
-        for _ in range(2):  # a new version has to be read before it can be changed: sending the update again would not help
+
+        def change() -> None:
+            # a new version has to be read before it can be changed: sending the update again would not help
+            nonlocal pending
             updates = []
             for result in self.batch(pending):
                 message_id, present = result.request.message_id, result.body.get('categories') or []
@@ -721,8 +724,14 @@ class Mailbox:
                 elif (categories := changed(present)) != present:
                     update = self.update_request(message_id, {'categories': categories}, folder_id)
                     updates.append(update._replace(if_match=str(version)))
-            results |= {update.request.message_id: update for update in self.batch(updates)}
-            pending = [read for read in reads if (error := results[read.message_id].error) and error.status == 412]
+            results.update((update.request.message_id, update) for update in self.batch(updates))
+            errors = {name: result.error for name, result in results.items() if result.error}
+            pending = [one for one in reads if one.message_id in errors and errors[one.message_id].status in CONFLICT_RETRIES]
+            if pending:
+                raise errors[pending[0].message_id]
+
+        with suppress(GraphError):  # the results tell it
+            self.client.retry(change, RetryPolicy(CONFLICT_RETRIES))
         return [results[read.message_id] for read in reads]
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
