@@ -77,10 +77,11 @@ _ADVICE_BY_CODE = {
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
 }
+CHECK_PERMISSION = 'Check that the permission is granted and that the account may open this mailbox.'
 _CONFLICT = 'The object was changed at the same time. Run the command again.'
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
-    403: 'Check that the permission is granted and that the account may open this mailbox.',
+    403: CHECK_PERMISSION,
     404: CHECK_ID,
     409: _CONFLICT,
     412: _CONFLICT,
