@@ -255,7 +255,7 @@ def test_pages_that_are_too_large_for_graph_become_smaller(source: MailSource, i
     assert platform.fetch().names == ['new']
     assert platform.fetch().requests <= 8, 'the page size is remembered'
     [folder] = json.loads(platform.last_run)['folders'].values()
-    assert 10 <= folder['page'] <= 2 * max_page
+    assert 5 <= folder['page'] <= 2 * max_page
     source.mailbox.max_page = 1000
     for _ in range(8):
         source.cloud.clock.advance(601)

@@ -73,12 +73,34 @@ def test_an_email_that_has_them_already_is_not_changed(mail: GraphMailClient, ad
     assert message.change_key == version
 
 
+@pytest.fixture
+def waits(mail: GraphMailClient, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(mail.clock, 'sleep', found.append)
+    return found
+
+
+@pytest.mark.parametrize('status', [412, 409])
+@pytest.mark.parametrize('times', [1, 3])
 @pytest.mark.parametrize('command, after', [(ADD, ['Red', 'Theirs', 'Mine']), (REMOVE, ['Theirs'])])
+@pytest.mark.usefixtures('waits')
 def test_what_another_analyst_sets_at_the_same_time_stays(
-    mail: GraphMailClient, ada: Mailbox, monkeypatch: pytest.MonkeyPatch, command: str, after: list[str]
+    mail: GraphMailClient,
+    ada: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    after: list[str],
+    times: int,
+    status: int,
 ) -> None:
+    ada.conflict_status = status
     message, other = delivered(ada, categories=['Red']), delivered(ada)
-    interfere(monkeypatch, mail, ada, lambda: set_by_another_analyst(ada, message, 'Theirs'), times=1)
+
+    def change() -> None:
+        message.categories = [one for one in message.categories if one != 'Theirs']
+        set_by_another_analyst(ada, message, 'Theirs')
+
+    interfere(monkeypatch, mail, ada, change, times=times)
     ids = f'{message.immutable_id},{other.immutable_id}'
     result = run(mail, command, message_ids=ids, categories='Mine' if command == ADD else 'Red')
     assert (message.categories, '(2 of 2)' in result.readable_output) == (after, True)
@@ -86,14 +108,16 @@ def test_what_another_analyst_sets_at_the_same_time_stays(
 
 
 def test_an_email_that_changes_all_the_time_is_an_error(
-    mail: GraphMailClient, ada: Mailbox, monkeypatch: pytest.MonkeyPatch
+    mail: GraphMailClient, ada: Mailbox, monkeypatch: pytest.MonkeyPatch, waits: list[float]
 ) -> None:
     message = delivered(ada)
-    names = iter('ABC')
-    interfere(monkeypatch, mail, ada, lambda: set_by_another_analyst(ada, message, next(names)), times=3)
+    names = iter('ABCDEF')
+    interfere(monkeypatch, mail, ada, lambda: set_by_another_analyst(ada, message, next(names)), times=6)
     with pytest.raises(DemistoException, match=r'The object was changed at the same time\. Run the command again\.'):
         run(mail, ADD, message_ids=message.immutable_id, categories='Mine')
-    assert message.categories == ['A', 'B']
+    assert message.categories == ['A', 'B', 'C', 'D']
+    assert len(waits) == 3
+    assert sum(waits) < 10
 
 
 def test_two_analysts_at_once_lose_nothing(mail: GraphMailClient, ada: Mailbox) -> None:

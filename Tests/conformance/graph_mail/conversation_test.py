@@ -9,7 +9,8 @@ from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailSendCommandsApiModule import SENDING_COMMANDS
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
-from sandbox.microsoft.graph_mail.model import HTML_QUOTE_MARK, Message
+from sandbox.microsoft.graph_mail.model import GMAIL_QUOTE, HTML_QUOTE_MARK, Message
+from sandbox.xsoar.context import ask, merge
 
 COMMAND = 'msgraph-mail-get-conversation'
 REPLY = f'<html><body><p>No &amp; <b>never</b></p>{HTML_QUOTE_MARK}<p>Shall we pay?</p></body></html>'
@@ -66,7 +67,7 @@ def test_each_email_has_its_new_text_or_all(mail: GraphMailClient, ada: Mailbox,
     first, second = thread_of(ada, 2)
     first.html, second.html = '<b>Question</b>', f'<b>Answer</b>{HTML_QUOTE_MARK}<b>Question</b>'
     result = run(mail, COMMAND, conversation_id='AAQkThread', body=body)
-    assert [one['Body'].count('<b>') for one in result.outputs] == [1, 2 if body else 1]
+    assert [one['Body' if body else 'UniqueBody'].count('<b>') for one in result.outputs] == [1, 2 if body else 1]
     assert result.readable_output.count('Question') == (2 if body else 1)
 
 
@@ -91,6 +92,24 @@ def test_a_conversation_that_is_too_long_says_so(mail: GraphMailClient, ada: Mai
     assert result.readable_output.startswith('### Conversation (100 emails, there are more)\n')
 
 
+@pytest.mark.parametrize(
+    'command, args',
+    [(COMMAND, {}), ('msgraph-mail-get-email', {'body': 'unique'}), ('msgraph-mail-get-email', {'odata': '$select=id'})],
+)
+def test_the_whole_body_stays_in_the_context(mail: GraphMailClient, ada: Mailbox, command: str, args: dict[str, str]) -> None:
+    message = delivered(ada, html=REPLY)
+    context: dict[str, Any] = {}
+    for name, given in (('msgraph-mail-get-email', {}), (command, args)):
+        merge(context, run(mail, name, message_id=message.immutable_id, **given).to_context()['EntryContext'])
+    assert 'Shall we pay?' in ask(context, 'MSGraphMail.Body')
+
+
+def test_the_new_text_of_another_mail_program_may_contain_the_quote(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada, html=GMAIL_QUOTE.format('No.', 'Shall we pay?'))
+    [found] = outputs(mail, COMMAND, message_id=message.immutable_id)
+    assert 'Shall we pay?' in found['UniqueBody']
+
+
 # region one email
 
 
@@ -110,13 +129,15 @@ def test_an_email_is_shown_with_its_new_text_only(
     mail: GraphMailClient, ada: Mailbox, args: dict[str, str], has_quote: bool
 ) -> None:
     message = delivered(ada, html=REPLY)
-    body = outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, **args)['Body']
+    found = outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, **args)
+    body = found['Body' if has_quote else 'UniqueBody']
+    assert ('Body' in found, 'UniqueBody' in found) == (has_quote, not has_quote)
     assert ('never' in body, 'Shall we pay?' in body) == (True, has_quote)
 
 
 def test_an_email_that_quotes_nothing_is_new_as_a_whole(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada, html='<p>Hello</p>')
-    assert 'Hello' in outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body='unique')['Body']
+    assert 'Hello' in outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body='unique')['UniqueBody']
     assert outputs(
         mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body='unique', odata='$select=bodyPreview'
     ) == {'ID': message.immutable_id, 'Kind': 'message', 'UserID': ADA}

@@ -180,9 +180,8 @@ def test_a_folder_that_does_not_exist_is_named(instance: Instance, path: str, se
 @with_methods('Authorization code')
 def test_a_mailbox_that_is_not_shared_is_an_error(instance: Instance) -> None:
     instance.sign_in()
-    assert 'Check that the permission is granted and that the account may open this mailbox.' in (
-        instance.error('msgraph-mail-list-emails', user_id=BOB)
-    )
+    told = instance.error('msgraph-mail-list-emails', user_id=BOB)
+    assert 'permission Mail.Read is granted (with .Shared in the mailbox of another user)' in told
 
 
 def test_a_throttled_command_waits_and_succeeds(instance: Instance) -> None:

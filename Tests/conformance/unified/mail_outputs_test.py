@@ -98,7 +98,8 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
     [(path, outputs)] = entry['EntryContext'].items()
     # a meeting is in field_reports/commands_messages_test.py
     every = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
-    described = {name: kind for name, kind in every.items() if not name.startswith('MSGraphMail.Meeting.')}
+    other = {'msgraph-mail-get-email': 'MSGraphMail.UniqueBody', 'msgraph-mail-get-conversation': 'MSGraphMail.Body'}.get(command)
+    described = {name: kind for name, kind in every.items() if not name.startswith('MSGraphMail.Meeting.') and name != other}
     given = [(cut_at(set(described), path), value) for path, value in leaves(path.partition('(')[0], outputs)]
     paths = [path for path, _ in leaves(path.partition('(')[0], outputs)]
     assert set().union(*(covered(set(described), one) for one in paths)) == set(described)

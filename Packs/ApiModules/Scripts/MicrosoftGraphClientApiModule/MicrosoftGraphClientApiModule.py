@@ -77,10 +77,11 @@ _ADVICE_BY_CODE = {
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
 }
+CHECK_PERMISSION = 'Check that the permission is granted and that the account may open this mailbox.'
 _CONFLICT = 'The object was changed at the same time. Run the command again.'
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
-    403: 'Check that the permission is granted and that the account may open this mailbox.',
+    403: CHECK_PERMISSION,
     404: CHECK_ID,
     409: _CONFLICT,
     412: _CONFLICT,
@@ -97,9 +98,11 @@ class GraphError(DemistoException):
         response: the response, None if none came.
     Attributes:
         is_unknown_id: Graph does not know an ID in the path, whose argument only the command knows.
+        is_timeout: no response came in time.
     """
 
     is_unknown_id = False
+    is_timeout = False
 
     def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
         self.what = what
@@ -144,6 +147,11 @@ class GraphError(DemistoException):
     def is_sync_state_lost(self) -> bool:
         """Whether Graph no longer knows the sync state of a link, so that the delta sync has to start again."""
         return self.status == 410 or 'syncstatenotfound' in self.code.lower()
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Whether the request may be too much for Graph, so that a smaller one may succeed."""
+        return self.is_timeout or self.status == 504
 
     @property
     def is_outcome_unclear(self) -> bool:
@@ -568,7 +576,7 @@ class _Batch:
         delays = {}
         for number in self._pending if isinstance(error, GraphError) else ():
             item, failure = self._items[number], self._results[number].error
-            if failure and failure.res is not None and not (failure.status == 412 and item.if_match):
+            if failure and failure.res is not None and not (failure.status in CONFLICT_RETRIES and item.if_match):
                 delay = self._client.retry_delay(self._policy, attempt, failure.res, item.is_idempotent)
                 if delay is not None:
                     delays[number] = delay
@@ -746,7 +754,9 @@ class GraphClient(MicrosoftClient):
         if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
             advice = f"{advice[:-1]}, or increase 'HTTP timeout'."
         problem = connection_problem(cause, host, advice)
-        return kind(problem.what, problem.advice)
+        result = kind(problem.what, problem.advice)
+        result.is_timeout = isinstance(cause, requests.exceptions.ReadTimeout)
+        return result
 
     def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
         """Run a step that sends requests without retries until it succeeds, and return its result.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import demistomock as demisto
+
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults, DemistoException, argToList, arg_to_datetime, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import JsonObject, clean_value
@@ -30,6 +32,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchRequest,
         BatchResult,
         CHECK_ID,
+        CHECK_PERMISSION,
         GraphError,
         GraphThrottled,
         graph_id,
@@ -198,8 +201,38 @@ def id_advice(args: Arguments) -> str:
     return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.' if given else CHECK_ID
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return ' and '.join(filter(None, (', '.join(names[:-1]), *names[-1:])))
+
+
+# By what the names of commands contain; the first that fits applies.
+_PERMISSIONS = (
+    ('respond-to-invitation', ('Mail.Read', 'Calendars.ReadWrite')),
+    ('(?:create|update|delete)-rule|block-sender|automatic-replies', ('MailboxSettings.ReadWrite',)),
+    ('-rule|get-settings|list-categories', ('MailboxSettings.Read',)),
+    ('send-draft', ('Mail.Send',)),
+    ('send-mail|reply|forward', ('Mail.ReadWrite', 'Mail.Send')),
+    ('(?:update|set|add|remove|flag|move|copy|delete|create)-', ('Mail.ReadWrite',)),
+    ('', ('Mail.Read',)),
+)
+
+
+def permissions_of(command: str) -> Sequence[str]:
+    """Return the permissions that a command needs in the mailbox of the user or as an application."""
+    return next(permissions for pattern, permissions in _PERMISSIONS if re.search(pattern, command))
+
+
+def with_advice(error: GraphError, args: Arguments) -> GraphError:
+    """Return an error of a command with advice that names what only the command knows: arguments with IDs, permissions."""
+    if error.is_unknown_id:
+        return error.with_advice(id_advice(args))
+    if error.advice != CHECK_PERMISSION or not demisto.command():
+        return error
+    names = permissions_of(demisto.command())
+    granted = f'permission {names[0]} is' if len(names) == 1 else f'permissions {_listed(names)} are'
+    # there is no shared form of the permissions for settings
+    shared = '' if names[0].startswith('MailboxSettings') else ' (with .Shared in the mailbox of another user)'
+    return error.with_advice(f'Check that the {granted} granted{shared} and that the account may open this mailbox.')
 
 
 def _plain(name: str) -> str:
@@ -400,7 +433,8 @@ def _name_advice(name: str, known: list[str]) -> str:
 def checked_command(
     function: CommandFunction, declarations: str, readers: Mapping[str, ArgumentReader] = ARGUMENT_READERS
 ) -> CommandFunction:
-    """Return a command that checks its arguments, and refuses those that it does not have. If an ID is wrong, its error names it.
+    """Return a command that checks its arguments, and refuses those that it does not have. Its errors have the advice of
+    `with_advice`.
 
     Args:
         declarations: of its arguments, as `parse_declarations` reads them.
@@ -418,9 +452,10 @@ def checked_command(
             throttled.arguments = args
             raise
         except GraphError as error:
-            if error.is_unknown_id:
-                raise error.with_advice(id_advice(args)) from error
-            raise
+            better = with_advice(error, args)
+            if better is error:
+                raise
+            raise better from error
 
     return run
 
@@ -634,7 +669,7 @@ def run_in_batches(
         message_id, error, reason = result.request.message_id, result.error, ''
         done = {'ID': message_id}
         if error:
-            error = error.with_advice(id_advice(args)) if error.is_unknown_id else error
+            error = with_advice(error, args)
             delay = _delay_after(mailbox, error, result.request.is_idempotent)
             if delay is not None and mailbox.client.can_reschedule():
                 delays[message_id] = delay

@@ -7,22 +7,22 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, fileResult
     from MicrosoftCoreApiModule import JsonObject, comparable
-    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy
+    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, run_with_retries
     from MicrosoftMailMimeApiModule import file_name, unescaped
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
         BatchResult,
         ByteWriter,
         CHECK_PROXY,
+        CONFLICT_RETRIES,
         GraphClient,
         GraphError,
         MALFORMED_PROPERTIES,
@@ -119,11 +119,13 @@ def bare_content_id(text: str) -> str:
 
 _MAX_PAGES = 2000  # of one list
 MAX_PAGE_SIZE = 1000  # messages
+MIN_PAGE_SIZE = 5  # messages; fewer are not requested because Graph is too slow
 # The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
 _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
 _MAILBOX_OF_LINK = r"(?i)/v1\.0/(?:me|users(?:/([^/]+)|\('([^/']+)'\)))/"
 MAX_CONVERSATION = 1000  # messages
 MAX_SEARCHED = 2000  # messages
+_SEARCH_PAGE = 50  # messages
 # Of a list that Graph cannot sort (davmail#501)
 _TOO_COMPLEX = ('ErrorRestrictionTooComplex', 'InefficientFilter')
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
@@ -193,11 +195,21 @@ _UNREADABLE_CODE = '(?i)corrupt|conversion|mimecontent'
 _WITHOUT_BODY = ','.join(name for name in LISTED_EMAIL_PROPERTIES.values() if name != 'body')
 
 
-def _with_select(link: str, select: str) -> str:
-    """Return the link to a page with other properties of its messages; an empty `select` means those by default."""
+def _with_option(link: str, name: str, value: str) -> str:
+    """Return the link to a page with another value of an option, or without it if that is empty."""
     url, _, query = link.partition('?')
-    options = {**dict(parse_qsl(query)), '$select': select}
-    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}' if link else ''
+    options = {**dict(parse_qsl(query)), name: value}
+    return f'{url}?{urlencode({key: text for key, text in options.items() if text})}' if link else ''
+
+
+def _option(link: str, name: str) -> str:
+    return dict(parse_qsl(urlsplit(link).query)).get(name, '')
+
+
+def _page_size(link: str) -> int:
+    """Return how many messages the page of a link may have, 0 if it does not say."""
+    size = _option(link, '$top')
+    return int(size) if size.isdecimal() else 0
 
 
 def message_id_condition(forms: Sequence[str]) -> str:
@@ -339,27 +351,37 @@ class Mailbox:
         """
         query = {'$select': 'id'}
         try:
-            self.list_messages('', query, 1)
+            self.message_page('', query, 1)
         except GraphError as error:
             if error.status not in REFUSED_STATUSES:
                 raise
             for folder_id in folder_ids:
                 with suppress(GraphError):
-                    self.list_messages(folder_id, query, 1)
+                    self.message_page(folder_id, query, 1)
                     return
             raise
 
     # region pages
 
-    def _page(self, link: str, path: str = '', query: ODataQuery | None = None, **kwargs: Any) -> JsonObject:
+    @property
+    def _policy(self) -> RetryPolicy:
+        return self._retry_policy or self.client.retry_policy
+
+    def _page(
+        self, link: str, path: str = '', query: ODataQuery | None = None, size: int = 0, headers: dict[str, str] | None = None
+    ) -> JsonObject:
         """Read the page of a list that a link leads to; without a link the first page of the list at a path.
 
+        Args:
+            size: messages of the page. If Graph is too slow for them, the caller requests fewer instead of the same again.
         Raises:
             DemistoException: the link leads to another host, which would get the token.
         """
-        if link:
-            return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
-        return self.request('GET', path, params=query or {}, **kwargs)
+        policy = self._policy
+        if size > MIN_PAGE_SIZE:
+            policy = policy._replace(retries={**policy.retries, 504: 0})
+        target = {'full_url': self.client.require_own_link(link)} if link else {'path': path, 'params': query or {}}
+        return self.client.graph_request('GET', headers=headers, retry_policy=policy, **target)
 
     def _pages(self, read: Callable[[str], JsonObject], link: str = '') -> Iterator[JsonObject]:
         """Yield the pages of a list from that of a link on, or all. `read` gets the link to a page, empty for the first one."""
@@ -475,7 +497,7 @@ class Mailbox:
         Args:
             folder_id: ID or well-known name of a folder; empty for the whole mailbox.
             query: OData system query options, e.g. ``{'$filter': 'isRead eq false'}``.
-            page_size: messages of a page, 1 to 1,000.
+            page_size: messages of a page, 1 to 1,000. Where Graph is too slow for them, several smaller pages count as one.
             pages: maximum number of pages.
             next_page: link that an earlier list ended with; it contains the arguments above, except `pages`.
             limit: maximum number of messages. The first page is not cut, so that following its link makes progress. If a later
@@ -484,16 +506,46 @@ class Mailbox:
         if next_page and not re.fullmatch(_MESSAGE_LIST, urlsplit(next_page).path, re.IGNORECASE):
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
         options, link = {**(query or {}), '$top': str(page_size)}, next_page
+        page_size = _page_size(next_page) or page_size
         messages: list[JsonObject] = []
-        read = partial(self._message_page, path=self.messages_path(folder_id), query=options)
+        read = partial(self._smaller_page, path=self.messages_path(folder_id), query=options)
         for number, page in enumerate(self._pages(read, next_page), 1):
             messages += page_rows(page)
             if limit and number > 1 and len(messages) > limit:
                 return messages[:limit], link
             link = _link_of(page)
-            if number == pages or (limit and len(messages) >= limit):
+            is_smaller = 0 < _page_size(link) < page_size
+            if (number >= pages and not (is_smaller and len(messages) < pages * page_size)) or (limit and len(messages) >= limit):
                 break
         return messages, self.client.require_own_link(link)
+
+    def message_page(
+        self, folder_id: str = '', query: ODataQuery | None = None, size: int = 20, link: str = ''
+    ) -> tuple[list[JsonObject], str]:
+        """Return one page of a list, and the link to the next one, empty if there is none.
+
+        Args:
+            folder_id, query: as in `list_messages`.
+            size: messages of the page.
+            link: of the page, instead of the arguments above.
+        """
+        page = self._message_page(link, self.messages_path(folder_id), {**(query or {}), '$top': str(size)})
+        return page_rows(page), self.client.require_own_link(_link_of(page))
+
+    def _smaller_page(self, link: str, path: str, query: ODataQuery) -> JsonObject:
+        """Read a page as `_message_page`. As long as Graph is too slow for it, request half as many messages
+        (microsoft-graph-docs#5288 and #5853)."""
+        link = link or f'{self.client.base_url}{path}?{urlencode(query)}'
+
+        def delay_after(error: Exception, _attempt: int) -> float | None:
+            nonlocal link
+            size = _page_size(link)
+            if not isinstance(error, GraphError) or not error.is_too_slow or size <= MIN_PAGE_SIZE:
+                return None
+            link = _with_option(link, '$top', str(max(size // 2, MIN_PAGE_SIZE)))
+            return self._policy.delay(0, error.res, self.client.clock.now())
+
+        return run_with_retries(lambda: self._message_page(link, path, query), delay_after, self._policy, self.client.clock)
 
     def _message_page(self, link: str, path: str, query: ODataQuery) -> JsonObject:
         """Read a page of messages. Arguments as `_page`.
@@ -501,22 +553,23 @@ class Mailbox:
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
+        link = link or f'{self.client.base_url}{path}?{urlencode(query)}'
+        size = _page_size(link)
         try:
-            return self._page(link, path, query)
+            return self._page(link, size=size)
         except GraphError as error:
             if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
-        link = link or f'{self.client.base_url}{path}?{urlencode(query)}'
-        page = self._page(_with_select(link, _WITHOUT_BODY))
+        page = self._page(_with_option(link, '$select', _WITHOUT_BODY), size=size)
         rows = {row['id']: row for row in page_rows(page)}
-        [select] = parse_qs(urlsplit(link).query).get('$select', [''])
+        select = _option(link, '$select')
         option = f'?$select={quote(select)}' if select else ''
         messages = []
         requests = [BatchRequest(row_id, 'GET', f'{self.message_path(row_id)}{option}', has_id=True) for row_id in rows]
         for result in self.batch(requests):
             row = rows[result.request.message_id]
             messages.append({**row, UNREADABLE: result.error.what} if result.error else result.body)
-        return {'value': messages, '@odata.nextLink': _with_select(_link_of(page), select)}
+        return {'value': messages, '@odata.nextLink': _with_option(_link_of(page), '$select', select)}
 
     def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
         """Return a page of the messages that were delivered, moved or restored to a folder.
@@ -529,7 +582,7 @@ class Mailbox:
             GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
         """
         path, query = f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select}
-        page = self._page(link, path, query, headers=prefer_header(f'odata.maxpagesize={page_size}'))
+        page = self._page(link, path, query, page_size, prefer_header(f'odata.maxpagesize={page_size}'))
         rows = page_rows(page)
         next_link = _link_of(page) or _link_of(page, 'deltaLink')
         if not next_link:
@@ -591,7 +644,7 @@ class Mailbox:
             conditions: of OData. The newest messages are searched first if one on the received time comes first.
             matches: checks what Graph cannot.
         """
-        query = {'$filter': ' and '.join(conditions), '$top': '50'}
+        query = {'$filter': ' and '.join(conditions), '$top': str(_SEARCH_PAGE)}
         if conditions[0].startswith('receivedDateTime'):  # Graph sorts only by what comes first in the filter
             query['$orderby'] = 'receivedDateTime desc'
         try:
@@ -608,12 +661,13 @@ class Mailbox:
     ) -> tuple[list[JsonObject], bool]:
         """Return what `search` finds with a query, unsorted. The newest of an unsorted list may be on its last page."""
         found: list[JsonObject] = []
-        has_more = False
-        read = partial(self._message_page, path=self.messages_path(folder_id), query=query)
-        for page in islice(self._pages(read), MAX_SEARCHED // 50):
+        searched, has_more = 0, False
+        read = partial(self._smaller_page, path=self.messages_path(folder_id), query=query)
+        for page in self._pages(read):
             found += filter(matches, page_rows(page))
-            has_more = bool(_link_of(page))
-            if len(found) >= limit and '$orderby' in query:
+            link = _link_of(page)
+            searched, has_more = searched + (_page_size(link) or _SEARCH_PAGE), bool(link)
+            if searched >= MAX_SEARCHED or (len(found) >= limit and '$orderby' in query):
                 break
         return found, has_more
 
@@ -625,7 +679,7 @@ class Mailbox:
         """
         # Without $orderby, which Graph rejects beside this filter.
         query = {'$filter': f'conversationId eq {odata_text(conversation_id)}', '$select': f'{select},conversationIndex'}
-        messages, link = self.list_messages('', query, 50, MAX_CONVERSATION // 50, limit=MAX_CONVERSATION)
+        messages, link = self.list_messages('', query, _SEARCH_PAGE, MAX_CONVERSATION // _SEARCH_PAGE, limit=MAX_CONVERSATION)
 
         def age(message: JsonObject) -> tuple[str, int]:
             # Of the same second, replies come later: their index is longer than that of what they answer.
@@ -650,12 +704,14 @@ class Mailbox:
             reads: a `categories_request` for each message.
             changed: returns the new categories for those that a message has.
         Returns:
-            a result for each message, with ``categories`` in its body. Its error has the status 412 if others changed the message
-            twice meanwhile.
+            a result for each message, with ``categories`` in its body.
         """
         results: dict[str, BatchResult] = {}
         pending = reads
-        for _ in range(2):  # a new version has to be read before it can be changed: sending the update again would not help
+
+        def change() -> None:
+            # a new version has to be read before it can be changed: sending the update again would not help
+            nonlocal pending
             updates = []
             for result in self.batch(pending):
                 message_id, present = result.request.message_id, result.body.get('categories') or []
@@ -668,8 +724,14 @@ class Mailbox:
                 elif (categories := changed(present)) != present:
                     update = self.update_request(message_id, {'categories': categories}, folder_id)
                     updates.append(update._replace(if_match=str(version)))
-            results |= {update.request.message_id: update for update in self.batch(updates)}
-            pending = [read for read in reads if (error := results[read.message_id].error) and error.status == 412]
+            results.update((update.request.message_id, update) for update in self.batch(updates))
+            errors = {name: result.error for name, result in results.items() if result.error}
+            pending = [one for one in reads if one.message_id in errors and errors[one.message_id].status in CONFLICT_RETRIES]
+            if pending:
+                raise errors[pending[0].message_id]
+
+        with suppress(GraphError):  # the results tell it
+            self.client.retry(change, RetryPolicy(CONFLICT_RETRIES))
         return [results[read.message_id] for read in reads]
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:

@@ -755,11 +755,12 @@ def test_a_batch_has_the_retry_policy_of_the_mailbox() -> None:
     assert (client.waits, bool(result.error)) == ([4], True)
 
 
-def test_a_conflict_of_a_version_is_left_to_the_caller() -> None:
-    conflicts = batch_answer(throttled(0, 412), throttled(1, 412, Retry_After='1'))
+@pytest.mark.parametrize('status', [409, 412])
+def test_a_conflict_of_a_version_is_left_to_the_caller(status: int) -> None:
+    conflicts = batch_answer(throttled(0, status), throttled(1, 412, Retry_After='1'))
     client = ScriptedClient(conflicts, batch_answer({'id': '1', 'status': 200, 'body': {}}))
     first, second = client.batch([reading(if_match='v'), reading()])
-    assert (first.error and first.error.status, second.error) == (412, None)
+    assert (first.error and first.error.status, second.error) == (status, None)
     assert [[one['id'] for one in body['requests']] for body in client.script.bodies] == [['0', '1'], ['1']]
     assert client.script.bodies[0]['requests'][0]['headers']['If-Match'] == 'v'
 

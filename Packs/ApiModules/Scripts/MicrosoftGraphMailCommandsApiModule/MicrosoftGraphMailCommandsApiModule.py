@@ -89,7 +89,13 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 
 def _email_outputs(message: JsonObject, properties: dict[str, str], mailbox: Mailbox) -> JsonObject:
+    # a key of its own: it must not replace the whole body in the context
+    properties = {**properties, 'UniqueBody': 'uniqueBody'}
     return {**object_outputs(message, properties), 'Kind': message_kind(message), 'UserID': mailbox.address}
+
+
+def _with_unique_body(select: str) -> str:
+    return re.sub(r'\bbody\b', 'uniqueBody', select)
 
 
 def _meeting_outputs(message: JsonObject) -> JsonObject:
@@ -255,15 +261,13 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show a message with its body and its headers."""
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
     if args.get('body') == 'unique':
-        query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
+        query['$select'] = _with_unique_body(query['$select'])
     message_id, folder_id = message_in_folder(mailbox, args)
     message = mailbox.get_message(message_id, folder_id, query, (args.get('body_type') or 'html').lower())
-    if 'uniqueBody' in message:
-        message['body'] = message['uniqueBody']
     outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
     if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
         outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
-    text = body_text(message.get('body') or {}, MAX_TEXT)
+    text = body_text(message.get('uniqueBody') or message.get('body') or {}, MAX_TEXT)
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
     note = _unreadable([message]) + (f'\n{escape_markdown(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
@@ -780,11 +784,13 @@ def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     if not conversation_id:
         found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
         conversation_id = str(found.get('conversationId') or '')
-    # the unique body is what is new in each email: the rest quotes the others
-    properties = {**LISTED_EMAIL_PROPERTIES, 'Body': 'body' if args.get('body') == 'full' else 'uniqueBody'}
-    messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
-    outputs = [_email_outputs(message, properties, mailbox) for message in messages]
-    rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
+    select = ','.join(LISTED_EMAIL_PROPERTIES.values())
+    if args.get('body') != 'full':  # the unique body is what is new in each email: the rest quotes the others
+        select = _with_unique_body(select)
+    messages, is_complete = mailbox.conversation(conversation_id, select)
+    outputs = [_email_outputs(message, LISTED_EMAIL_PROPERTIES, mailbox) for message in messages]
+    texts = [one.get('UniqueBody') or one.get('Body') or '' for one in outputs]
+    rows = [{**_email_row(one), 'Text': html_to_text(text, MAX_SHOWN_TEXT)} for one, text in zip(outputs, texts, strict=True)]
     title = f'Conversation ({len(outputs)} emails{"" if is_complete else ", there are more"})'
     headers = ['ReceivedTime', 'From', 'Recipients', 'Subject', 'Text', 'HasAttachments', 'IsDraft', 'ID']
     empty, note = 'The mailbox has no emails of this conversation.', _unreadable(messages)

@@ -20,6 +20,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         EmailAddress,
         GraphMailClient,
         MAX_PAGE_SIZE,
+        MIN_PAGE_SIZE,
         Mailbox,
         NOT_FOUND_CODES,
     )
@@ -127,7 +128,6 @@ _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
 _MAX_FAILING = 3600.0  # seconds for which Graph may reject a delta link with errors of its own
-_MIN_PAGE = 10  # messages
 _RANGE_LENGTH = 500  # mails
 END_OF_TIME = '9999'  # later than all times
 # Seconds for which a mail that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
@@ -272,7 +272,7 @@ _FOLDER_KEYS = (
     ('repeated', 'repeated_until', f'""|{_TIME}'),
     ('repeated_from', 'repeated_from', f'"{END_OF_TIME}"|{_TIME}'),
     ('failing', 'failing_since', f'""|{_TIME}'),
-    ('page', 'max_page', r'[1-9]\d{1,3}'),
+    ('page', 'max_page', r'[1-9]\d{0,3}'),
 )
 
 
@@ -396,7 +396,7 @@ class FolderCursor:
 
     def record_slow_page(self, size: int) -> bool:
         """Record that Graph was too slow for a page of `size` messages. Return whether a smaller one may be requested."""
-        self.max_page = max(size // 2, _MIN_PAGE)
+        self.max_page = max(size // 2, MIN_PAGE_SIZE)
         return self.max_page < size
 
     def restart_sync(self) -> None:

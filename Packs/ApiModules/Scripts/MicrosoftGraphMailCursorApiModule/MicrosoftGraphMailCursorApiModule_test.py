@@ -211,9 +211,9 @@ def test_a_slow_page_is_halved_and_grows_with_the_checks_of_the_folder() -> None
     while folder.record_slow_page(size):
         size = folder.max_page
         sizes.append(size)
-    assert sizes == [500, 250, 125, 62, 31, 15, 10]
-    assert FolderCursor.from_json('Inbox', folder.as_json()).max_page == 10
-    for _ in range(7):
+    assert sizes == [500, 250, 125, 62, 31, 15, 7, 5]
+    assert FolderCursor.from_json('Inbox', folder.as_json()).max_page == 5
+    for _ in range(8):
         folder.record_check(REQUESTED, is_deleted=False)
     assert 'page' not in folder.as_json()
 

@@ -588,7 +588,7 @@ class MailReader:
             return False
         query = {'$select': f'id,{RECEIVED}', '$filter': f'internetMessageId eq {odata_text(mail.pending.internet_id)}'}
         try:
-            rows, _ = self._run.mailbox.list_messages(query=query, page_size=_MAX_COPIES)
+            rows, _ = self._run.mailbox.message_page(query=query, size=_MAX_COPIES)
         except GraphError as error:
             if error.status in TRANSIENT_STATUSES:
                 raise

@@ -298,7 +298,7 @@ class MailSelector:
     def _list_page(self, folder: FolderCursor, query: JsonObject, size: int = 0) -> tuple[list[MessageRow], str]:
         """Return the first page of a list of a folder, by default of twice as many messages as there is room for."""
         size = size or 2 * max(self._room, _SMALL_PAGE)
-        return self._request_page(folder, size, partial(self._run.mailbox.list_messages, folder.folder_id, query))
+        return self._request_page(folder, size, partial(self._run.mailbox.message_page, folder.folder_id, query))
 
     def _request_delta_page(self, folder: FolderCursor) -> DeltaPage:
         """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
@@ -469,7 +469,7 @@ class MailSelector:
             if number == 0:  # a larger page may have the whole second
                 page, link = self._list_page(folder, query, MAX_PAGE_SIZE)
             else:
-                page, link = self._run.mailbox.list_messages(next_page=link)
+                page, link = self._run.mailbox.message_page(link=link)
         raise DemistoException(
             f"More than {len(rows)} emails in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )

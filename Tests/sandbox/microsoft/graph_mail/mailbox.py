@@ -61,6 +61,7 @@ class Mailbox:
         told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
             then tells of every message that left, whatever kind of change is asked for), or nothing.
         overlooks_starts: a list by received time, oldest first, has nothing if it starts at a second that is divisible by three.
+        conflict_status: of a change with ``If-Match`` of an earlier version: 412 or 409.
         max_page: a page of messages for which more are asked is too much: 504.
         rules: as Graph shows them, in the order of their making.
         categories: the master list.
@@ -93,6 +94,7 @@ class Mailbox:
         self.hides_internal_headers = self.misses_senders = self.refuses_sorting = False
         self.tells_partial_changes = False
         self.overlooks_starts = False
+        self.conflict_status = 412
         self.max_page = MAX_PAGE_SIZE
         self.told_of_returned = 'created'
         self.delta_generation = 1

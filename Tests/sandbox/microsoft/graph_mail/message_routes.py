@@ -159,7 +159,7 @@ def update_message(message_id: str, folder_id: str | None = None) -> Response:
     call = open_mailbox(WRITE)
     message = find_message(call, message_id, folder_id)
     with call.mailbox.lock:
-        check_unchanged(message)
+        check_unchanged(call, message)
         changes = typed_body('message')
         check_names(call.mailbox, [str(one.get('id')) for one in changes.get('singleValueExtendedProperties') or []])
         change(message, changes)
@@ -167,10 +167,11 @@ def update_message(message_id: str, folder_id: str | None = None) -> Response:
     return jsonify(entity(call, message))
 
 
-def check_unchanged(message: Message) -> None:
-    """Check that the message is still what ``If-Match`` names. Raises GraphError 412."""
+def check_unchanged(call: MailCall, message: Message) -> None:
+    """Check that the message is still what ``If-Match`` names. Raises GraphError 412 or 409."""
     if request.headers.get('If-Match', '*') not in ('*', etag_of(message)):
-        raise GraphError(412, 'ErrorIrresolvableConflict', 'The change key does not match the current one of the item.')
+        what = 'The change key does not match the current one of the item.'
+        raise GraphError(call.mailbox.conflict_status, 'ErrorIrresolvableConflict', what)
 
 
 @message_route(messages_api, '', 'DELETE')

@@ -14,6 +14,11 @@ PREVIEW_CHARACTERS = 255
 # What separates the new part of a reply from the message that it answers
 HTML_QUOTE_MARK = '<hr id="quoted">'
 TEXT_QUOTE_MARK = '_' * 32
+# A reply that was written in Gmail, with what it quotes. Exchange does not tell the two apart.
+GMAIL_QUOTE = (
+    '<html><body><div dir="ltr">{}</div><br><div class="gmail_quote"><div dir="ltr" class="gmail_attr">On Monday Bob wrote:<br>'
+    '</div><blockquote class="gmail_quote">{}</blockquote></div></body></html>'
+)
 
 
 @dataclass(frozen=True)

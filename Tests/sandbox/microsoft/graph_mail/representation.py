@@ -51,7 +51,7 @@ def body_of(message: Message, view: View) -> dict[str, str]:
 
 
 def unique_body_of(message: Message, view: View) -> dict[str, str]:
-    """Return the body without what it quotes."""
+    """Return the body without what it quotes, if Outlook wrote the quote."""
     body = body_of(message, view)
     own, quoted, _ = body['content'].partition(TEXT_QUOTE_MARK if view.body_type == 'text' else HTML_QUOTE_MARK)
     if quoted:
