@@ -37,6 +37,7 @@ from MicrosoftTokenRequestApiModule import (
 
 Report = Callable[[str, str, str, str], None]
 CONSENT_PAGE, AZURE_HOST = 'consent page', 'Azure host'
+CHECK_ADDRESS = 'Check the address of the service, the cloud setting and the proxy.'
 
 
 def error_of(workbench: Workbench, method: str, service: str, answer: dict[str, Any]) -> MicrosoftSignInError:
@@ -365,6 +366,34 @@ def test_the_status_of_a_proxy_is_named(
     assert says in error.what
     assert advises in error.advice
     field_report('S13', f'a proxy answers {number}', 'The proxy blocked the sign-in. Check the proxy settings.', str(error))
+
+
+BLOCKED = '<!DOCTYPE html><html><body>access_denied: Your organization blocks this site.</body></html>'
+
+
+@pytest.mark.parametrize('code', [401, 403, 404, 451, 511])
+@pytest.mark.parametrize('method, service', [(CORTEX_APP, 'token-service'), (CLIENT_SECRET, 'entra')])
+def test_the_page_of_a_proxy_is_not_taken_for_the_answer_of_the_service(
+    workbench: Workbench, field_report: Report, method: str, service: str, code: int
+) -> None:
+    error = error_of(workbench, method, service, status(code, body=BLOCKED))
+    assert f'answered with HTTP status {code}.' in error.what
+    assert not isinstance(error, SignInRequiredError)
+    assert CONSENT_PAGE not in error.advice
+    assert error.advice == ('Try again in a few minutes.' if code == 511 else CHECK_ADDRESS)
+    field_report('S13', f'{method}: page with {code}', 'Check that ID, Token and Key are of the same consent.', str(error))
+
+
+@pytest.mark.parametrize('number, needs_consent', [(53003, False), (50057, False), (500021, False), (50076, True), (50173, True)])
+def test_the_consent_page_is_named_only_if_it_helps(
+    workbench: Workbench, field_report: Report, number: int, needs_consent: bool
+) -> None:
+    body = {'message': json.dumps({'error': 'invalid_grant', 'error_description': f'AADSTS{number}: No.'})}
+    error = error_of(workbench, CORTEX_APP, 'token-service', status(401, body=body))
+    assert isinstance(error, SignInRequiredError)
+    assert error.needs_new_sign_in is needs_consent
+    assert (CONSENT_PAGE in error.advice) is needs_consent
+    field_report('S13', f'Cortex XSOAR application, AADSTS{number}', 'the consent page', str(error))
 
 
 @pytest.mark.parametrize(

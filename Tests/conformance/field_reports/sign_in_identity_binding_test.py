@@ -176,6 +176,15 @@ def test_a_token_that_the_proxy_refuses_is_explained(pod: BoundPod, field_report
     field_report('S17', f'identity binding, {claims}', OLD, str(error))
 
 
+def test_a_token_that_the_cluster_did_not_replace_is_named(pod: BoundPod, field_report: Report) -> None:
+    pod.workbench.later(2 * 3600)
+    error = pod.ask()
+    assert isinstance(error, MicrosoftSignInError)
+    assert 'Mount its folder, not the file alone' in error.advice
+    assert 'clock' not in error.advice
+    field_report('S17', 'identity binding, an old token', 'Synchronize the clock of the engine.', str(error))
+
+
 def test_an_identity_without_a_binding_is_explained(pod: BoundPod) -> None:
     error = pod.ask(pod.workbench.cloud.directory.managed_identity('azure-vm').client_id)
     assert isinstance(error, MicrosoftSignInError)

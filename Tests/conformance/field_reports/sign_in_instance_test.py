@@ -1,4 +1,4 @@
-"""Reports from the field: the sign-in of an instance, as its administrator sees it (S4, S5, S11, S16, S18)."""
+"""Reports from the field: the sign-in of an instance, as its administrator sees it (S4, S5, S11, S16, S18, S20, S21)."""
 
 import re
 from collections.abc import Callable
@@ -222,6 +222,42 @@ def test_the_test_button_says_what_it_did_not_check(instance: Instance, field_re
     assert 'the Test button does not sign in' in said
     assert TEST in said
     field_report('S16', 'Test', 'ok', said)
+
+
+# endregion
+# region S20
+
+
+@pytest.mark.parametrize('command', ['test-module', TEST])
+@pytest.mark.parametrize('national', ['US GCC-High', 'DoD', 'China', 'Bleu (France)'])
+@with_methods('Cortex app')
+def test_no_token_of_the_cortex_app_is_spent_in_another_cloud(
+    instance: Instance, field_report: Report, national: str, command: str
+) -> None:
+    instance.params |= {'azure_cloud': national, 'azure_ad_endpoint': None, 'graph_endpoint': None}
+    before = len(instance.cloud.requests.of('token-service'))
+    said = instance.error(command)
+    assert f"does not exist in the cloud '{national}'" in said
+    assert len(instance.cloud.requests.of('token-service')) == before
+    field_report('S20', f'{national}, {command}', 'two Tokens are used, then: Invalid audience', said)
+
+
+# endregion
+# region S21
+
+
+@pytest.mark.parametrize('command', [TEST, 'msgraph-mail-list-folders', 'msgraph-mail-list-emails'])
+@with_methods('Cortex app', 'Authorization code', 'Device code', 'Client secret', 'Managed identity, system-assigned')
+def test_a_policy_that_rejects_every_token_is_named(instance: Instance, field_report: Report, command: str) -> None:
+    instance.sign_in()
+    instance.cloud.directory.blocks_addresses = True
+    said = instance.error(command)
+    assert 'LocationConditionEvaluationSatisfied' in said
+    assert 'Have the Conditional Access policies allow the address of the engine.' in said
+    assert 'cloud setting' not in said
+    acts_as_user = instance.params.get('auth_method') in ('Authorization Code', 'Device Code')
+    assert ('Run !msgraph-mail-auth-start.' in said) == acts_as_user
+    field_report('S21', f'{instance.params.get("auth_method")}, {command}', 'Check the cloud setting', said)
 
 
 # endregion

@@ -1,5 +1,6 @@
 """Reports from the field: a pod of Kubernetes signs in with its federated token (S17)."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,19 @@ def test_a_federated_credential_that_remains_unknown_is_an_error_after_three_ret
     assert isinstance(pod.ask(), MicrosoftSignInError)
     assert pod.workbench.requests_to('entra') == 4
     assert sum(pod.workbench.clock.waits) < 30
+
+
+def test_a_token_that_the_cluster_did_not_replace_is_named_with_its_times(pod: Pod, field_report: Report) -> None:
+    pod.write_token()
+    pod.workbench.later(2 * 3600)
+    error = pod.ask()
+    assert isinstance(error, MicrosoftSignInError)
+    assert re.search(r'AADSTS700024: .* Current time: \S+ \S+Z?, valid from .*, until ', error.what)
+    assert error.advice == (
+        'The cluster did not replace the federated token. '
+        'Mount its folder, not the file alone, and restart the pod of the engine.'
+    )
+    field_report('S17', 'an old federated token', 'Synchronize the clock of the engine.', str(error))
 
 
 @pytest.mark.parametrize('content', [None, '', 'not a token', 'a.b', '<html>'])

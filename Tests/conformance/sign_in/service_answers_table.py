@@ -40,16 +40,18 @@ SAME_CONSENT = 'Check that ID, Token and Key are of the same consent'
 HOST_OR_IDENTITY = 'Turn on the managed identity of this Azure host'
 
 
-def each_refused(code: int, body: Any = '', situation: str = '') -> list[MessageRow]:
-    """Return rows for a status that is refused, with the advice of the service that answers it."""
-    host = refused(code, HOST_OR_IDENTITY)
+def each_refused(code: int, body: str = '', situation: str = '') -> list[MessageRow]:
+    """Return rows for a status that is refused, with the advice of the service if it may have answered, and not a proxy."""
+    host, cortex = refused(code, HOST_OR_IDENTITY), refused(code, SAME_CONSENT)
+    if body.startswith('<') or code == 404:
+        cortex = refused(code)
     if body:
         what = f'is not an Azure identity endpoint (HTTP status {code})'
         host = Refusal(SignInRefusedError, what, 'Managed identities work only on an Azure host')
     sent = status(code, body=body)
     return [
         *each(ENDPOINTS[:2], str(code), fails(refused(code), sent), situation=situation),
-        *each([CORTEX_APP], str(code), fails(refused(code, SAME_CONSENT), sent), situation=situation),
+        *each([CORTEX_APP], str(code), fails(cortex, sent), situation=situation),
         *each(SOME_HOSTS, str(code), fails(host, sent), situation=situation),
     ]
 

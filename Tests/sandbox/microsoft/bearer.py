@@ -12,6 +12,11 @@ from sandbox.microsoft.entra.tokens import IssuedToken
 from sandbox.microsoft.resources import Resource
 from sandbox.microsoft.state import CloudState
 
+_CHALLENGED = (
+    'Continuous access evaluation resulted in challenge with result: InteractionRequired and code: '
+    'LocationConditionEvaluationSatisfied'
+)
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -59,10 +64,9 @@ def authenticate(state: CloudState, resource: Resource, authorization: str) -> C
 
 def _check_still_welcome(state: CloudState, issued: IssuedToken, claims: dict[str, Any]) -> None:
     principal = issued.subject.principal
-    if issued.lacks_claims:
-        raise BearerError(
-            'claims', 'Continuous access evaluation asks for more claims.', _challenge(state, principal.required_claims_time)
-        )
+    if issued.lacks_claims or state.directory.blocks_addresses:
+        time_of_challenge = principal.required_claims_time or int(state.clock.now())
+        raise BearerError('claims', _CHALLENGED, _challenge(state, time_of_challenge))
     if issued.is_revoked or not principal.enabled:
         # Only a client that declared itself capable of claims challenges gets one; others see a plain 401.
         time_of_challenge = int(state.clock.now()) if 'CP1' in map(str.upper, claims.get('xms_cc', ())) else 0
@@ -75,4 +79,6 @@ def _challenge(state: CloudState, not_before: int = 0) -> str:
     if not not_before:
         return challenge
     claims = json.dumps({'access_token': {'nbf': {'essential': True, 'value': str(not_before)}}})
-    return f'{challenge}, error="insufficient_claims", claims="{base64.b64encode(claims.encode()).decode()}"'
+    encoded = base64.b64encode(claims.encode()).decode()
+    bearer = f'{challenge}, error_description="{_CHALLENGED}", error="insufficient_claims", claims="{encoded}"'
+    return f'{bearer}, {challenge.replace("Bearer", "PoP")}'

@@ -378,7 +378,7 @@ class MicrosoftClient(BaseClient):
             error_handler: raises the error of a response whose status is not in `ok_codes`.
         Raises:
             CommandThrottled: the service is throttling or busy beyond the retry budget; the request may be sent again later.
-            MicrosoftSignInError: the sign-in failed.
+            MicrosoftSignInError: the sign-in failed, or the API asks for another one.
             DemistoException: any other error status, or no response.
         """
         if 'ok_codes' not in kwargs and not self._ok_codes:
@@ -398,12 +398,25 @@ class MicrosoftClient(BaseClient):
         if response.status_code == 401 and token in self._issued_tokens and body.can_be_read_again:
             token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
             response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
+            if is_error:
+                self._raise_unmet_challenge(response)
         if is_error:
             seconds = self.reschedule_delay(response, is_idempotent)
             if seconds is not None:
                 raise CommandThrottled(seconds, response)
             (error_handler or self.client_error_handler)(response)
         return response
+
+    def _raise_unmet_challenge(self, response: requests.Response) -> None:
+        """Raise SignInRequiredError if the response to a new token asks for claims, which a policy causes."""
+        if response.status_code == 401 and 'insufficient_claims' in response.headers.get('WWW-Authenticate', ''):
+            reason = outside_text(find_oauth_error(json_or_none(response)).get('error_description'), LOG.encode)
+            raise SignInRequiredError(
+                f'The API rejected a new token: {reason or "it asks for claims."}',
+                'Have the Conditional Access policies allow the address of the engine.',
+                'insufficient_claims',
+                needs_new_sign_in=self.credential.needs_user,
+            )
 
     def _send_with_token(
         self,

@@ -744,6 +744,10 @@ _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 _MAX_AUTHORITIES = 1024 * 1024  # characters
 _IDENTITY_ADVICE = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
 _ISSUER_ADVICE = f'{TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
+# The times of the token are those of the cluster, not those of the engine.
+_STALE_FILE_ADVICE = (
+    'The cluster did not replace the federated token. Mount its folder, not the file alone, and restart the pod of the engine.'
+)
 _BINDING_ADVICE = 'Check the identity binding of the managed identity, and that the service account may use it.'
 _PROXY_TLS_ADVICE = 'Check AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_SNI_NAME in the container of the integration.'
 _HOST_ADVICE = (
@@ -961,7 +965,7 @@ class WorkloadIdentity(ManagedIdentityHost):
             transient_numbers=('70021', '50166', '90061'),
             advice=ErrorAdvice(
                 'Check the federated credential of the managed identity or application, and its client ID.',
-                by_code=dict.fromkeys(('AADSTS50166', 'AADSTS90061'), _ISSUER_ADVICE),
+                by_code={'AADSTS50166': _ISSUER_ADVICE, 'AADSTS90061': _ISSUER_ADVICE, 'AADSTS700024': _STALE_FILE_ADVICE},
             ),
         )
         return self._through_proxy(request) if self._has_proxy else request
@@ -969,6 +973,7 @@ class WorkloadIdentity(ManagedIdentityHost):
     def _through_proxy(self, request: TokenRequest) -> TokenRequest:
         """Return a token request as the proxy of the cluster takes it. Raise CredentialError if it cannot be verified."""
         by_code = {
+            'AADSTS700024': _STALE_FILE_ADVICE,
             **dict.fromkeys(('AADSTS700211', 'AADSTS700212', 'AADSTS700213'), _BINDING_ADVICE),
             **dict.fromkeys(('untrusted_certificate', 'no_tls'), _PROXY_TLS_ADVICE),
         }

@@ -357,7 +357,7 @@ ISSUER = 'Try again in a few minutes. If it lasts, check that the issuer of the 
         (7000215, FEDERATION, 1),
         (50166, ISSUER, 4),
         (90061, ISSUER, 4),
-        (700211, f'Compare issuer, subject and audience of the federated credential with the token of this pod. {FEDERATION}', 4),
+        (700211, 'Compare issuer, subject and audience of the federated credential with the token of this pod.', 4),
     ],
 )
 def test_a_refused_pod_retries_transient_codes_and_says_what_to_check(

@@ -420,6 +420,12 @@ class InstanceSettings:
             raise CredentialError(f"'{self.cloud_name}' is not one of the clouds.", f"Choose one in '{label}'.")
         reason = f'is only used with the cloud {AZURE_CLOUD_NAME_CUSTOM}'
         self._reject(('azure_ad_endpoint', 'api_endpoint'), reason, f"choose {AZURE_CLOUD_NAME_CUSTOM} in '{label}'")
+        is_cortex_app = not (self.self_deployed or self.managed_identities)
+        if is_cortex_app and self.cloud.endpoints is not AZURE_WORLDWIDE_CLOUD.endpoints:
+            raise CredentialError(
+                f"The Cortex XSOAR application does not exist in the cloud '{self.cloud_name}'.",
+                f"Select '{ParameterLabel.SELF_DEPLOYED}', or '{ParameterLabel.MANAGED_IDENTITIES}'.",
+            )
 
     def _check_application(self) -> None:
         if self.method not in self.spec.methods:

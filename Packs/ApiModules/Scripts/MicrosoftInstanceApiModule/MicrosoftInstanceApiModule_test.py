@@ -30,6 +30,7 @@ from MicrosoftCredentialsApiModule import (
     ManagedIdentityCredential,
 )
 from MicrosoftInstanceApiModule import (
+    CLOUD_OPTIONS,
     METHOD_CLIENT_CREDENTIALS,
     InstanceSettings,
     IntegrationSpec,
@@ -289,6 +290,27 @@ def test_each_cloud_can_be_chosen(name: str | None, abbreviation: str) -> None:
     credential = settings.credential()
     assert isinstance(credential, ClientSecretCredential)
     assert credential.authority == settings.cloud.endpoints.active_directory
+
+
+@pytest.mark.parametrize('name', [None, 'Worldwide', 'US GCC'])
+def test_the_cortex_application_signs_in_to_the_worldwide_cloud(name: str | None) -> None:
+    assert type(settings_of({**CORTEX, 'azure_cloud': name}).credential()) is CortexAppCredential
+
+
+def test_a_token_service_of_another_cloud_can_be_used_with_its_addresses() -> None:
+    custom = {'azure_cloud': 'Custom', 'azure_ad_endpoint': 'https://login.example', 'graph_endpoint': 'https://graph.example'}
+    assert type(settings_of({**CORTEX, **custom}).credential()) is CortexAppCredential
+
+
+@pytest.mark.parametrize('name', sorted({*CLOUD_OPTIONS} - {'Worldwide', 'US GCC'}))
+def test_the_cortex_application_is_refused_in_a_cloud_that_it_does_not_serve(name: str) -> None:
+    message = (
+        f"The Cortex XSOAR application does not exist in the cloud '{name}'. "
+        "Select 'Use a self-deployed Azure application', or 'Use Azure Managed Identities'."
+    )
+    with pytest.raises(CredentialError, match=says(message)):
+        settings_of({**CORTEX, 'azure_cloud': name})
+    assert settings_of({**MANAGED_IDENTITY, 'azure_cloud': name}).cloud_name == name
 
 
 def test_a_custom_cloud_has_the_entered_endpoints() -> None:

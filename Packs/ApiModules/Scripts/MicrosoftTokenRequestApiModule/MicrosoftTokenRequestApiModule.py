@@ -212,7 +212,7 @@ SIGN_IN_ADVICE = {number: advice for _, number, advice in _NUMBERED}
 _ERROR_OF_CODE = {f'AADSTS{number}': error for error, number, _ in _NUMBERED}
 DEAD_TOKEN_CODES = {'invalid_grant', *(f'AADSTS{number}' for _, number, advice in _NUMBERED if advice.ends_session)}
 # Numbers that stand for several causes: the whole description is shown.
-_SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
+_SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313, 700024, 500133)
 # Of several causes, the description tells which it is.
 _ADVICE_BY_DESCRIPTION = {
     r'AADSTS(?:700027|50012)\b.*(?:expired|revoked)': _NEW_CERTIFICATE,
@@ -274,8 +274,8 @@ def parse_oauth_error(
 
     Args:
         status: of the response; 0 if a redirect URL brought the error.
-        own_advice: what to do if the request is refused. It is added to what the user or the service has to do, and replaces
-            what concerns an app registration.
+        own_advice: what to do if the request is refused. It replaces what concerns an app registration, and says how to sign in
+            again. Nothing is added about a refusal that would come again, such as that of a policy.
         redact: replaces the secrets in a text.
     """
     error, text = outside_text(body.get('error'), redact), outside_text(body.get('error_description'), redact)
@@ -287,7 +287,7 @@ def parse_oauth_error(
     known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
     by_error = {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, _CHECK_SETTINGS)
     advice = _find_advice(known, description, str(body.get('suberror') or ''))
-    if own_advice:
+    if own_advice and (advice is None or advice.is_for_registration or advice.needs_new_sign_in):
         added_to = '' if advice is None or advice.is_for_registration else advice.text
         advice = _for_new_sign_in(f'{added_to} {own_advice}'.strip())
     elif advice is None and numbers and error not in _ADVICE_BY_ERROR:
@@ -377,9 +377,9 @@ def _error_in_text(text: str) -> JsonObject:
         error, description = _ERROR_OF_CODE.get(numbered[1], error), numbered[0].strip()
     elif len(text) <= MAX_OUTSIDE_TEXT and '<' not in text:
         description = text
-    if name:
+    if name and (numbered or '<' not in text):  # a page that a proxy sends may contain such a name
         error = name[0]
-    return {'error': error, 'error_description': description} if name or description else {}
+    return {'error': error, 'error_description': description} if error != 'refused' or description else {}
 
 
 # endregion
@@ -795,7 +795,7 @@ class TokenClient:
             return _temporary_error(request, response, what, refusal, self.clock.now())
         if error and refusal.code != 'refused':
             return refusal.with_advice(request.advice.by_code.get(refusal.code, refusal.advice))
-        advice = request.advice.refusal or 'Check the address of the service, the cloud setting and the proxy.'
+        advice = _refusal_advice(request, response, text) or 'Check the address of the service, the cloud setting and the proxy.'
         advice = request.advice.by_code.get(str(status), advice)
         return SignInRefusedError(what, without_repetition(advice, what), 'refused' if text else str(status))
 
@@ -818,8 +818,19 @@ def _temporary_error(
     elif status in _BUSY:
         advice = TRY_LATER
     else:
-        advice = f'{TRY_LATER} {request.advice.no_response if status == 404 else request.advice.refusal}'.strip()
+        own_advice = request.advice.no_response if status == 404 else _refusal_advice(request, response)
+        advice = f'{TRY_LATER} {own_advice}'.strip()
     return SignInUnavailableError(what, advice, str(status), refusal.correlation_id, retry_after)
+
+
+def _refusal_advice(request: TokenRequest, response: requests.Response, text: str = '') -> str:
+    """Return what to do about a refusal without an OAuth error, empty if something else may have answered, such as a proxy.
+
+    Args:
+        text: what the response says.
+    """
+    is_of_service = text or not (response.status_code == 404 or '<' in response.text)
+    return request.advice.refusal if is_of_service else ''
 
 
 def _error_of(response: requests.Response) -> JsonObject:

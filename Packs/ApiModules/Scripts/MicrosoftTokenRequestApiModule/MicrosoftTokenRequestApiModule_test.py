@@ -169,7 +169,10 @@ def test_the_error_selects_the_class_and_its_number_the_advice(body: dict[str, A
         ({'error': 'invalid_grant', 'error_codes': [700082]}, '', True),
         ({'error': 'invalid_grant', 'error_codes': [65001]}, '', True),
         ({'error': 'invalid_grant', 'error_codes': [53003]}, '', False),
-        ({'error': 'invalid_grant', 'error_codes': [53003]}, 'Go through the consent page again.', True),
+        ({'error': 'invalid_grant', 'error_codes': [53003]}, 'Go through the consent page again.', False),
+        ({'error': 'invalid_grant', 'error_codes': [50057]}, 'Go through the consent page again.', False),
+        ({'error': 'invalid_grant', 'error_codes': [50076]}, 'Go through the consent page again.', True),
+        ({'error': 'invalid_grant', 'error_codes': [700082]}, 'Go through the consent page again.', True),
         ({'error': 'invalid_grant', 'error_codes': [50126]}, '', False),
         ({'error': 'invalid_grant', 'error_codes': [7654321]}, '', False),
         ({'error': 'invalid_grant', 'suberror': 'token_expired'}, '', True),
@@ -221,7 +224,8 @@ NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'
         ('<p>AADSTS50173: Revoked. </p>', {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'}),
         ('AADSTS7654321: New.', {'error': 'refused', 'error_description': 'AADSTS7654321: New.'}),
         ('It is &quot;access_denied&quot;', {'error': 'access_denied', 'error_description': 'It is "access_denied"'}),
-        ('<p>access_denied</p>', {'error': 'access_denied', 'error_description': ''}),
+        ('<p>access_denied</p>', {}),
+        ('access_denied', {'error': 'access_denied', 'error_description': 'access_denied'}),
         ({'Error': {'Code': 'a', 'Message': 'b'}}, {'error': 'a', 'error_description': 'b'}),
         ('', {}),
         (None, {}),
@@ -643,6 +647,7 @@ def test_the_request_has_the_advice_for_an_unknown_refusal(token_client: TokenCl
 
 SERVICE_SAID = 'The sign-in service at service.example answered with'
 CHECK_ADDRESS = 'Check the address of the service, the cloud setting and the proxy.'
+BLOCK_PAGE = '<html><body>access_denied: This category is blocked.</body></html>'
 A_HOST = 'Choose an Azure host.'
 AN_OWNER = 'Ask the owner.'
 OF_A_HOST: dict[str, Any] = {'is_host_service': True, 'advice': ErrorAdvice(no_response=A_HOST)}
@@ -670,6 +675,11 @@ def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
         ((400, {}, '{"message": "No."}'), {}, f'HTTP status 400: No. {CHECK_ADDRESS}'),
         ((400, {}, '{"message": "No."}'), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 400: No. {AN_OWNER}'),
         ((418, {}, '<html>'), {}, f'HTTP status 418. {CHECK_ADDRESS}'),
+        ((401, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 401. {AN_OWNER}'),
+        ((403, {}, BLOCK_PAGE), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 403. {CHECK_ADDRESS}'),
+        ((500, {}, BLOCK_PAGE), {'advice': ErrorAdvice(AN_OWNER)}, 'HTTP status 500. Try again in a few minutes.'),
+        ((404, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 404. {CHECK_ADDRESS}'),
+        ((404, {}, '{"message": "No."}'), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 404: No. {AN_OWNER}'),
         ((418, {}, '<html>'), {'advice': ErrorAdvice(by_code={'418': 'Make tea.'})}, 'HTTP status 418. Make tea.'),
         ((302, {}, ''), {}, 'HTTP status 302. Check the address and the proxy settings.'),
         ((300, {}, GOOD[2]), {}, 'HTTP status 300. Check the address and the proxy settings.'),
@@ -699,6 +709,7 @@ def test_a_service_that_is_not_that_of_a_host_is_named_as_such(status: int, body
     assert (str(error), error.code) == (NOT_A_HOST.format(status), str(status))
 
 
+CLOCK = 'Synchronize the clock of the engine.'
 LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
 
 
@@ -726,10 +737,20 @@ LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and 
         ),
         ('invalid_grant', 'AADSTS700082: Old.', {'advice': ErrorAdvice(AN_OWNER)}, f'AADSTS700082: Old. {AN_OWNER}'),
         (
+            'invalid_grant',
+            'AADSTS53003: Blocked.',
+            {'advice': ErrorAdvice(AN_OWNER)},
+            f'AADSTS53003: Blocked. {SIGN_IN_ADVICE[53003].text}',
+        ),
+        (
             'invalid_client',
             'AADSTS7000215: Wrong.',
             {'advice': ErrorAdvice(by_code={'AADSTS7000215': 'Paste it.'})},
             'AADSTS7000215: Wrong. Paste it.',
+        ),
+        *(
+            ('invalid_client', f'AADSTS{number}: Not now. From 1 to 2.', {}, f'AADSTS{number}: Not now. From 1 to 2. {CLOCK}')
+            for number in (700024, 500133)
         ),
         (
             'invalid_client',

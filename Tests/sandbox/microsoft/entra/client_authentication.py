@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 
 from sandbox.microsoft.clock import Clock
-from sandbox.microsoft.entra.errors import EntraError
+from sandbox.microsoft.entra.errors import EntraError, outside_its_time
 from sandbox.microsoft.entra.model import Application
 
 ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -82,7 +82,7 @@ class ClientAuthentication:
         if not isinstance(ends, (int, float)) or not isinstance(begins, (int, float)):
             raise EntraError(50027, 'The assertion lacks its times.')
         if ends <= now - LEEWAY or begins > now + LEEWAY:
-            raise EntraError(700024)
+            raise outside_its_time(begins, ends, now)
         if ends - begins > MAX_LIFETIME:
             raise EntraError(700024, 'The assertion lives for more than a day.')
 

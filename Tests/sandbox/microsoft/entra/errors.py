@@ -205,3 +205,12 @@ class EntraError(Exception):
         if self.suberror:
             answer['suberror'] = self.suberror
         return answer
+
+
+def outside_its_time(begins: float, ends: float, now: float) -> EntraError:
+    """Return the error for a client assertion that is not valid yet or any more."""
+    sentence = (
+        f'The assertion is outside its time. Current time: {entra_timestamp(now)}, '
+        f'valid from {entra_timestamp(begins)}, until {entra_timestamp(ends)}.'
+    )
+    return EntraError(700024, sentence)

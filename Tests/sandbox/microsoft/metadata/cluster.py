@@ -11,7 +11,7 @@ import trustme
 
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.clock import Clock
-from sandbox.microsoft.entra.errors import EntraError
+from sandbox.microsoft.entra.errors import EntraError, outside_its_time
 
 AUDIENCE = 'api://AKSIdentityBinding'
 ISSUER = 'https://oidc.example/cluster'
@@ -66,7 +66,7 @@ class Cluster:
         if AUDIENCE not in claims['aud']:
             raise EntraError(700212, f'The audience of the assertion is not {AUDIENCE}.')
         if not claims['nbf'] <= now < claims['exp']:
-            raise EntraError(700024)
+            raise outside_its_time(claims['nbf'], claims['exp'], now)
         if claims['sub'] != SUBJECT:
             raise EntraError(700213, f'The service account {claims["sub"]} may not use this managed identity.')
 
