@@ -149,7 +149,10 @@ def other_process_has_lease(processes: Processes, credential: Credential, ahead:
     processes.provider(credential).update(lambda cached: cached.put_lease(Lease('another', until)))
 
 
-@pytest.mark.parametrize('ahead', [-25, -LEASE_SECONDS, -1, 0, 25])
+DAY = 24 * 3600
+
+
+@pytest.mark.parametrize('ahead', [-DAY + 60, -600, -LEASE_SECONDS, -1, 0, 25, 600, DAY, 400 * DAY])
 def test_a_process_that_died_is_waited_for_no_longer_than_its_lease_whatever_its_clock(
     processes: Processes, ahead: float
 ) -> None:
@@ -159,7 +162,7 @@ def test_a_process_that_died_is_waited_for_no_longer_than_its_lease_whatever_its
     assert LEASE_SECONDS - 1 < processes.clock.slept < LEASE_SECONDS + 1
 
 
-@pytest.mark.parametrize('ahead', [-25, 0, 25])
+@pytest.mark.parametrize('ahead', [-DAY + 60, -600, -45, 0, 45, 600, DAY])
 def test_a_slow_process_is_waited_for_whatever_its_clock(processes: Processes, ahead: float) -> None:
     credential, end = processes.cortex(), processes.clock.now() + 80
 
@@ -173,8 +176,18 @@ def test_a_slow_process_is_waited_for_whatever_its_clock(processes: Processes, a
 
     late, waiting = processes.provider(credential), RenewingClock(processes.cloud)
     other_process_has_lease(processes, credential, ahead)
+    processes.token(processes.application())  # a write drops what has ended
     assert processes.provider(credential, clock=waiting).get_token(processes.graph).value == 'of the slow one'
     assert processes.token_requests('token-service') == 0
+
+
+def test_a_token_is_refreshed_early_despite_the_lease_of_a_process_that_died(processes: Processes) -> None:
+    processes.cloud.directory.refresh_in = 1000
+    old = processes.token(processes.application())
+    processes.cloud.clock.advance(1001)
+    other_process_has_lease(processes, processes.application(), -60)
+    assert processes.token(processes.application()) != old
+    assert processes.clock.slept == 0
 
 
 def test_after_a_process_was_killed_one_of_those_who_waited_requests_the_token(

@@ -155,7 +155,7 @@ def test_after_a_kill_the_next_process_goes_on_in_each_method(results: dict[str,
 def test_a_token_that_a_killed_process_has_used_up_is_explained(results: dict[str, dict[str, Future[Any]]]) -> None:
     text = results['killed with its token'][CORTEX_APP].result()
     assert 'A command sent this Token at' in text
-    assert 'ended before it stored the response' in text
+    assert 'has not stored the response' in text
 
 
 @pytest.mark.parametrize('method, most', [(CLIENT_SECRET, 2), (CORTEX_APP, 1)])

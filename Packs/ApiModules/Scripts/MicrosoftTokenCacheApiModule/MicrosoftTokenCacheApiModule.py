@@ -36,7 +36,7 @@ REFRESH_RETRY_SECONDS = 30.0  # seconds until the next refresh, after one that f
 MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it has a valid token
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
 LEASE_SECONDS = 12.0  # without a heartbeat, a process that requests a token is taken for dead
-_MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
+_MAX_CLOCK_SKEW = 30.0  # seconds by which clocks may differ where a mistake costs one more request, and no Token
 _MAX_HOLDERS = 5  # processes that one waits for in the worst case, before it requests a token itself
 _CLAIM_TRIES = 20
 _REUSE_SECONDS = 10.0  # within which a command does not read the same token again; less than MIN_REMAINING_LIFETIME
@@ -194,7 +194,7 @@ class TokenProvider:
 
     def _refresh(self, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]) -> AccessToken:
         """Return a new token. Return `token`, which is still valid, if that fails or if another process is refreshing it."""
-        if cached.lease.retry_after(cached.now) or cached.holder:
+        if cached.lease.retry_after(cached.now) or cached.lease.is_current(cached.now):
             return token
         try:
             if self._claim(cached):
@@ -378,7 +378,7 @@ def _may_try_next_session(error: MicrosoftSignInError, session: CachedSession) -
 
 _PREFIX = 'microsoft-sign-in'
 _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is invalid
-_LEASE_RETENTION = 60.0  # seconds after a lease for which waiting processes can read how it ended
+_LEASE_RETENTION = 24 * 3600  # seconds; more than the clocks of two engines differ
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
 _SINGLE_USE_KEY = 'works_once'  # in the entry of a sign-in
@@ -428,7 +428,7 @@ class Lease(NamedTuple):
         )
 
     def is_current(self, now: float) -> bool:
-        """Return whether a process may hold it: not if it has failed, ended long ago, or was written by a wrong clock."""
+        """Return whether a process holds it by this clock, which may differ from that of the holder."""
         return not self.kind and -_MAX_CLOCK_SKEW < self.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
 
     def retry_after(self, now: float) -> float:
@@ -502,7 +502,7 @@ class CachedTokens:
     Attributes:
         token: the access token, None if there is none that can be used.
         sessions: what a token can be requested with, in this order.
-        holder: the process that requests a token now, empty if none does.
+        holder: the process that requests a token, empty if none does. It may have been killed.
         is_single_use: a token request uses up what works only once: a Token, or a code.
     """
 
@@ -533,7 +533,7 @@ class CachedTokens:
         self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        self.holder = self.lease.holder if self.lease.is_current(now) else ''
+        self.holder = '' if self.lease.kind else self.lease.holder
         self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
         has_public_tokens = self._has_only_public_tokens()
         self.token = self._select_token(has_public_tokens)
@@ -645,17 +645,16 @@ class CachedTokens:
         return unreadable
 
     def lost_token_message(self) -> str:
-        """Return what an earlier command did with the Token, if it ended before it stored the response. Empty if none did."""
+        """Return what an earlier command did with the Token, if it has not stored the response. Empty if none did."""
         earlier = self._earlier_request
         if not (earlier and earlier.token == self._single_use_digest() and self._credential.is_single_use):
             return ''
         when = datetime.fromtimestamp(earlier.time, timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
-        what = f'A command sent this Token at {when} UTC and ended before it stored the response'
-        return f'{what}, which contained the next one.'
+        return f'A command sent this Token at {when} UTC and has not stored the response, which contained the next one.'
 
     def record_single_use_request(self) -> None:
         """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
-        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else _LEASE_RETENTION)
+        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else LEASE_SECONDS)
         entry = {'token': self._single_use_digest(), 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
         self.context[self.single_use_key] = json.dumps(entry)
 

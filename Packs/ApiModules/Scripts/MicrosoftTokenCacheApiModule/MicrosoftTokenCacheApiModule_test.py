@@ -260,7 +260,7 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
     old.put_token(AccessToken('old', NOW + 10, NOW + 10))
     old.put_session('old')
     old.put_pending(PendingSignIn('old'), 3600)
-    old.put_lease(Lease('killed', NOW - 59))
+    old.put_lease(Lease('killed', NOW - 24 * 3600 + 1))
     cached(context).put_token(AccessToken('new', NOW + 4000, NOW + 4000))
     demisto.setIntegrationContext(context)
 
@@ -723,7 +723,7 @@ def test_a_refreshed_token_that_cannot_be_stored_is_no_error(clock: FakeClock) -
     [
         (
             KeyboardInterrupt(),
-            'It was refused. A command sent this Token at 2030-03-17 17:46:40 UTC and ended before it stored the response, '
+            'It was refused. A command sent this Token at 2030-03-17 17:46:40 UTC and has not stored the response, '
             'which contained the next one. Get a new one.',
         ),
         (SignInRefusedError('It was refused.', 'Get a new one.'), 'It was refused. Get a new one.'),
