@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+import requests
 
-from authentication_methods import METHODS, AuthenticationMethod
+from authentication_methods import METHODS, AuthenticationMethod, consent_page
 from conformance.unified.integration_yml import YML
 from conformance.unified.sources import INTEGRATION, ROOT
 from demo.method_check import MethodResult
@@ -32,6 +33,13 @@ def test_a_section_explains_the_option(method: AuthenticationMethod, document: P
     headings = re.findall(r'^#+ (.+)$', text, re.MULTILINE)
     assert method.option.casefold() in headings
     assert [term for term in method.terms if term.casefold() not in text] == []
+
+
+@pytest.mark.parametrize('document', [GUIDE, DESCRIPTION], ids=['guide', 'description'])
+def test_the_documents_name_the_account_that_the_consent_page_names(cloud: MicrosoftCloud, document: Path) -> None:
+    page = requests.get(consent_page(cloud), verify=cloud.ca_file, timeout=30).text
+    account = 'sign in with the account whose mail the integration shall read and send'
+    assert (account in page.casefold(), account in document.read_text().casefold()) == (True, True)
 
 
 def test_the_readme_shows_what_the_demo_prints_of_every_method() -> None:

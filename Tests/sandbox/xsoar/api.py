@@ -171,7 +171,8 @@ def _content(api: Blueprint, components: Components) -> None:
 
     @api.post('/settings/integration-conf/upload')
     def upload_integration() -> Response:
-        integration = read_integration(_upload().read())
+        upload = _upload()
+        integration = read_integration(upload.read(), upload.filename or 'The upload')
         components.catalogue.install_integration(integration)
         return jsonify(integration.to_answer())
 

@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+import sys
 from typing import Any
 
 from .classifiers import Classifier
 from .clock import now, text_of
 from .content import Integration
+from .content_check import check_classifier, check_integration
 from .database import Database
 from .errors import NotFound, Refusal
 from .packs import Pack
@@ -20,6 +22,18 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._forget_unusable()
+
+    def _forget_unusable(self) -> None:
+        """Remove what an older server took but nobody can use, so that the rest works."""
+        with self._database.writing() as connection:
+            for table, check in (('integrations', check_integration), ('classifiers', check_classifier)):
+                for row in connection.execute(f'SELECT * FROM {table}').fetchall():
+                    try:
+                        check(_whole_document(row))
+                    except Refusal as refusal:
+                        connection.execute(f'DELETE FROM {table} WHERE id = ?', (row['id'],))
+                        print(f'{row["id"]} was removed, because {refusal}. Correct it and upload it again.', file=sys.stderr)
 
     def install(self, pack: Pack) -> None:
         """Add a pack; one of the same id is replaced, instances of its integrations stay.
@@ -105,3 +119,11 @@ def _store(connection: sqlite3.Connection, integration: Integration, pack_id: st
 
 def _integration(row: sqlite3.Row) -> Integration:
     return Integration(row['id'], row['name'], json.loads(row['document']), row['script'])
+
+
+def _whole_document(row: sqlite3.Row) -> dict[str, Any]:
+    """Return what was uploaded."""
+    document: dict[str, Any] = json.loads(row['document'])
+    if 'script' in row.keys():  # noqa: SIM118 - a row is a sequence of values
+        document['script'] = {**document['script'], 'script': row['script']}
+    return document

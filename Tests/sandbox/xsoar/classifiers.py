@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .content_check import check_classifier
 from .context import look_up
 from .errors import Refusal
 
@@ -58,6 +59,10 @@ class Classifier:
         kind = str(document.get('type') or '')
         if kind not in (CLASSIFIER, INCOMING_MAPPER):
             return None
+        try:
+            check_classifier(document)
+        except Refusal as refusal:
+            raise Refusal(f'{file_name} cannot be used, because {refusal}: correct it and upload it again.') from None
         return cls(str(document['id']), str(document.get('name') or document['id']), kind, document)
 
     @property

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import Refusal
+from .content_check import check_integration
 
 ENCRYPTED, BOOLEAN, CREDENTIALS, ENCRYPTED_AREA, MULTIPLE_SELECT = 4, 8, 9, 14, 16
 
@@ -124,22 +124,12 @@ class Integration:
         """Take a unified yml apart.
 
         Raises:
-            Refusal: it is no Python integration of this shape.
+            Refusal: it cannot be used; see `check_integration`.
         """
-        try:
-            about, script = document['commonfields'], document['script']
-            is_python = script['type'] == 'python' and bool(str(script['script']).strip('-\n '))
-            rest = {**document, 'script': {key: value for key, value in script.items() if key != 'script'}}
-            integration = cls(str(about['id']), str(document['name']), rest, str(script['script']))
-            integration.to_answer()  # reads all of it, so that what is stored can be used
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise Refusal(
-                'The yml is no unified integration (commonfields, name, configuration and script are needed): '
-                'build it with demisto-sdk.'
-            ) from None
-        if not is_python:
-            raise Refusal(f'The integration {integration.id} holds no Python script: upload what demisto-sdk unified.')
-        return integration
+        check_integration(document)
+        script = document['script']
+        rest = {**document, 'script': {key: value for key, value in script.items() if key != 'script'}}
+        return cls(document['commonfields']['id'], document['name'], rest, script['script'])
 
     @property
     def display(self) -> str:

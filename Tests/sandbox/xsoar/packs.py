@@ -51,19 +51,20 @@ def read_upload(data: bytes, file_name: str) -> list[Pack]:
         raise Refusal(f'{file_name} is not a whole zip file: zip the pack again with demisto-sdk and upload that.') from None
 
 
-def read_integration(data: bytes) -> Integration:
+def read_integration(data: bytes, file_name: str) -> Integration:
     """Read the unified yml of one integration.
 
     Raises:
-        Refusal: it is no yml, or no integration.
+        Refusal: it is no yml, or no integration that can be used.
     """
     try:
         document = yaml.load(data, Loader=_YamlLoader)  # noqa: S506 - both loaders are safe ones
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise Refusal('The integration is not valid yml: build it with demisto-sdk.') from None
-    if not isinstance(document, dict):
-        raise Refusal('The yml is no integration: build it with demisto-sdk.')
-    return Integration.read(document)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise Refusal(f'{file_name} is not valid yml: build it with demisto-sdk.') from None
+    try:
+        return Integration.read(document)
+    except Refusal as refusal:
+        raise Refusal(f'{file_name} cannot be used, because {refusal}: correct it and upload it again.') from None
 
 
 def _read_pack(archive: zipfile.ZipFile, file_name: str) -> Pack:
@@ -75,7 +76,7 @@ def _read_pack(archive: zipfile.ZipFile, file_name: str) -> Pack:
     if not metadata:
         raise Refusal(f'{file_name} holds no pack_metadata.json: zip the pack with demisto-sdk and upload that.')
     integrations = tuple(
-        read_integration(archive.read(name)) for name in names if name.startswith('Integrations/') and name.endswith('.yml')
+        read_integration(archive.read(name), name) for name in names if name.startswith('Integrations/') and name.endswith('.yml')
     )
     read = [
         Classifier.read(_read_json(archive, name, file_name), name)

@@ -172,8 +172,12 @@ BROKEN = [
     (zip_of({'a.txt': 'a'}), 'holds no pack_metadata.json'),
     (zip_of({'pack_metadata.json': '{'}), 'is no JSON object'),
     (zip_of({'pack_metadata.json': '[]'}), 'is no JSON object'),
-    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'a: [b'}), 'is not valid yml'),
-    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': '[]'}), 'is no integration'),
+    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'a: [b'}), 'Integrations/i.yml is not valid yml'),
+    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'when: 2001-99-99'}), 'Integrations/i.yml is not valid yml'),
+    (
+        zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': '[]'}),
+        'Integrations/i.yml cannot be used, because it is no integration',
+    ),
     (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'name: I'}), 'is no unified integration'),
     (
         zip_of(
@@ -233,6 +237,103 @@ def test_one_integration_can_be_uploaded_and_replaced(xsoar: XsoarTestClient) ->
     xsoar.call('PUT', '/settings/integration', {'name': 'alone', 'brand': 'Alone'})
 
     assert xsoar.say('!alone') == 'two'
+
+
+def yml_of(configuration: str = '[]', commands: str = '[]', more: str = '', script: str = '') -> str:
+    return (
+        f'commonfields: {{id: Alone}}\nname: Alone\n{more}\nconfiguration: {configuration}\n'
+        f'script: {{type: python, script: "pass", {script} commands: {commands}}}'
+    )
+
+
+FAULTY_YML = [
+    (yml_of(commands='foo'), 'the commands are no list'),
+    (yml_of(commands='[foo]'), 'the command 1 has no name'),
+    (yml_of(commands='[{name: a}, {description: d}]'), 'the command 2 has no name'),
+    (yml_of(commands='[{name: ""}]'), 'the command 1 has no name'),
+    (yml_of(commands='[{name: 404}]'), 'the command 1 has no name that is a text'),
+    (yml_of(commands='[{name: no}]'), 'the command 1 has no name that is a text'),
+    (yml_of(commands='[{name: two words}]'), 'the name of the command two words holds a space'),
+    (yml_of(commands='[{name: a}, {name: a}]'), 'the command a is there twice'),
+    (yml_of(commands='[{name: a, description: [d]}]'), 'description of the command a is no single value'),
+    (yml_of(commands='[{name: a, timeout: soon}]'), 'the timeout of the command a is no number of seconds'),
+    (yml_of(commands='[{name: a, timeout: -1}]'), 'the timeout of the command a is no number of seconds'),
+    (yml_of(commands='[{name: a, timeout: .inf}]'), 'the timeout of the command a is no number of seconds'),
+    (yml_of(commands='[{name: a, timeout: [1]}]'), 'the timeout of the command a is no number of seconds'),
+    (yml_of(commands='[{name: a, arguments: {name: b}}]'), 'the arguments of the command a are no list'),
+    (yml_of(commands='[{name: a, arguments: [{required: true}]}]'), 'the argument 1 of the command a has no name'),
+    (yml_of(commands='[{name: a, arguments: [{name: b}, {name: b}]}]'), 'the argument b of the command a is there twice'),
+    (
+        yml_of(commands='[{name: a, arguments: [{name: b, predefined: c}]}]'),
+        'predefined of the argument b of the command a is no list',
+    ),
+    (yml_of(commands='[{name: a, arguments: [{name: b, predefined: [{c: d}]}]}]'), 'holds more than single values'),
+    (
+        yml_of(commands='[{name: a, arguments: [{name: b, defaultValue: [1]}]}]'),
+        'defaultValue of the argument b of the command a',
+    ),
+    (yml_of(commands='[{name: a, outputs: text}]'), 'the outputs of the command a are no list'),
+    (yml_of(commands='[{name: a, outputs: [text]}]'), 'the output 1 of the command a has no contextPath'),
+    (yml_of(commands='[{name: a, outputs: [{contextPath: 7}]}]'), 'the output 1 of the command a has no contextPath'),
+    (yml_of(configuration='foo'), 'the parameters are no list'),
+    (yml_of(configuration='[{type: 0}]'), 'the parameter 1 has no name'),
+    (yml_of(configuration='[{name: p}, {name: p}]'), 'the parameter p is there twice'),
+    (yml_of(configuration='[{name: p, type: text}]'), 'the type of the parameter p is no number'),
+    (yml_of(configuration='[{name: p, type: 8.5}]'), 'the type of the parameter p is no number'),
+    (yml_of(configuration='[{name: p, options: 7}]'), 'options of the parameter p is no list'),
+    (yml_of(configuration='[{name: p, defaultvalue: [a]}]'), 'defaultvalue of the parameter p is no single value'),
+    (yml_of(configuration='[{name: p, type: 16, defaultvalue: [[a]]}]'), 'defaultvalue of the parameter p holds more'),
+    (yml_of(more='display: [a]'), 'display of the integration is no single value'),
+    (yml_of(more='sectionorder: Connect'), 'sectionorder of the integration is no list'),
+    (yml_of(more='2001-01-01: a'), 'it holds something that JSON cannot express'),
+    (yml_of(more='more: &a [*a]'), 'it holds something that JSON cannot express'),
+    (yml_of(script='script: [1],'), 'it is no unified integration'),
+    ('commonfields: {id: 7}\nname: A\nscript: {type: python, script: pass}', 'it is no unified integration'),
+    ('commonfields: foo\nname: A\nscript: pass', 'it is no unified integration'),
+]
+
+
+@pytest.mark.parametrize('yml, problem', FAULTY_YML)
+def test_a_faulty_yml_is_refused_and_breaks_nothing(xsoar: XsoarTestClient, yml: str, problem: str) -> None:
+    alone = xsoar.request('POST', '/settings/integration-conf/upload', files={'file': ('integration-Alone.yml', yml)})
+    pack = zip_of({'pack_metadata.json': METADATA, 'Integrations/integration-Alone.yml': yml})
+    packed = xsoar.request('POST', '/contentpacks/installed/upload', files={'file': ('Broken.zip', pack)})
+
+    for answer in (alone, packed):
+        said = answer.json().get('error', '')
+        assert (answer.status_code, 'integration-Alone.yml cannot be used, because' in said) == (400, True), answer.text
+        assert problem in said
+    assert xsoar.say('!probe-echo still') == 'echo still'
+
+
+FAULTY_MAPPERS = [
+    ({'mapping': 'foo'}, 'mapping of the classifier is no object'),
+    ({'mapping': {'Phishing': 'foo'}}, 'the mapping of Phishing is no object'),
+    ({'mapping': {'Phishing': {'internalMapping': ['foo']}}}, 'internalMapping of the mapping of Phishing is no object'),
+    ({'mapping': {'P': {'internalMapping': {'F': {'complex': {'filters': [{}]}}}}}}, 'the filters of F in the mapping of P'),
+    (
+        {'mapping': {'P': {'internalMapping': {'F': {'complex': {'transformers': 'x'}}}}}},
+        'the transformers of F in the mapping of P',
+    ),
+    ({'mapping': {'P': {'internalMapping': {'F': {'simple': ['x']}}}}}, 'simple of F in the mapping of P is no single value'),
+    (
+        {'mapping': {'P': {'internalMapping': {'F': {'complex': {'transformers': [{'args': {'a': {'value': 'x'}}}]}}}}}},
+        'value of F in the mapping of P is no object',
+    ),
+    ({'transformer': {'complex': {'filters': 7}}}, 'the filters of the transformer'),
+    ({'keyTypeMap': ['x']}, 'keyTypeMap of the classifier is no object'),
+]
+
+
+@pytest.mark.parametrize('faulty, problem', FAULTY_MAPPERS)
+def test_a_faulty_mapper_is_refused_and_breaks_nothing(xsoar: XsoarTestClient, faulty: Any, problem: str) -> None:
+    mapper = json.dumps({'id': 'M', 'type': 'mapping-incoming', **faulty})
+    pack = zip_of({'pack_metadata.json': METADATA, 'Classifiers/classifier-mapper-M.json': mapper})
+
+    answer = xsoar.request('POST', '/contentpacks/installed/upload', files={'file': ('Broken.zip', pack)})
+
+    assert answer.status_code == 400, answer.text
+    assert f'Classifiers/classifier-mapper-M.json cannot be used, because {problem}' in answer.json()['error']
 
 
 def test_integrations_are_described_with_all_that_a_form_needs(xsoar: XsoarTestClient) -> None:

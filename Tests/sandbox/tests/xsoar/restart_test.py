@@ -1,5 +1,6 @@
 """A server that starts again knows all that the last one knew; a folder that is no data folder is refused."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -54,6 +55,36 @@ def test_a_restart_keeps_everything(start: Callable[..., XsoarTestClient]) -> No
     assert '"text": "kept"' in xsoar.say('!probe-recall')
     assert '"password": "sesame"' in xsoar.say('!probe-platform')
     assert xsoar.request('GET', f'/entry/download/{file["id"]}').text == 'kept'
+
+
+FAULTY = {
+    'name': 'Faulty',
+    'commonfields': {'id': 'Faulty'},
+    'configuration': [],
+    'script': {'type': 'python', 'commands': [{'description': 'no name'}]},
+}
+
+
+def test_a_faulty_integration_of_an_older_server_is_removed(
+    start: Callable[..., XsoarTestClient], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start().server.stop()
+    database = sqlite3.connect(tmp_path / 'data' / 'xsoar.db')
+    with database:
+        database.execute('INSERT INTO integrations VALUES (?, NULL, ?, ?, ?)', ('Faulty', 'Faulty', json.dumps(FAULTY), 'pass'))
+        mapper = json.dumps({'id': 'M', 'type': 'mapping-incoming', 'mapping': 'foo'})
+        database.execute('INSERT INTO classifiers VALUES (?, ?, ?, ?, ?)', ('M', 'Faulty', 'M', 'mapping-incoming', mapper))
+    database.close()
+
+    xsoar = start()
+    xsoar.add()
+
+    assert xsoar.say('!probe-echo still') == 'echo still'
+    found = xsoar.call('POST', '/settings/integration/search', {})['configurations']
+    assert [each['id'] for each in found] == ['Probe']
+    said = capsys.readouterr().err
+    assert 'Faulty was removed, because the command 1 has no name' in said
+    assert 'M was removed, because mapping of the classifier is no object' in said
 
 
 def test_an_api_key_can_be_chosen_and_is_remembered(tmp_path: Path) -> None:
