@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, time, timedelta, timezone
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -65,6 +65,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         addresses_text,
         checked_command,
         command_result,
+        day_argument,
         due_date,
         escape_markdown,
         folder_argument,
@@ -202,11 +203,14 @@ NEAR = timedelta(minutes=5)  # between the received time of an incident and that
 
 def _time_conditions(args: Arguments) -> list[str]:
     """Return the conditions of OData on the received time."""
-    near = time_argument(args, 'received_time')
+    near = day_argument(args, 'received_time')
     first, last = time_argument(args, 'received_after'), time_argument(args, 'received_before')
     if near and (first or last):
         raise DemistoException('received_time cannot be combined with received_after and received_before. Remove one of them.')
-    first, last = (near - NEAR, near + NEAR) if near else (first, last)
+    if isinstance(near, datetime):
+        first, last = near - NEAR, near + NEAR
+    elif near:
+        first, last = (datetime.combine(near, moment, timezone.utc) for moment in (time.min, time.max))
     if first and last and first > last:
         raise DemistoException('received_after is later than received_before. Change one of them.')
     bounds = (('ge', first), ('le', last))
