@@ -380,7 +380,7 @@ class Mailbox:
         policy = self._policy
         if size > MIN_PAGE_SIZE:
             policy = policy._replace(retries={**policy.retries, 504: 0})
-        target = {'full_url': self.client.require_own_link(link)} if link else {'path': path, 'params': query or {}}
+        target: JsonObject = {'full_url': self.client.require_own_link(link)} if link else {'path': path, 'params': query or {}}
         return self.client.graph_request('GET', headers=headers, retry_policy=policy, **target)
 
     def _pages(self, read: Callable[[str], JsonObject], link: str = '') -> Iterator[JsonObject]:

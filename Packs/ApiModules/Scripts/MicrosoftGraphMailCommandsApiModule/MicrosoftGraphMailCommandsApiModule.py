@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime, time, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -210,7 +210,8 @@ def _time_conditions(args: Arguments) -> list[str]:
     if isinstance(near, datetime):
         first, last = near - NEAR, near + NEAR
     elif near:
-        first, last = (datetime.combine(near, moment, timezone.utc) for moment in (time.min, time.max))
+        first = datetime(near.year, near.month, near.day, tzinfo=timezone.utc)
+        last = first + timedelta(days=1, seconds=-1)
     if first and last and first > last:
         raise DemistoException('received_after is later than received_before. Change one of them.')
     bounds = (('ge', first), ('le', last))
