@@ -35,6 +35,34 @@ def test_they_are_turned_on_and_off_and_keep_what_is_not_given(mail: GraphMailCl
     assert (shown['status'], shown['externalAudience'], shown['externalReplyMessage']) == ('disabled', 'contactsOnly', 'Grüße')
 
 
+NOBODY = 'Nobody gets a reply: internal_message is empty, and '
+OUTSIDE = 'Senders outside of the organization get no reply: '
+
+
+@pytest.mark.parametrize(
+    'given, told',
+    [
+        ({}, f'{NOBODY}external_message is empty.'),
+        ({'internal_message': '<p>&nbsp;</p>'}, f'{NOBODY}external_message is empty.'),
+        ({'external_audience': 'none'}, f'{NOBODY}external_audience is none.'),
+        ({'external_audience': 'none', 'external_message': 'Away'}, f'{NOBODY}external_audience is none.'),
+        (
+            {'external_audience': 'none', 'internal_message': 'a', 'external_message': 'b'},
+            f'{OUTSIDE}external_audience is none.',
+        ),
+        ({'external_audience': 'all', 'internal_message': 'a'}, f'{OUTSIDE}external_message is empty.'),
+        ({'external_message': 'Away'}, ''),
+        ({'internal_message': 'Away'}, ''),
+        ({'internal_message': '<img src="https://contoso.example/away.png">'}, ''),
+        ({'status': 'disabled'}, ''),
+    ],
+)
+def test_the_output_says_who_gets_no_reply(mail: GraphMailClient, given: dict[str, str], told: str) -> None:
+    shown = run(mail, COMMAND, **{'status': 'alwaysEnabled', **given}).readable_output
+    assert shown.splitlines()[-1] == told if told else 'a reply' not in shown
+    assert ('gets a reply' in shown or 'no reply' in shown) is bool(told)
+
+
 @pytest.mark.parametrize(
     'text',
     [

@@ -99,6 +99,25 @@ def test_a_time_is_a_range(mail: GraphMailClient, ada: Mailbox) -> None:
     assert found(mail, subject='Time', received_after='1 hour ago') == ids(new)
 
 
+@pytest.mark.parametrize('text', ['2026-03-01', ' March 1, 2026 ', '03/01/2026', '2026-03-01T00:00:00Z'])
+def test_a_day_without_a_time_is_the_whole_day(mail: GraphMailClient, ada: Mailbox, text: str) -> None:
+    midnight = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
+    messages = [delivered(ada, 'Day') for _ in range(5)]
+    for message, seconds in zip(messages, (-1, 0, 43_200, 86_399, 86_400), strict=True):
+        message.received = midnight + seconds
+        ada.touch(message)
+    expected = ids(*messages[1:0:-1], messages[0]) if 'T' in text else ids(*messages[3:0:-1])
+    assert found(mail, subject='Day', received_time=text) == expected
+
+
+def test_a_day_before_now_is_the_whole_day(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada, 'Day')
+    message.received -= 86_400
+    ada.touch(message)
+    assert found(mail, subject='Day', received_time='yesterday') == ids(message)
+    assert found(mail, subject='Day', received_time='1 day ago') == ids(message)
+
+
 def test_pages_are_followed_and_a_limit_is_told(mail: GraphMailClient, ada: Mailbox) -> None:
     messages = [delivered(ada, f'Many {number}') for number in range(120)]
     assert len(found(mail, subject='Many', limit='200')) == len(messages)

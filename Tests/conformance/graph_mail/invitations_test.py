@@ -116,7 +116,25 @@ def test_a_meeting_that_is_gone_is_an_error(mail: GraphMailClient, invitation: M
 def test_the_organizer_cannot_respond(mail: GraphMailClient, invitation: Message) -> None:
     assert invitation.meeting
     invitation.meeting.response = 'organizer'
-    assert 'You are the organizer' in error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+    assert error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept') == (
+        'The mailbox is the organizer of the meeting, and cannot respond to it. Change or cancel the meeting in Outlook.'
+    )
+
+
+def test_a_cancelled_meeting_needs_no_response(mail: GraphMailClient, invitation: Message) -> None:
+    assert invitation.meeting
+    invitation.meeting.is_cancelled = True
+    assert error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept') == (
+        'The meeting was cancelled, and needs no response. Remove it from the calendar in Outlook.'
+    )
+
+
+def test_a_newer_invitation_has_to_be_answered(mail: GraphMailClient, invitation: Message) -> None:
+    assert invitation.meeting
+    invitation.meeting.is_outdated = True
+    error = error_of(mail, COMMAND, message_id=invitation.immutable_id, response='decline')
+    assert 'ErrorCalendarMeetingRequestIsOutOfDate' in error
+    assert 'Respond to the newest invitation to the meeting.' in error
 
 
 @pytest.mark.parametrize('fault', [{'status': 503}, {'status': 500}, {'garbage': True}, {'reset': True}])

@@ -110,6 +110,18 @@ def test_the_id_is_not_blamed_for_a_signed_email_that_cannot_be_forwarded(instan
     assert told.startswith(f'Microsoft Graph refused the request: ErrorItemNotFound: {reason} Open the email in Outlook')
 
 
+def test_a_draft_has_no_reply(instance: Instance, adas: Mailbox) -> None:
+    draft = instance.context('msgraph-mail-create-draft', **mail())['ID']
+    told = instance.error('msgraph-mail-create-draft', **mail(reply_to_id=draft))
+    assert 'Reply to an email that is not a draft. Change a draft with msgraph-mail-update-draft.' in told
+
+
+def test_a_draft_without_recipients_is_not_sent(instance: Instance, adas: Mailbox) -> None:
+    draft = adas.deliver(Message('Plan', adas.owner, adas.now(), is_draft=True), 'drafts')
+    told = instance.error('msgraph-mail-send-draft', draft_id=draft.immutable_id)
+    assert 'Check the recipients: an email needs at least one, and each needs a valid address.' in told
+
+
 # endregion
 
 # region refused for a moment

@@ -52,6 +52,8 @@ UNREADABLE_CODES = (
     'ErrorUnsupportedMimeConversion',
 )
 _CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
+_ORGANIZER = 'Change or cancel the meeting in Outlook: its organizer cannot respond to it.'
+_CANCELLED = 'Remove the meeting from the calendar in Outlook: it was cancelled.'
 _NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
 QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
 # Errors after which nothing was done, whatever their status is. Retrying does not help.
@@ -73,6 +75,13 @@ _ADVICE_BY_CODE = {
     'ErrorNonExistentMailbox': _NO_MAILBOX,  # or the draft that is sent is not known for a moment (docs-contrib#8823)
     'Request_ResourceNotFound': _CHECK_USER,
     'ResourceNotFound': _CHECK_USER,
+    **dict.fromkeys(('ErrorRestrictionTooComplex', 'InefficientFilter'), 'Use fewer conditions, or no $orderby.'),
+    **{f'ErrorCalendarIsOrganizerFor{action}': _ORGANIZER for action in ('Accept', 'Decline', 'Tentative')},
+    **{f'ErrorCalendarIsCancelledFor{action}': _CANCELLED for action in ('Accept', 'Decline', 'Tentative')},
+    'ErrorCalendarMeetingRequestIsOutOfDate': 'Respond to the newest invitation to the meeting.',
+    'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address.',
+    # also for a moment after the email was sent
+    'ErrorInvalidReferenceItem': 'Reply to an email that is not a draft. Change a draft with msgraph-mail-update-draft.',
     'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',

@@ -4,7 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import demistomock as demisto
@@ -198,7 +198,10 @@ def text_as_html(text: str) -> str:
 def id_advice(args: Arguments) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
     given = [name for name in _ID_ARGUMENTS if args.get(name)]
-    return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.' if given else CHECK_ID
+    if not given:
+        return CHECK_ID
+    sent = ' If the draft was sent, it may have another ID: look in Sent Items.' if 'draft_id' in given else ''
+    return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.{sent}'
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -288,6 +291,12 @@ def due_date(args: Arguments, name: str = 'due_date') -> dict[str, str]:
     return due if re.search(_TIME_OF_DAY, text) else {**due, 'dateTime': f'{due["dateTime"][:10]}T12:00:00'}
 
 
+def day_argument(args: Arguments, name: str) -> date | None:
+    """Return a time as `time_argument`, or the day in UTC if it is written without a time."""
+    moment = time_argument(args, name)
+    return moment.date() if moment and not re.search(_TIME_OF_DAY, clean_value(args.get(name))) else moment
+
+
 def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:
     """Return how deep attached emails are opened, 0 for not at all."""
     is_empty = clean_value(args.get(name)) in ('', '0')
@@ -303,7 +312,8 @@ ARGUMENT_READERS: dict[str, ArgumentReader] = {
     **dict.fromkeys(('actions', 'conditions', 'exceptions'), json_argument),
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
-    **dict.fromkeys(('received_after', 'received_before', 'received_time'), time_argument),
+    **dict.fromkeys(('received_after', 'received_before'), time_argument),
+    'received_time': day_argument,
     **dict.fromkeys(('start_time', 'end_time'), local_time),
     'display_name': text_argument,
     'due_date': due_date,
@@ -407,9 +417,9 @@ def _check_argument(args: Arguments, argument: DeclaredArgument, readers: Mappin
     return False
 
 
-def _absolute_time(moment: datetime | dict[str, str], time_zone: str) -> str:
+def _absolute_time(moment: date | dict[str, str], time_zone: str) -> str:
     """Return a time as text that later runs read as the same time, also if it was given relative to now."""
-    if isinstance(moment, datetime):
+    if isinstance(moment, date):
         return moment.isoformat()
     return moment['dateTime'] + ('' if moment['timeZone'] == time_zone else 'Z')
 

@@ -199,7 +199,11 @@ IDS = (
     'args, advice',
     [
         ({}, 'Check that the ID belongs to this mailbox.'),
-        *(({name: 'x', 'subject': 'y'}, f'Check that {name} belongs to this mailbox.') for name in IDS),
+        *(({name: 'x', 'subject': 'y'}, f'Check that {name} belongs to this mailbox.') for name in IDS if name != 'draft_id'),
+        (
+            {'draft_id': 'x'},
+            'Check that draft_id belongs to this mailbox. If the draft was sent, it may have another ID: look in Sent Items.',
+        ),
         ({'message_id': 'x', 'folder_id': 'y'}, 'Check that message_id and folder_id belong to this mailbox.'),
         ({'message_id': 'x', 'folder_id': 'archive'}, 'Check that message_id and folder_id belong to this mailbox.'),
         (

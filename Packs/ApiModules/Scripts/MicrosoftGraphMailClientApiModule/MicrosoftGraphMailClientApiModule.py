@@ -380,7 +380,7 @@ class Mailbox:
         policy = self._policy
         if size > MIN_PAGE_SIZE:
             policy = policy._replace(retries={**policy.retries, 504: 0})
-        target = {'full_url': self.client.require_own_link(link)} if link else {'path': path, 'params': query or {}}
+        target: JsonObject = {'full_url': self.client.require_own_link(link)} if link else {'path': path, 'params': query or {}}
         return self.client.graph_request('GET', headers=headers, retry_policy=policy, **target)
 
     def _pages(self, read: Callable[[str], JsonObject], link: str = '') -> Iterator[JsonObject]:
@@ -761,13 +761,20 @@ class Mailbox:
     # region invitations
 
     def get_invitation(self, message_id: str) -> JsonObject:
-        """Return an invitation with its ``event`` in the calendar. Raise DemistoException if it is something else."""
+        """Return an invitation with its ``event`` in the calendar. Raise DemistoException if it cannot be responded to."""
         query = {'$expand': 'microsoft.graph.eventMessage/event'}
         message = self.get_message(message_id, query=query)
         if message.get('meetingMessageType') != 'meetingRequest':
             raise DemistoException('The email is not an invitation to a meeting. Check message_id.')
-        if not (message.get('event') or {}).get('id'):
+        event = message.get('event') or {}
+        if not event.get('id'):
             raise DemistoException('The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.')
+        if event.get('isOrganizer'):
+            what = 'The mailbox is the organizer of the meeting, and cannot respond to it.'
+            raise DemistoException(f'{what} Change or cancel the meeting in Outlook.')
+        if event.get('isCancelled'):
+            what = 'The meeting was cancelled, and needs no response.'
+            raise DemistoException(f'{what} Remove it from the calendar in Outlook.')
         return message
 
     def respond_to_event(self, event_id: str, response: str, body: JsonObject) -> None:

@@ -350,6 +350,12 @@ FINAL = {
 # Advice by the error code, unless the status says that Graph failed.
 OTHER = {
     **dict.fromkeys(('ErrorInvalidUser', 'Request_ResourceNotFound', 'ResourceNotFound'), CHECK_USER),
+    **dict.fromkeys(('ErrorRestrictionTooComplex', 'InefficientFilter'), 'Use fewer conditions, or no $orderby.'),
+    'ErrorCalendarIsOrganizerForAccept': 'Change or cancel the meeting in Outlook: its organizer cannot respond to it.',
+    'ErrorCalendarIsCancelledForDecline': 'Remove the meeting from the calendar in Outlook: it was cancelled.',
+    'ErrorCalendarMeetingRequestIsOutOfDate': 'Respond to the newest invitation to the meeting.',
+    'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address.',
+    'ErrorInvalidReferenceItem': 'Reply to an email that is not a draft. Change a draft with msgraph-mail-update-draft.',
     'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',

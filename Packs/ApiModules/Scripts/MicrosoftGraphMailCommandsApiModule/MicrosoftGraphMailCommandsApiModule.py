@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -65,6 +65,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         addresses_text,
         checked_command,
         command_result,
+        day_argument,
         due_date,
         escape_markdown,
         folder_argument,
@@ -202,11 +203,15 @@ NEAR = timedelta(minutes=5)  # between the received time of an incident and that
 
 def _time_conditions(args: Arguments) -> list[str]:
     """Return the conditions of OData on the received time."""
-    near = time_argument(args, 'received_time')
+    near = day_argument(args, 'received_time')
     first, last = time_argument(args, 'received_after'), time_argument(args, 'received_before')
     if near and (first or last):
         raise DemistoException('received_time cannot be combined with received_after and received_before. Remove one of them.')
-    first, last = (near - NEAR, near + NEAR) if near else (first, last)
+    if isinstance(near, datetime):
+        first, last = near - NEAR, near + NEAR
+    elif near:
+        first = datetime(near.year, near.month, near.day, tzinfo=timezone.utc)
+        last = first + timedelta(days=1, seconds=-1)
     if first and last and first > last:
         raise DemistoException('received_after is later than received_before. Change one of them.')
     bounds = (('ge', first), ('le', last))
@@ -954,6 +959,21 @@ def _automatic_replies(args: Arguments) -> JsonObject:
     return {name: value for name, value in replies.items() if value}
 
 
+def _unanswered(replies: JsonObject, args: Arguments) -> str:
+    """Return who gets no reply although replies are turned on, empty if that is nobody, or what was meant."""
+    texts = [replies.get(name) for name in ('internalReplyMessage', 'externalReplyMessage')]
+    if replies.get('status') == 'disabled' or None in texts:
+        return ''
+    is_internal, is_external = ('<img' in str(text) or bool(html_to_text(str(text)).strip()) for text in texts)
+    reason = '' if is_external else 'external_message is empty'
+    if replies.get('externalAudience') == 'none':
+        reason = 'external_audience is none'
+    if reason and not is_internal:
+        return f'\nNobody gets a reply: internal_message is empty, and {reason}.'
+    is_meant = not args.get('external_message') and args.get('external_audience') in (None, '', 'none')
+    return f'\nSenders outside of the organization get no reply: {reason}.' if reason and not is_meant else ''
+
+
 def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
     replies = mailbox.set_automatic_replies(_automatic_replies(args))
@@ -961,7 +981,8 @@ def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandR
     title = f'Automatic replies turned {"off" if outputs.get("Status") == "disabled" else "on"}'
     is_scheduled = outputs.get('Status') == 'scheduled'
     headers = [name for name in outputs if is_scheduled or name not in ('StartTime', 'EndTime')]
-    return object_results(f'MSGraphMail.AutomaticReplies{_OF_MAILBOX}', title, outputs, replies, headers, key=None)
+    prefix, note = f'MSGraphMail.AutomaticReplies{_OF_MAILBOX}', _unanswered(replies, args)
+    return object_results(prefix, title, outputs, replies, headers, key=None, note=note)
 
 
 # endregion

@@ -14,6 +14,8 @@ RESPONSES = {
     'tentativelyAccept': ('tentativelyAccepted', 'meetingTenativelyAccepted', 'Tentative'),
     'decline': ('declined', 'meetingDeclined', 'Declined'),
 }
+# How the codes of errors end
+CODES = {'accept': 'Accept', 'tentativelyAccept': 'Tentative', 'decline': 'Decline'}
 events_api = mail_blueprint('events')
 
 
@@ -43,6 +45,11 @@ def _respond(event_id: str, action: str) -> tuple[str, int]:
         raise GraphError(400, 'ErrorInvalidRequest', 'A new time is proposed in a response, which is not sent.')
     if meeting.response == 'organizer':
         raise GraphError(400, 'ErrorInvalidRequest', "Your request can't be completed. You are the organizer of the meeting.")
+    if meeting.is_cancelled:
+        raise GraphError(400, f'ErrorCalendarIsCancelledFor{CODES[action]}', 'The meeting was cancelled.')
+    if meeting.is_outdated:
+        what = "The meeting request is out of date. The calendar couldn't be updated."
+        raise GraphError(400, 'ErrorCalendarMeetingRequestIsOutOfDate', what)
     if is_sent and not meeting.wants_response:
         what = "Your request can't be completed. The meeting organizer hasn't requested a response."
         raise GraphError(400, 'ErrorInvalidRequest', what)

@@ -113,6 +113,7 @@ class Meeting:
     Attributes:
         response: as Graph names it: notResponded, accepted, tentativelyAccepted, declined; organizer for who invites.
         wants_response: whether the organizer takes responses.
+        is_outdated: the organizer has sent a newer invitation.
     """
 
     subject: str
@@ -121,6 +122,8 @@ class Meeting:
     end: float
     response: str = 'notResponded'
     wants_response: bool = True
+    is_cancelled: bool = False
+    is_outdated: bool = False
     event_id: str = field(default_factory=ids.new_folder_id)
 
 

@@ -174,7 +174,7 @@ def event_json(meeting: Meeting) -> dict[str, Any]:
         'end': _graph_time(meeting.end),
         'organizer': recipient(meeting.organizer),
         'isOrganizer': meeting.response == 'organizer',
-        'isCancelled': False,
+        'isCancelled': meeting.is_cancelled,
         'responseRequested': meeting.wants_response,
         'allowNewTimeProposals': True,
         'responseStatus': {'response': meeting.response, 'time': graph_timestamp(meeting.start)},

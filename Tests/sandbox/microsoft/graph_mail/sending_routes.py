@@ -117,6 +117,8 @@ def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Mess
         return answer
     given = parameters(action, 'message')
     body: dict[str, Any] = given.get('message') or {}
+    if kind is not FORWARD and original.is_draft:
+        raise GraphError(400, 'ErrorInvalidReferenceItem', 'The reference item does not support the requested operation.')
     if given.get('comment') and body.get('body'):
         raise GraphError(400, 'ErrorInvalidRequest', 'Give a comment or a body of the message, not both.')
     if given.get('torecipients') and body.get('toRecipients'):

@@ -180,7 +180,12 @@ def test_draft_of_an_answer(
 
 def test_a_prefix_comes_once_and_references_grow(graph: GraphClient, mailbox: Mailbox, question: Message) -> None:
     first = graph.post(f'/messages/{question.message_id}/createReply', None)
-    second = graph.post(f'/messages/{first["id"]}/createReply', None)
+    path = f'/messages/{first["id"]}/createReply'
+    assert graph.error('POST', path) == (400, 'ErrorInvalidReferenceItem')
+    sent = mailbox.message(first['id'])
+    assert sent
+    sent.is_draft = False
+    second = graph.post(path, None)
     assert second['subject'] == 'RE: Status?'
     message = mailbox.message(second['id'])
     assert message
