@@ -733,7 +733,7 @@ class CortexAppCredential(Credential):
 # The service of the host restarts for up to 70 s (410) when identities change: seven waits take 76 to 127 s.
 MANAGED_IDENTITY_RETRIES = RetryPolicy(
     {404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)},
-    connection_retries=1,
+    connection_retries=4,  # it starts seconds after the container
     first_wait=0.8,
     budget=130,
     deadline=130,
@@ -755,6 +755,7 @@ _HOST_ADVICE = (
     'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
     'network and /var/opt/azcmagent/tokens.'
 )
+_NETWORK_ADVICE = 'Run the container of the integration in the network of the host. If the host has just started, wait a minute.'
 
 
 class ManagedIdentityCredential(Credential):
@@ -794,11 +795,13 @@ class ManagedIdentityHost:
     Attributes:
         variables: the environment variables that such a host has.
         version: that of the service.
+        no_response: what to do if no response comes. Variables or a folder identify the other hosts, but any may be a VM.
     """
 
     variables: tuple[str, ...] = ()
     version = ''
     headers: StrMapping = {'Metadata': 'true'}
+    no_response = _NETWORK_ADVICE
     advice_by_code: StrMapping = {}
     client_id = ''
 
@@ -814,7 +817,7 @@ class ManagedIdentityHost:
             retry_policy=MANAGED_IDENTITY_RETRIES,
             connect_timeout=_METADATA_CONNECT_TIMEOUT,
             is_host_service=True,
-            advice=ErrorAdvice(_IDENTITY_ADVICE, _HOST_ADVICE, self.advice_by_code),
+            advice=ErrorAdvice(_IDENTITY_ADVICE, self.no_response, self.advice_by_code),
         )
 
     def authenticate(self, request: TokenRequest, _token_client: TokenClient) -> TokenRequest:
@@ -826,6 +829,7 @@ class VirtualMachine(ManagedIdentityHost):
     """A virtual machine or scale set, with the instance metadata service (IMDS)."""
 
     version = '2018-02-01'
+    no_response = _HOST_ADVICE
     advice_by_code = dict.fromkeys(
         ('403', '421'),  # without a body, from the agent that this protocol puts before the service
         f'{_IDENTITY_ADVICE} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.',
