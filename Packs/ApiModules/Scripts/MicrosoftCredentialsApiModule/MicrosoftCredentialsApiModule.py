@@ -786,7 +786,13 @@ class ManagedIdentityCredential(Credential):
         return self._host.request(target.as_resource, self.client_id)
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
-        return token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
+        response = token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
+        if self._host.echoes_client_id and self.client_id and response.client_id.lower() != self.client_id:
+            raise SignInRefusedError(
+                'The Azure Arc agent answered as another identity than the one in Azure Managed Identities Client ID.',
+                'Update the agent, or leave that field empty.',
+            )
+        return response
 
 
 class ManagedIdentityHost:
@@ -796,12 +802,14 @@ class ManagedIdentityHost:
         variables: the environment variables that such a host has.
         version: that of the service.
         no_response: what to do if no response comes. Variables or a folder identify the other hosts, but any may be a VM.
+        echoes_client_id: a response for a user-assigned identity names it. Without that name, it is for another identity.
     """
 
     variables: tuple[str, ...] = ()
     version = ''
     headers: StrMapping = {'Metadata': 'true'}
     no_response = _NETWORK_ADVICE
+    echoes_client_id = False
     advice_by_code: StrMapping = {}
     client_id = ''
 
@@ -870,13 +878,7 @@ class AzureArc(ManagedIdentityHost):
     ENDPOINT = 'http://localhost:40342/metadata/identity/oauth2/token'  # without variables
     KEY_FOLDER = '/var/opt/azcmagent/tokens'
     MAX_KEY_SIZE = 4096  # bytes
-
-    def request(self, resource: str, client_id: str) -> TokenRequest:
-        if client_id:
-            raise CredentialError(
-                'An Azure Arc machine has no user-assigned managed identity.', 'Leave Azure Managed Identities Client ID empty.'
-            )
-        return super().request(resource, '')
+    echoes_client_id = True  # An old agent ignores the ID and answers as the system-assigned identity.
 
     def authenticate(self, request: TokenRequest, token_client: TokenClient) -> TokenRequest:
         response = token_client.send(request)
@@ -886,7 +888,8 @@ class AzureArc(ManagedIdentityHost):
             raise unusable_response(request, 'a token in place of a challenge')
         headers = {**request.headers, 'Authorization': f'Basic {self._read_key(challenge[1])}'}
         once = token_client.without_retries(_CHALLENGE_SECONDS)  # a challenge can be answered once
-        return request._replace(headers=headers, rebuild=lambda: self.authenticate(request, once))
+        advice = request.advice._replace(no_response=_IDENTITY_ADVICE)  # the agent has answered already
+        return request._replace(headers=headers, advice=advice, rebuild=lambda: self.authenticate(request, once))
 
     def _read_key(self, path: str) -> str:
         # The path comes over plain http: another service at this address must not make the integration read other files.
@@ -895,22 +898,26 @@ class AzureArc(ManagedIdentityHost):
             raise SignInRefusedError(
                 'The Azure Arc agent named a key file outside of its own folder.', 'Check the agent of this machine.'
             )
-        key = _start_of_file(path, self.MAX_KEY_SIZE + 1)
+        key = _start_of_file(path, self.MAX_KEY_SIZE + 1, 'Add this user to the group himds on this machine.')
         if not key:
             raise SignInRefusedError(
                 'The key file of the Azure Arc agent cannot be read.',
-                "Add the integration's user to the group himds on this machine.",
+                'Mount the folder /var/opt/azcmagent/tokens of the host into the container of the integration.',
             )
         if len(key) > self.MAX_KEY_SIZE:
             raise SignInRefusedError('The key file of the Azure Arc agent is too large.', 'Check the agent of this machine.')
         return key.strip()
 
 
-def _start_of_file(path: str, size: int) -> str:
-    """Return the first characters of a file, none if it cannot be read."""
-    with suppress(OSError), open(path, encoding='ascii', errors='replace') as file:
-        return file.read(size)
-    return ''
+def _start_of_file(path: str, size: int, advice: str = 'Allow this user to read the file.') -> str:
+    """Return the first characters of a file, none if there is no such file. Raise SignInRefusedError if it may not be read."""
+    try:
+        with open(path, encoding='ascii', errors='replace') as file:
+            return file.read(size)
+    except PermissionError:
+        raise SignInRefusedError(f'The user of the integration may not read {path}.', advice) from None
+    except OSError:
+        return ''
 
 
 class _TokenProxyAdapter(requests.adapters.HTTPAdapter):
