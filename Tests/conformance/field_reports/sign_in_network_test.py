@@ -129,8 +129,8 @@ def test_requests_with_retries_do_not_change_how_tokens_are_requested() -> None:
         (VM_SYSTEM_ASSIGNED, 'IDENTITY_HEADER'),
         (VM_SYSTEM_ASSIGNED, '/var/opt/azcmagent/tokens'),
         (VM_SYSTEM_ASSIGNED, 'network'),
-        (APP_SERVICE, 'IDENTITY_HEADER'),
-        (ARC, '/var/opt/azcmagent/tokens'),
+        (APP_SERVICE, 'network of the host'),
+        (ARC, 'network of the host'),
     ],
 )
 def test_the_error_and_the_guide_name_what_the_container_needs(
@@ -140,6 +140,7 @@ def test_the_error_and_the_guide_name_what_the_container_needs(
     error = workbench.ask(workbench.client(keywords(method, workbench)))
     assert isinstance(error, MicrosoftSignInError)
     assert words in error.advice
+    assert ('Choose an engine' in error.advice) == (method == VM_SYSTEM_ASSIGNED)
     assert words in GUIDE.read_text(encoding='utf-8').partition('## Azure Managed Identities')[2].partition('\n## ')[0]
     field_report('S8', f'{method}: {words}', 'Choose an engine that runs on one.', error.advice)
 

@@ -9,7 +9,7 @@ from conformance.sign_in.rows import *
 from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import get_azure_cloud
 from MicrosoftCoreApiModule import AZURE_GERMAN_CLOUD, CredentialError
-from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredError
+from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Application, Secret
 
@@ -243,12 +243,13 @@ CLIENT_IDS = [
         unknown_identity,
         refused('No managed identity was found', 'Azure Managed Identities Client ID'),
     ),
+    Changed('client ID changed', ARC, 'user-assigned', user_assigned, NEW),
     Changed(
         'client ID changed',
         ARC,
-        'user-assigned',
-        user_assigned,
-        not_sent('no user-assigned managed identity', 'Leave Azure Managed Identities Client ID empty'),
+        'unknown one',
+        unknown_identity,
+        Call(Refusal(SignInUnavailableError, 'Identity not found', 'Azure Managed Identities Client ID'), 10, waits=(9, 15)),
     ),
 ]
 

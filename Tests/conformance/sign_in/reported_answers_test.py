@@ -39,6 +39,37 @@ def test_each_next_token_of_the_cortex_app_is_kept_whatever_the_status_of_succes
 # region Azure Arc
 
 
+def arc_identity(workbench: Workbench) -> dict[str, Any]:
+    client_id = workbench.cloud.directory.managed_identity('soar-engine').client_id
+    return {**keywords(ARC, workbench), 'managed_identities_client_id': client_id}
+
+
+def test_a_user_assigned_identity_of_an_arc_machine_gets_a_token(workbench: Workbench) -> None:
+    settings = arc_identity(workbench)
+    token = workbench.ask(workbench.client(settings))
+    assert isinstance(token, AccessToken), token
+    assert token.claims()['appid'] == settings['managed_identities_client_id']
+    assert workbench.graph_status(token.value) == 200
+
+
+def test_a_token_of_another_identity_of_an_arc_machine_is_not_used(workbench: Workbench) -> None:
+    workbench.cloud.directory.arc_knows_ids = False
+    error = workbench.ask(workbench.client(arc_identity(workbench)))
+    assert str(error) == (
+        'The Azure Arc agent answered as another identity than the one in Azure Managed Identities Client ID. '
+        'Update the agent, or leave that field empty.'
+    )
+    assert isinstance(workbench.ask(workbench.client(keywords(ARC, workbench))), AccessToken)
+
+
+def test_an_identity_that_an_arc_machine_does_not_have_is_named(workbench: Workbench) -> None:
+    settings = {**arc_identity(workbench), 'managed_identities_client_id': '11111111-2222-3333-4444-555555555555'}
+    error = workbench.ask(workbench.client(settings))
+    assert isinstance(error, MicrosoftSignInError)
+    assert 'Identity not found' in str(error)
+    assert 'check Azure Managed Identities Client ID' in error.advice
+
+
 def test_an_arc_machine_without_variables_is_found_by_its_key_folder(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,7 +47,7 @@ def each_refused(code: int, body: str = '', situation: str = '') -> list[Message
         cortex = refused(code)
     if body:
         what = f'is not an Azure identity endpoint (HTTP status {code})'
-        host = Refusal(SignInRefusedError, what, 'Managed identities work only on an Azure host')
+        host = Refusal(SignInRefusedError, what)
     sent = status(code, body=body)
     return [
         *each(ENDPOINTS[:2], str(code), fails(refused(code), sent), situation=situation),
@@ -225,24 +225,27 @@ TEMPORARY = [
 
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
 NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'Choose an engine that runs on one', 'unreachable')
+NO_NETWORK = Refusal(SignInUnavailableError, 'could not be reached', 'If the host has just started, wait', 'unreachable')
+BROKEN_ON_HOST = Refusal(SignInUnavailableError, 'did not answer.', code='unreachable')
 BROKEN = Refusal(SignInUnavailableError, 'did not answer.', 'that the engine may reach it', 'unreachable')
-BROKEN_ON_HOST = Refusal(SignInUnavailableError, 'did not answer.', 'Choose an engine that runs on one', 'unreachable')
 CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', SAME_CONSENT)
 NO_RESPONSE = [
     *each(
         (*ENDPOINTS, CERTIFICATE_RS256), 'connection refused', Call(UNREACHABLE, 0, waits=THREE_WAITS), address='closed TLS port'
     ),
-    *each(HOSTS, 'connection refused', Call(NOT_ON_AZURE, 0, waits=ONE_WAIT_OF_HOST), address='closed port'),
+    *each(VMS, 'connection refused', Call(NOT_ON_AZURE, 0, waits=FOUR_WAITS_OF_HOST), address='closed port'),
+    *each((APP_SERVICE, ARC), 'connection refused', Call(NO_NETWORK, 0, waits=FOUR_WAITS_OF_HOST), address='closed port'),
     *each((*ENDPOINTS, DEVICE_CODE), 'connection refused', retried(ONE_WAIT, RESET), situation='reset before the response'),
     *each(SOME_HOSTS, 'connection refused', retried(ONE_WAIT_OF_HOST, RESET), situation='reset before the response'),
     *each(ENDPOINTS, 'connection refused', fails(BROKEN, RESET, 4, THREE_WAITS), situation='always reset before the response'),
     *each(
         SOME_HOSTS,
         'connection refused',
-        fails(BROKEN_ON_HOST, RESET, 2, ONE_WAIT_OF_HOST),
+        fails(BROKEN_ON_HOST, RESET, 5, FOUR_WAITS_OF_HOST),
         situation='always reset before the response',
     ),
+    *each(SOME_HOSTS, 'connection refused', retried((4, 7), RESET, RESET, RESET), situation='the service starts'),
     *each(CLIENTS, 'reset mid-body', retried(ONE_WAIT, RESET_MID_BODY)),
     *each(HOSTS, 'reset mid-body', retried(ONE_WAIT_OF_HOST, RESET_MID_BODY)),
     # The code and the Token are used up, and the tokens were in the lost response.

@@ -212,7 +212,7 @@ def sample_managed_identities() -> list[ManagedIdentity]:
             name='soar-engine',
             tenant_id=CONTOSO,
             is_user_assigned=True,
-            hosts={'azure-vm', 'app-service', 'aks'},
+            hosts={'azure-vm', 'app-service', 'arc', 'aks'},
             resource_id=f'{group}/Microsoft.ManagedIdentity/userAssignedIdentities/soar-engine',
             application_permissions=list(APPLICATION),
         )

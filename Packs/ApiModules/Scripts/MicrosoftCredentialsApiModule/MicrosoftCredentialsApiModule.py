@@ -733,7 +733,7 @@ class CortexAppCredential(Credential):
 # The service of the host restarts for up to 70 s (410) when identities change: seven waits take 76 to 127 s.
 MANAGED_IDENTITY_RETRIES = RetryPolicy(
     {404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)},
-    connection_retries=1,
+    connection_retries=4,  # it starts seconds after the container
     first_wait=0.8,
     budget=130,
     deadline=130,
@@ -755,6 +755,7 @@ _HOST_ADVICE = (
     'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
     'network and /var/opt/azcmagent/tokens.'
 )
+_NETWORK_ADVICE = 'Run the container of the integration in the network of the host. If the host has just started, wait a minute.'
 
 
 class ManagedIdentityCredential(Credential):
@@ -785,7 +786,13 @@ class ManagedIdentityCredential(Credential):
         return self._host.request(target.as_resource, self.client_id)
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
-        return token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
+        response = token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
+        if self._host.echoes_client_id and self.client_id and response.client_id.lower() != self.client_id:
+            raise SignInRefusedError(
+                'The Azure Arc agent answered as another identity than the one in Azure Managed Identities Client ID.',
+                'Update the agent, or leave that field empty.',
+            )
+        return response
 
 
 class ManagedIdentityHost:
@@ -794,11 +801,15 @@ class ManagedIdentityHost:
     Attributes:
         variables: the environment variables that such a host has.
         version: that of the service.
+        no_response: what to do if no response comes. Variables or a folder identify the other hosts, but any may be a VM.
+        echoes_client_id: a response for a user-assigned identity names it. Without that name, it is for another identity.
     """
 
     variables: tuple[str, ...] = ()
     version = ''
     headers: StrMapping = {'Metadata': 'true'}
+    no_response = _NETWORK_ADVICE
+    echoes_client_id = False
     advice_by_code: StrMapping = {}
     client_id = ''
 
@@ -814,7 +825,7 @@ class ManagedIdentityHost:
             retry_policy=MANAGED_IDENTITY_RETRIES,
             connect_timeout=_METADATA_CONNECT_TIMEOUT,
             is_host_service=True,
-            advice=ErrorAdvice(_IDENTITY_ADVICE, _HOST_ADVICE, self.advice_by_code),
+            advice=ErrorAdvice(_IDENTITY_ADVICE, self.no_response, self.advice_by_code),
         )
 
     def authenticate(self, request: TokenRequest, _token_client: TokenClient) -> TokenRequest:
@@ -826,6 +837,7 @@ class VirtualMachine(ManagedIdentityHost):
     """A virtual machine or scale set, with the instance metadata service (IMDS)."""
 
     version = '2018-02-01'
+    no_response = _HOST_ADVICE
     advice_by_code = dict.fromkeys(
         ('403', '421'),  # without a body, from the agent that this protocol puts before the service
         f'{_IDENTITY_ADVICE} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.',
@@ -866,13 +878,7 @@ class AzureArc(ManagedIdentityHost):
     ENDPOINT = 'http://localhost:40342/metadata/identity/oauth2/token'  # without variables
     KEY_FOLDER = '/var/opt/azcmagent/tokens'
     MAX_KEY_SIZE = 4096  # bytes
-
-    def request(self, resource: str, client_id: str) -> TokenRequest:
-        if client_id:
-            raise CredentialError(
-                'An Azure Arc machine has no user-assigned managed identity.', 'Leave Azure Managed Identities Client ID empty.'
-            )
-        return super().request(resource, '')
+    echoes_client_id = True  # An old agent ignores the ID and answers as the system-assigned identity.
 
     def authenticate(self, request: TokenRequest, token_client: TokenClient) -> TokenRequest:
         response = token_client.send(request)
@@ -882,7 +888,8 @@ class AzureArc(ManagedIdentityHost):
             raise unusable_response(request, 'a token in place of a challenge')
         headers = {**request.headers, 'Authorization': f'Basic {self._read_key(challenge[1])}'}
         once = token_client.without_retries(_CHALLENGE_SECONDS)  # a challenge can be answered once
-        return request._replace(headers=headers, rebuild=lambda: self.authenticate(request, once))
+        advice = request.advice._replace(no_response=_IDENTITY_ADVICE)  # the agent has answered already
+        return request._replace(headers=headers, advice=advice, rebuild=lambda: self.authenticate(request, once))
 
     def _read_key(self, path: str) -> str:
         # The path comes over plain http: another service at this address must not make the integration read other files.
@@ -891,22 +898,26 @@ class AzureArc(ManagedIdentityHost):
             raise SignInRefusedError(
                 'The Azure Arc agent named a key file outside of its own folder.', 'Check the agent of this machine.'
             )
-        key = _start_of_file(path, self.MAX_KEY_SIZE + 1)
+        key = _start_of_file(path, self.MAX_KEY_SIZE + 1, 'Add this user to the group himds on this machine.')
         if not key:
             raise SignInRefusedError(
                 'The key file of the Azure Arc agent cannot be read.',
-                "Add the integration's user to the group himds on this machine.",
+                'Mount the folder /var/opt/azcmagent/tokens of the host into the container of the integration.',
             )
         if len(key) > self.MAX_KEY_SIZE:
             raise SignInRefusedError('The key file of the Azure Arc agent is too large.', 'Check the agent of this machine.')
         return key.strip()
 
 
-def _start_of_file(path: str, size: int) -> str:
-    """Return the first characters of a file, none if it cannot be read."""
-    with suppress(OSError), open(path, encoding='ascii', errors='replace') as file:
-        return file.read(size)
-    return ''
+def _start_of_file(path: str, size: int, advice: str = 'Allow this user to read the file.') -> str:
+    """Return the first characters of a file, none if there is no such file. Raise SignInRefusedError if it may not be read."""
+    try:
+        with open(path, encoding='ascii', errors='replace') as file:
+            return file.read(size)
+    except PermissionError:
+        raise SignInRefusedError(f'The user of the integration may not read {path}.', advice) from None
+    except OSError:
+        return ''
 
 
 class _TokenProxyAdapter(requests.adapters.HTTPAdapter):

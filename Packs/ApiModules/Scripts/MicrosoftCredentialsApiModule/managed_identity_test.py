@@ -1,11 +1,12 @@
 """Unit tests of managed identities: on each kind of host, and in a pod."""
 
 import json
-import re
 import ssl
 from pathlib import Path
+from typing import Any
 
 import jwt
+import MicrosoftCredentialsApiModule
 import pytest
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
 from MicrosoftCoreApiModule_test import says
@@ -61,6 +62,7 @@ ARC_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/arc', 'IMDS_ENDPOINT': 'htt
         (APP_SERVICE_HOST, CLIENT, 'http://127.0.0.1:1/msi', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
         ({**APP_SERVICE_HOST, **ARC_HOST}, '', 'http://127.0.0.1:1/arc', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
         (ARC_HOST, '', 'http://127.0.0.1:1/arc', '2020-06-01', {'Metadata': 'true'}),
+        (ARC_HOST, CLIENT, 'http://127.0.0.1:1/arc', '2020-06-01', {'Metadata': 'true'}),
     ],
 )
 def test_the_environment_tells_the_kind_of_host(
@@ -102,12 +104,6 @@ def test_the_environment_is_by_default_that_of_the_process(monkeypatch: pytest.M
     monkeypatch.setenv('AZURE_POD_IDENTITY_AUTHORITY_HOST', 'http://10.0.0.7')
     monkeypatch.delenv('IDENTITY_ENDPOINT', raising=False)
     assert ManagedIdentityCredential().token_request(RESOURCE, NOTHING).url.startswith('http://10.0.0.7/')
-
-
-def test_an_arc_machine_has_only_a_system_assigned_identity() -> None:
-    message = 'An Azure Arc machine has no user-assigned managed identity. Leave Azure Managed Identities Client ID empty.'
-    with pytest.raises(CredentialError, match=says(message)):
-        ManagedIdentityCredential(CLIENT, ARC_HOST).token_request(RESOURCE, NOTHING)
 
 
 @pytest.mark.parametrize('kind', [VirtualMachine, AppService])
@@ -155,8 +151,8 @@ def test_the_key_file_of_arc_is_read_and_sent(key_folder: Path, name: str, key: 
         ('good.key', 'outside of its own folder'),
         ('{folder}.key', 'outside of its own folder'),
         ('{folder}/large.key', 'too large'),
-        ('{folder}/missing.key', 'himds'),
-        ('{folder}/folder.key', 'himds'),
+        ('{folder}/missing.key', 'Mount'),
+        ('{folder}/folder.key', 'Mount'),
     ],
 )
 def test_other_files_are_not_read(key_folder: Path, path: str, says: str) -> None:
@@ -180,14 +176,17 @@ def test_a_response_without_a_challenge_is_an_error(challenge: str, status: int,
         authorization_for_arc(challenge, status)
 
 
-HIMDS = "The key file of the Azure Arc agent cannot be read. Add the integration's user to the group himds on this machine."
+MOUNT = (
+    'The key file of the Azure Arc agent cannot be read. '
+    'Mount the folder /var/opt/azcmagent/tokens of the host into the container of the integration.'
+)
 
 
 @pytest.mark.parametrize(
     'path, message',
     [
-        ('{folder}/missing.key', HIMDS),
-        ('{folder}/folder.key', HIMDS),
+        ('{folder}/missing.key', MOUNT),
+        ('{folder}/folder.key', MOUNT),
         ('{folder}/large.key', 'The key file of the Azure Arc agent is too large. Check the agent of this machine.'),
         *(
             (path, 'The Azure Arc agent named a key file outside of its own folder. Check the agent of this machine.')
@@ -200,9 +199,36 @@ def test_an_error_of_the_agent_says_what_to_do(key_folder: Path, path: str, mess
         authorization_for_arc(f'Basic realm={path.format(folder=key_folder)}')
 
 
+def refuse_to_open(*_args: Any, **_kwargs: Any) -> Any:
+    raise PermissionError
+
+
+def test_a_key_file_that_may_not_be_read_needs_the_group_of_the_agent(key_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MicrosoftCredentialsApiModule, 'open', refuse_to_open, raising=False)
+    message = f'The user of the integration may not read {key_folder}/good.key. Add this user to the group himds on this machine.'
+    with pytest.raises(SignInRefusedError, match=says(message)):
+        authorization_for_arc(f'Basic realm={key_folder}/good.key')
+
+
+@pytest.mark.parametrize('variable', ['AZURE_FEDERATED_TOKEN_FILE', 'AZURE_KUBERNETES_CA_FILE'])
+def test_a_file_of_a_pod_that_may_not_be_read_is_named(
+    bound_pod: dict[str, str], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    def open_others(path: str, **options: Any) -> Any:
+        return refuse_to_open() if path == bound_pod[variable] else open(path, **options)
+
+    monkeypatch.setattr(MicrosoftCredentialsApiModule, 'open', open_others, raising=False)
+    message = f'The user of the integration may not read {bound_pod[variable]}. Allow this user to read the file.'
+    with pytest.raises(SignInRefusedError, match=says(message)):
+        ManagedIdentityCredential(environment=bound_pod).token_request(RESOURCE, NOTHING)
+
+
 def test_an_agent_that_sends_a_token_without_a_challenge_is_rejected() -> None:
-    message = 'The sign-in service at service.example answered with a token in place of a challenge. Managed identities work only'
-    with pytest.raises(SignInUnavailableError, match=f'^{re.escape(message)} on an Azure host'):
+    message = (
+        'The sign-in service at service.example answered with a token in place of a challenge. '
+        'Run the container of the integration in the network of the host. If the host has just started, wait a minute.'
+    )
+    with pytest.raises(SignInUnavailableError, match=says(message)):
         authorization_for_arc('Basic realm=x', 200)
 
 

@@ -455,10 +455,11 @@ class AccessToken(NamedTuple):
 
 
 class TokenResponse(NamedTuple):
-    """The tokens of a token response; `refresh_token` is empty if it has none."""
+    """The tokens of a token response, and the client ID that it names; empty if it has none."""
 
     token: AccessToken
     refresh_token: str = ''
+    client_id: str = ''
 
     def __repr__(self) -> str:
         return '<TokenResponse>'
@@ -476,7 +477,7 @@ def parse_token_response(body: JsonObject, now: float, is_host_service: bool = F
         refresh_in = lifetime / 2 if lifetime >= LONG_LIFETIME else lifetime
     token = AccessToken(str(body['access_token']), now + lifetime, now + refresh_in, str(body.get('scope') or ''))
     refresh_token = body.get('refresh_token')
-    return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
+    return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '', str(body.get('client_id') or ''))
 
 
 def _lifetime(body: JsonObject, now: float, is_host_service: bool) -> float:

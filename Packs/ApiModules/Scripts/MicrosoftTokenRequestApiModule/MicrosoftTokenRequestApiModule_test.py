@@ -526,7 +526,7 @@ def test_the_retries_cover_the_downtime_of_the_service_with_any_jitter(
 def test_the_policies_retry_only_transient_errors(policy: RetryPolicy) -> None:
     assert max(policy.retries.values()) <= (7 if policy is MANAGED_IDENTITY_RETRIES else 3)
     assert not {400, 401, 403} & set(policy.retries)
-    assert policy.connection_retries <= 3
+    assert policy.connection_retries <= (4 if policy is MANAGED_IDENTITY_RETRIES else 3)
 
 
 @pytest.mark.parametrize('waits', [['8'], ['10', '20'], ['0', '0', '0']])

@@ -99,9 +99,12 @@ def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
         if not keys.redeem(content):
             return oauth_error('unauthorized_client', 'The content of the key file is wrong or was used before.'), 401
         try:
-            return jsonify(identity_token(state, identity_of(state, 'arc', {}), request.args['resource']))
+            named = _named(client_id='client_id', object_id='object_id', resource_id='msi_res_id')
+            named = named if state.directory.arc_knows_ids else {}
+            answer = identity_token(state, identity_of(state, 'arc', named), request.args['resource'])
+            return jsonify({name: value for name, value in answer.items() if named or name != 'client_id'})
         except IdentityNotFound as error:
-            return oauth_error('invalid_request', str(error)), 400
+            return oauth_error('invalid_request', str(error)), 404
         except EntraError as error:
             return oauth_error(error.error, str(error)), error.status
 

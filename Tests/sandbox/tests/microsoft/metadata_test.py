@@ -165,7 +165,8 @@ def test_arc_wants_the_content_of_a_key_file_once(arc: ArcMachine) -> None:
     content = key_file.read_text()
     assert (key_file.parent, key_file.suffix, key_file.stat().st_mode & 0o777) == (arc.folder, '.key', 0o640)
     answer = arc.ask(Authorization=f'Basic {content}')
-    assert answer.json()['client_id'] == arc.cloud.directory.managed_identity('arc').client_id
+    assert holder_of(answer.json()['access_token']) == arc.cloud.directory.managed_identity('arc').client_id
+    assert 'client_id' not in answer.json()
     assert not key_file.exists()
     assert arc.ask(Authorization=f'Basic {content}').status_code == 401
     assert arc.ask(Authorization='Basic guess').status_code == 401
@@ -206,7 +207,19 @@ def test_arc_knows_its_resources_and_identities(arc: ArcMachine) -> None:
     assert (answer.status_code, answer.json()['error']) == (400, 'invalid_resource')
     arc.cloud.directory.managed_identities.clear()
     answer = arc.ask(Authorization=f'Basic {arc.challenge().read_text()}')
-    assert (answer.status_code, answer.json()['error_description']) == (400, 'Identity not found')
+    assert (answer.status_code, answer.json()['error_description']) == (404, 'Identity not found')
+
+
+@pytest.mark.parametrize('knows_ids', [True, False])
+def test_an_old_agent_of_arc_ignores_the_id_of_an_identity(arc: ArcMachine, knows_ids: bool) -> None:
+    arc.cloud.directory.arc_knows_ids = knows_ids
+    named = arc.cloud.directory.managed_identity('soar-engine').client_id
+    params = {'api-version': '2020-06-01', 'resource': arc.cloud.graph, 'client_id': named}
+    content = arc.challenge().read_text()
+    answer = arc.http.get(arc.endpoint, params=params, Metadata='true', Authorization=f'Basic {content}')
+    own = arc.cloud.directory.managed_identity('arc').client_id
+    assert holder_of(answer.json()['access_token']) == (named if knows_ids else own)
+    assert answer.json().get('client_id') == (named if knows_ids else None)
 
 
 def test_folder_that_cannot_be_made_is_told_clearly(tmp_path: Path) -> None:
