@@ -539,7 +539,7 @@ class CachedTokens:
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
         self.holder = '' if self.lease.kind else self.lease.holder
         self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
-        written = self._public_refresh_token()
+        written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
         self._others_token = written if written and written not in self._own_refresh_tokens().values() else ''
         self._known_digest = session.others_digest if session else ''
         is_public_newer = self._is_public_newer(session)
