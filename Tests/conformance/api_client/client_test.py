@@ -79,7 +79,7 @@ def test_a_tenant_can_be_pasted_in_many_forms(instance: Instance, pasted: str, t
 def test_invalid_settings_are_rejected(instance: Instance, keywords: dict[str, Any], sentence: str) -> None:
     client = instance.client(**keywords)
     with pytest.raises(CredentialError, match=re.escape(sentence)):
-        client.get_access_token()
+        client.token_target()
     assert instance.requests('entra') == []
 
 

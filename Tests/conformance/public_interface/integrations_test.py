@@ -268,7 +268,7 @@ def test_a_dead_token_in_the_context_does_not_hide_a_new_consent(
     # The integration prefers it to the Token in the settings.
     demisto.setIntegrationContext({'current_refresh_token': 'dead', 'access_token': 'expired', 'valid_until': 1})
     if answer:
-        platform.faults.add(service='token-service', status=403, body=answer, times=2)
+        platform.faults.add(service='token-service', status=403, body=answer)
     assert 'Run the command again' in cortex_mail.run('cortex-mail-list')['Contents']
     assert cortex_mail.outputs('cortex-mail-list')
 

@@ -35,6 +35,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         get_x_content_info_headers,
         is_debug_mode,
         is_demisto_version_ge,
+        return_error,
         return_results,
         set_integration_context,
         support_multithreading,
@@ -49,6 +50,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         AzureCloud,
         CredentialError,
         JsonObject,
+        MicrosoftSignInError,
         SystemClock,
         clean_id,
         clean_value,
@@ -378,7 +380,7 @@ class MicrosoftClient(BaseClient):
             error_handler: raises the error of a response whose status is not in `ok_codes`.
         Raises:
             CommandThrottled: the service is throttling or busy beyond the retry budget; the request may be sent again later.
-            MicrosoftSignInError: the sign-in failed, or the API asks for another one.
+            MicrosoftSignInError: the sign-in failed, unless `get_access_token` ends the command, or the API asks for another one.
             DemistoException: any other error status, or no response.
         """
         if 'ok_codes' not in kwargs and not self._ok_codes:
@@ -396,7 +398,7 @@ class MicrosoftClient(BaseClient):
         response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
         # only a token that this client requested can be replaced
         if response.status_code == 401 and token in self._issued_tokens and body.can_be_read_again:
-            token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
+            token = self._issue_token(resource, scope, _claims_challenge(response), rejected=token)
             response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
             if is_error:
                 self._raise_unmet_challenge(response)
@@ -534,14 +536,27 @@ class MicrosoftClient(BaseClient):
     # region tokens
 
     def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
-        """Return an access token for `resource` or `scope`, by default for those of the client. Raise MicrosoftSignInError."""
-        return self._issue_token(self.token_target(resource, scope))
+        """Return an access token for `resource` or `scope`, by default for those of the client.
 
-    def _issue_token(self, target: TokenTarget, rejected: str = '') -> str:
-        token = self.token_provider.get_token(target, rejected).value
-        self._issued_tokens.add(token)
-        self.token_provider.token_client.mask(token)
-        return token
+        If there is none, raise MicrosoftSignInError with a given `credential` or the Cortex XSOAR app, else end the command
+        with an error, as the public module does. An integration that fetches gets an exception then.
+        """
+        return self._issue_token(resource, scope)
+
+    def _issue_token(self, resource: str, scope: str | None, claims: str = '', rejected: str = '') -> str:
+        try:
+            token = self.token_provider.get_token(self.token_target(resource, scope, claims), rejected).value
+        except MicrosoftSignInError as error:
+            if self._given_credential or self._method == AuthenticationMethod.CORTEX_APP:
+                raise
+            failure = error
+        else:
+            self._issued_tokens.add(token)
+            self.token_provider.token_client.mask(token)
+            return token
+        # Integrations written for the public module catch all exceptions of a request and go on, with the next page or incident.
+        return_error(str(failure))
+        raise failure  # if a test has replaced return_error
 
     @cached_property
     def token_provider(self) -> TokenProvider:

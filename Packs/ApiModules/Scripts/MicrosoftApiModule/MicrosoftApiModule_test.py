@@ -228,7 +228,7 @@ def test_the_german_cloud_is_closed() -> None:
         'Select the cloud to which the tenant was moved, most likely Worldwide.'
     )
     with pytest.raises(CredentialError, match=says(message)):
-        client.get_access_token()
+        client.token_target()
 
 
 CLIENT_ID = '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'

@@ -490,6 +490,10 @@ def _read_entry(context: JsonObject, key: str, entry_type: type[_Entry], now: fl
         return None
 
 
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class CachedTokens:
     """The cached tokens of one credential, as read from a context. They are written by the methods.
 
@@ -527,7 +531,7 @@ class CachedTokens:
         )
         # A claims challenge is not part of the name: the token that it leads to serves all requests.
         named_by = json.dumps([target.scope, target.resource, target.audience])
-        self.token_name = hashlib.sha256(named_by.encode()).hexdigest()[:16]
+        self.token_name = _short_digest(named_by)
         session = _read_entry(context, self._session_key, CachedSession, now)
         self._tenants = tuple(map(str, session.tenants)) if session else ()
         self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
@@ -535,46 +539,57 @@ class CachedTokens:
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
         self.holder = '' if self.lease.kind else self.lease.holder
         self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
-        has_public_tokens = self._has_only_public_tokens()
-        self.token = self._select_token(has_public_tokens)
-        self.sessions = self._sessions(session, self._public_refresh_token() if has_public_tokens else '')
+        written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
+        self._others_token = written if written and written not in self._own_refresh_tokens().values() else ''
+        self._known_digest = session.others_digest if session else ''
+        is_public_newer = self._is_public_newer(session)
+        self.token = self._select_token(is_public_newer)
+        self.sessions = self._sessions(session, is_public_newer)
         self.is_single_use = credential.is_single_use or (credential.needs_user and not self.sessions[0].refresh_token)
 
-    def _has_only_public_tokens(self) -> bool:
-        """Return whether the context has keys of others, and no token or session of this module."""
+    def _is_public_newer(self, session: CachedSession | None) -> bool:
+        """Return whether the public module, which a pack may be reverted to, has written tokens since these were written.
+
+        An integration may write the same refresh token before each command: it is newer only once.
+        """
+        if self.pending and self.pending.state and self.pending.state in self._credential.pasted:
+            return False  # the code in the settings is of a sign-in that was started since
+        if self._others_token and session:
+            return _short_digest(self._others_token) != self._known_digest
         own = [key for key in self.context if key.startswith(_PREFIX)]
+        if self._others_token:
+            return not any(key.startswith(self._token_prefix) for key in own)
         return len(own) < len(self.context) and not any('/token/' in key or key.endswith('/sign-in') for key in own)
 
-    def _select_token(self, has_public_tokens: bool) -> AccessToken | None:
+    def _select_token(self, is_public_newer: bool) -> AccessToken | None:
         """Return the access token, if it can be used."""
         token = None
-        if has_public_tokens:
+        if is_public_newer:
             token = self._public_token()
         elif self._is_own_tenant:
             token = _read_entry(self.context, self._token_prefix + self.token_name, AccessToken, self.now)
         min_remaining = REFRESH_MARGIN if self._credential.is_single_use else MIN_REMAINING_LIFETIME
         return token if token and token.is_usable(self.now, min_remaining) and token.value != self.rejected else None
 
-    def _sessions(self, session: CachedSession | None, public_refresh_token: str) -> list[CachedSession]:
+    def _sessions(self, session: CachedSession | None, is_public_newer: bool) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
-        A device code; what the public module left, before we have tokens; our refresh token, before the first what was pasted;
-        if nothing was pasted, a refresh token that others wrote: some integrations write theirs before each command.
+        A device code; what the public module left, if that is newer; our refresh token, before the first what was pasted; if
+        nothing was pasted, a refresh token that others wrote: some integrations write theirs before each command.
         """
         if not self._is_own_tenant and is_guid(self._credential.tenant_id):
             session = None  # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
         pending = self.pending or PendingSignIn()
         sessions = [CachedSession(pending=pending)] if pending.device_code else []
-        if public_refresh_token:
-            sessions.append(CachedSession(public_refresh_token, is_from_public_module=True))
+        others = [CachedSession(self._others_token, is_from_public_module=True)] if self._others_token else []
+        if is_public_newer and self._others_token != self._credential.pasted:
+            sessions += others
         if session and session.refresh_token:
             sessions.append(CachedSession(session.refresh_token, tenants=() if self._is_own_tenant else self._tenants))
         elif not pending.device_code:
             sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
-        if self._credential.needs_user and not self._credential.pasted and not public_refresh_token:
-            written = self._public_refresh_token()
-            if written not in ('', *self._own_refresh_tokens().values()):
-                sessions.append(CachedSession(written, is_from_public_module=True))
+        if self._credential.needs_user and not self._credential.pasted and not is_public_newer:
+            sessions += others
         return sessions
 
     def _own_refresh_tokens(self) -> dict[str, str]:
@@ -603,15 +618,16 @@ class CachedTokens:
             names = {tenant_id, token_tenant or tenant_id}
             tenants = tuple(sorted({*names, *(tenants if names.intersection(tenants) else ())}))
         is_single_use = self._credential.is_single_use
-        entry = {'refresh_token': refresh_token, 'tenants': tenants, _SINGLE_USE_KEY: is_single_use, 'ends_on': ends_on}
-        self.context[self._session_key] = json.dumps(entry)
+        others_digest = _short_digest(self._others_token) if self._others_token else self._known_digest
+        entry = {'refresh_token': refresh_token, 'tenants': tenants, 'others_digest': others_digest}
+        self.context[self._session_key] = json.dumps({**entry, _SINGLE_USE_KEY: is_single_use, 'ends_on': ends_on})
         if self._credential.needs_user:
             self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
-            # Integrations read here whether a user has signed in, and older packs find the session. The Cortex XSOAR app is an
-            # exception: integrations would use it as the Token.
+            # Integrations read here whether a user has signed in, and the public module finds the session after a revert.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
-        elif any(session.is_from_public_module and session.refresh_token != refresh_token_used for session in self.sessions):
-            self.context.pop(_PUBLIC_REFRESH_TOKEN, None)  # it was refused
+        elif self._public_refresh_token() not in ('', self._credential.pasted):
+            # The same, unless the integration passes what it finds here as the Token: that would change with each request.
+            self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
 
     def sync_public_refresh_token(self) -> None:
         """Copy the refresh token to the key that the public module reads. Delete the key if these settings have none.
@@ -620,9 +636,10 @@ class CachedTokens:
         """
         tokens = self._own_refresh_tokens()
         if self.context.get(_PUBLIC_REFRESH_TOKEN) in tokens.values():
-            del self.context[_PUBLIC_REFRESH_TOKEN]
-            if self._credential.needs_user and self._session_key in tokens:
+            if self._session_key in tokens:
                 self.context[_PUBLIC_REFRESH_TOKEN] = tokens[self._session_key]
+            elif not self._credential.is_single_use:  # of which `put_session` writes the first one
+                del self.context[_PUBLIC_REFRESH_TOKEN]
 
     def drop_previous_session(self) -> None:
         """Drop the pending sign-in and the access tokens of all resources, which a new sign-in replaces."""
@@ -659,8 +676,7 @@ class CachedTokens:
         self.context[self.single_use_key] = json.dumps(entry)
 
     def _single_use_digest(self) -> str:
-        sent = f'{self._credential.identity} {self.sessions[0].refresh_token}'
-        return hashlib.sha256(sent.encode()).hexdigest()[:16]
+        return _short_digest(f'{self._credential.identity} {self.sessions[0].refresh_token}')
 
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
         self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
@@ -681,8 +697,7 @@ class CachedTokens:
     def _public_token(self) -> AccessToken | None:
         """Return the access token in a context of the public MicrosoftApiModule, None if there is none for this target.
 
-        Its sign-in continues after an update. The context hardly says whose tokens it holds, so it is no longer read once there
-        are own tokens. Its keys remain, since some integrations read the refresh token themselves.
+        Its sign-in continues after an update. Its keys remain, since some integrations read the refresh token themselves.
         """
         target = self.target
         names = {f'{target.scope}_access_token': f'{target.scope}_valid_until', target.resource: 'valid_until'}

@@ -862,11 +862,11 @@ def test_a_refresh_token_of_the_public_module_is_not_used_beside_an_own_token() 
 
 
 @pytest.mark.parametrize('is_refused', [True, False])
-def test_a_refresh_token_of_the_public_module_is_deleted_if_it_was_refused(clock: FakeClock, is_refused: bool) -> None:
+def test_a_refresh_token_of_the_public_module_is_replaced_by_the_newest_one(clock: FakeClock, is_refused: bool) -> None:
     demisto.setIntegrationContext({'current_refresh_token': 'public'})
     refusals = [SignInRefusedError('It was refused.')] if is_refused else []
     provider(ScriptedCredential(*refusals, response('own', refresh_token='next')), clock).get_token(GRAPH)
-    assert demisto.getIntegrationContext().get('current_refresh_token') == (None if is_refused else 'public')
+    assert demisto.getIntegrationContext()['current_refresh_token'] == 'next'
 
 
 def test_the_public_refresh_token_is_that_of_the_settings(clock: FakeClock) -> None:

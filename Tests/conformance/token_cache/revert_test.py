@@ -1,0 +1,167 @@
+"""Packs that are upgraded, reverted to the public pack and upgraded again, with and without a new consent in between."""
+
+import pytest
+
+import demistomock as demisto
+from conformance.token_cache.processes import ADA, BOB, PENDING, Processes
+from MicrosoftApiModule import reset_auth
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftCredentialsApiModule import CachedSession, CortexAppCredential, Credential, PendingSignIn
+from MicrosoftTokenCacheApiModule import MemoryStorage
+from MicrosoftTokenRequestApiModule import AccessToken
+from sandbox.microsoft.browser import Browser
+
+PUBLIC_KEYS = ('current_refresh_token', 'access_token', 'valid_until')
+
+
+@pytest.fixture(autouse=True)
+def _clock_of_the_cloud(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SystemClock, 'now', lambda _clock: processes.cloud.clock.now())  # the token service checks the time
+
+
+class Instance:
+    """An instance whose commands run by the public pack or by ours.
+
+    Attributes:
+        user: who has consented last.
+        credential: what the settings contain since then.
+        passes_public_token: the integration passes what the context contains as the Token, as the public pack does.
+    """
+
+    passes_public_token = False
+
+    def __init__(self, processes: Processes, method: str):
+        self.processes, self.method = processes, method
+        self.credential: Credential = processes.application()
+        self.user, self.pending = '', PendingSignIn()
+
+    def consent(self) -> None:
+        """Have the other user consent, and paste the result into the settings."""
+        processes = self.processes
+        self.user = BOB if self.user == ADA else ADA
+        if self.method == 'cortex':
+            page = processes.cloud.token_service.replace('obtain-token', 'ms-graph-mail-listener')
+            values = Browser(processes.cloud, self.user).consent_to_cortex_app(page)
+            self.credential = CortexAppCredential('ms-graph-mail-listener', *values)
+        elif self.method == 'code':
+            self.credential, self.pending = processes.web(processes.code_of(self.user)), PENDING
+        elif self.method == 'device':
+            self.credential = processes.device()
+            client = processes.provider(self.credential).token_client
+            started = client.request_json(processes.device().start_request(processes.graph))
+            Browser(processes.cloud, self.user).enter_device_code(started['verification_uri'], started['user_code'])
+            self.pending = PendingSignIn(device_code=started['device_code'])
+
+    def public(self, consents: bool) -> AccessToken:
+        """Return the token that a command of the public pack gets. What the context contains hides the settings."""
+        context = demisto.getIntegrationContext()
+        if consents:
+            self.consent()
+            context = {key: value for key, value in context.items() if key not in PUBLIC_KEYS}
+        if self.processes.clock.now() < context.get('valid_until', 0):
+            return AccessToken(context['access_token'], 0, 0)
+        session = CachedSession(context.get('current_refresh_token', ''), self.pending)
+        client = self.processes.provider(self.credential, MemoryStorage()).token_client
+        token, refresh_token = self.credential.request_token(client, self.processes.graph, session)
+        values = refresh_token, token.value, int(token.expires_on) - 300
+        demisto.setIntegrationContext({**context, **dict(zip(PUBLIC_KEYS, values, strict=True))})
+        return token
+
+    def ours(self, consents: bool) -> AccessToken:
+        """Return the token that a command of our pack gets."""
+        if consents:
+            self.consent()
+        credential, passed = self.credential, demisto.getIntegrationContext().get('current_refresh_token')
+        if self.passes_public_token and passed and isinstance(credential, CortexAppCredential):
+            id_ = f'{credential.registration_id}@{credential.token_service}'
+            credential = CortexAppCredential('ms-graph-mail-listener', id_, passed, credential._key)
+        provider = self.processes.provider(credential, default_target=self.processes.graph)
+        if consents and self.pending != PendingSignIn():
+            provider.start_sign_in(self.pending)
+        return provider.get_token(self.processes.graph)
+
+    def run(self, history: str, later: float = 3700) -> list[str]:
+        """Run a command of each pack in `history`, with a ``+`` after a new consent, `later` seconds apart.
+
+        Returns:
+            Whose tokens our commands get.
+        """
+        users = []
+        for step in history.split():
+            pack, plus, _ = step.partition('+')
+            token = getattr(self, pack)(bool(plus))
+            if pack == 'ours':
+                users.append(token.claims().get('upn', ''))
+            self.processes.cloud.clock.advance(later)
+        return users
+
+    def refusals(self) -> int:
+        return sum(request.status >= 400 for request in self.processes.cloud.requests if 'token' in request.path)
+
+
+HISTORIES = [
+    'public+ ours public ours public ours',
+    'public+ ours public+ ours',
+    'public+ ours public+ public ours public ours',
+    'public+ ours ours+ ours public ours',
+    'ours+ public+ ours ours',
+    'ours+ public+ public ours ours+ public ours',
+]
+
+
+CASES = [
+    (history, later)
+    for history in HISTORIES
+    for later in (60, 3700)
+    if later > 60 or 'ours ours+' not in history  # before, the access token that the public pack left is used
+]
+
+
+@pytest.mark.parametrize('history, later', CASES)
+@pytest.mark.parametrize('method', ['cortex', 'code', 'device', 'secret'])
+def test_the_newest_consent_is_used_and_no_token_is_sent_twice(
+    processes: Processes, method: str, history: str, later: float
+) -> None:
+    instance = Instance(processes, method)
+    expected, user = [], ''
+    for step in history.split():
+        if '+' in step:
+            user = BOB if user == ADA else ADA
+        if 'ours' in step:
+            expected.append('' if method == 'secret' else user)
+    assert instance.run(history, later) == expected
+    assert instance.refusals() == 0
+
+
+def test_a_token_that_the_integration_passes_itself_is_not_sent_twice(processes: Processes) -> None:
+    instance = Instance(processes, 'cortex')
+    instance.passes_public_token = True
+    assert instance.run('public+ ours ours public+ ours ours') == [ADA, ADA, BOB, BOB]
+    assert instance.refusals() == 0
+
+
+def test_tokens_of_other_settings_do_not_hide_those_of_the_public_pack(processes: Processes) -> None:
+    instance = Instance(processes, 'cortex')
+    instance.run('public+')
+    processes.token(processes.application())
+    assert instance.run('ours ours') == [ADA, ADA]
+
+
+@pytest.mark.parametrize('is_reset', [False, True])
+def test_a_new_consent_before_the_first_command_of_ours_is_used_after_a_reset_or_an_hour(
+    processes: Processes, is_reset: bool
+) -> None:
+    instance = Instance(processes, 'cortex')
+    instance.run('public+', later=60)
+    if is_reset:
+        reset_auth(discard_token=True)
+    assert instance.run('ours+ ours ours') == [BOB if is_reset else ADA, BOB, BOB]
+    assert instance.refusals() == (0 if is_reset else 1), 'the Token of one consent does not fit the Key of another'
+
+
+def test_a_dead_token_of_the_public_pack_gives_way_to_ours(processes: Processes) -> None:
+    instance = Instance(processes, 'cortex')
+    instance.run('ours+')
+    demisto.setIntegrationContext({**demisto.getIntegrationContext(), 'current_refresh_token': 'dead'})
+    assert instance.run('ours ours') == [ADA, ADA]
+    assert instance.refusals() == 1
