@@ -32,6 +32,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         UnknownOutcomeError,
         body_type_preference,
         prefer_header,
+        json_bytes,
     )
     from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS
     from MicrosoftGraphMailArgumentsApiModule import text_as_html
@@ -89,7 +90,7 @@ class OutgoingAttachment:
     @property
     def request_size(self) -> int:
         """The number of bytes that it takes in a request, as base64 in JSON; a few more rather than less."""
-        return len(json.dumps(self._properties())) + 4 * ((self.size + 2) // 3) + 100
+        return len(json_bytes(self._properties())) + 4 * ((self.size + 2) // 3) + 100
 
     def as_json(self) -> JsonObject:
         """Return it as a ``fileAttachment`` of Graph, with its bytes."""
@@ -337,7 +338,7 @@ def reply_subject(subject: str) -> str:
 def _request_size(message: JsonObject) -> int:
     """Return the number of bytes of the request that creates a draft without attachments."""
     mark = {'id': _DRAFT_MARK, 'value': '0' * 32}
-    return len(json.dumps({'message': message, 'attachments': [], 'singleValueExtendedProperties': [mark]}))
+    return len(json_bytes({'message': message, 'attachments': [], 'singleValueExtendedProperties': [mark]}))
 
 
 def split_attachments(
