@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -24,6 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import JsonObject, SystemClock
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_loopback
     from MicrosoftApiModule import mask_secret
+    from MicrosoftMailMimeApiModule import body_text
     from MicrosoftGraphClientApiModule import (
         CONFLICT_RETRIES,
         GraphClient,
@@ -31,8 +32,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         QUOTA_EXCEEDED,
         UnknownOutcomeError,
         body_type_preference,
-        prefer_header,
         json_bytes,
+        prefer_header,
     )
     from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS
     from MicrosoftGraphMailArgumentsApiModule import text_as_html
@@ -635,8 +636,8 @@ class _Draft:
         return draft
 
     def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> tuple[JsonObject, JsonObject]:
-        """Create the draft of a reply unless there is one. Return it, empty if it was created earlier, and the change that it
-        needs then.
+        """Create the draft of a reply unless there is one. Return it, and the change that it needs: Graph may ignore a part of
+        `message` (microsoftgraph/microsoft-graph-docs#739).
 
         Args:
             action: as `MailSender.reply`.
@@ -644,7 +645,8 @@ class _Draft:
             comment: HTML.
         """
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
-        properties, draft = message.pop('singleValueExtendedProperties', None), {}
+        extended = {name: value for name, value in message.items() if name == 'singleValueExtendedProperties'}
+        message, draft = {name: value for name, value in message.items() if name not in extended}, {}
         lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
         # Microsoft does not say whether lists in this request replace those of the reply, or are added to them
         are_added = action == REPLY_ALL and bool(lists) and 'toRecipients' not in lists
@@ -663,11 +665,12 @@ class _Draft:
                 lists = {'toRecipients': []}
         elif action == FORWARD and not lists:
             lists = {'toRecipients': []}
+        wanted = {name: value for name, value in {**message, **lists}.items() if name != 'internetMessageHeaders'}
+        if not draft.keys() >= {*wanted, *(RECIPIENT_LISTS if are_added else ())}:
+            draft = self.read()
         if are_added:
-            draft = draft if draft.keys() >= {*RECIPIENT_LISTS} else self.read()
-            lists = _with_recipients(draft, lists)
-        change = {} if _recipients_of(draft, lists) == _recipients_of(lists, lists) else lists
-        return draft, {**change, **({'singleValueExtendedProperties': properties} if properties else {})}
+            wanted |= _with_recipients(draft, lists)
+        return draft, {**_missing_properties(draft, wanted), **extended}
 
     def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
@@ -724,7 +727,7 @@ class _Draft:
         """Change the draft, and return it. This may be done twice."""
         if not change:
             return {}
-        _require_size(len(json.dumps(change)))
+        _require_size(len(json_bytes(change)))
         return self._retry(lambda: self._mailbox.create(self._path, method='PATCH', json_data=change, headers=self._headers))
 
     def read(self) -> JsonObject:
@@ -735,6 +738,11 @@ class _Draft:
         if not self.is_sent():
             self._remove(self.progress.draft_id)
         self.remove_duplicates()
+
+    def discard(self) -> None:
+        """Remove the draft, so that another one can be created."""
+        self.remove()
+        self.progress.draft_id = self.progress.mark = ''
 
     def _remove(self, draft_id: str) -> None:
         path = self._mailbox.message_path(draft_id)
@@ -1024,14 +1032,18 @@ class MailSender:
         The body of `mail` is above the quoted message.
         """
         message = {**mail.as_json(), **mail.reply_recipients}
-        has_body = message.pop('body', None)
+        own = {'contentType': 'html', 'content': above_quote('', mail) if message.pop('body', None) else ''}
+        _require_size(_request_size({**message, 'body': own}))
         with self._new_draft(progress, 'html') as draft:
             _, change = draft.create_reply(action, message_id, message)
             if draft.progress.first_files is None:  # otherwise an earlier run made the change
+                body = draft.read().get('body') or {} if own['content'] else own
+                if not _starts_with(body, own):  # an earlier run may have written it
+                    change['body'] = {'contentType': 'html', 'content': above_quote(body.get('content') or '', mail)}
+                if len(json_bytes(change)) > MAX_REQUEST_SIZE:  # with a comment, the quoted message stays at Graph
+                    draft.discard()
+                    _, change = draft.create_reply(action, message_id, message, own['content'])
                 files = draft.files()
-                if has_body:
-                    quoted = (draft.read().get('body') or {}).get('content') or ''
-                    change['body'] = {'contentType': 'html', 'content': above_quote(quoted, mail)}
                 draft.change(change)
                 draft.progress.first_files = files
             draft.attach(mail.attachments)
@@ -1144,14 +1156,35 @@ class MailSender:
             raise
 
 
-def _recipients_of(message: JsonObject, names: Iterable[str]) -> list[list[str]]:
-    """Return the addresses of lists of recipients, in small letters and sorted."""
-    return [sorted(EmailAddress.from_json(one).address.lower() for one in message.get(name) or ()) for name in names]
+def _comparable(value: Any) -> Any:
+    """Return the value of a property of a message without what Graph adds to it or sorts."""
+    if isinstance(value, list):
+        return sorted(map(_comparable, value))
+    if isinstance(value, dict):
+        return value.get('flagStatus') or EmailAddress.from_json(value).address.lower()
+    return value or []
+
+
+def _starts_with(body: JsonObject, start: JsonObject) -> bool:
+    """Return whether an ``itemBody`` of Graph starts with the text of another one, which Graph may show as other HTML."""
+    own, text = (''.join(body_text(one, length).split()) for one, length in ((start, 500), (body, 5000)))
+    return text.startswith(own) if own else start['content'] in (body.get('content') or '')
+
+
+def _missing_properties(draft: JsonObject, wanted: JsonObject) -> JsonObject:
+    """Return the properties of a ``message`` that a draft does not have."""
+
+    def is_missing(name: str, value: Any) -> bool:
+        if name == 'body':
+            return not _starts_with(draft.get('body') or {}, value)
+        return bool(_comparable(draft.get(name)) != _comparable(value))
+
+    return {name: value for name, value in wanted.items() if is_missing(name, value)}
 
 
 def _with_recipients(draft: JsonObject, lists: JsonObject) -> JsonObject:
     """Return `lists` of recipients with those that a draft has in them. Nobody is added who is in any list of the draft."""
-    known = {address for addresses in _recipients_of(draft, RECIPIENT_LISTS) for address in addresses}
+    known = {address for name in RECIPIENT_LISTS for address in _comparable(draft.get(name))}
     found = {name: list(draft.get(name) or ()) for name in lists}
     for name, recipients in lists.items():
         for one in recipients:
