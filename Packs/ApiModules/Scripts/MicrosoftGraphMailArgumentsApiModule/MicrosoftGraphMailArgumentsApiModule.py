@@ -195,7 +195,9 @@ def text_as_html(text: str) -> str:
 def id_advice(args: Arguments) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
     given = [name for name in _ID_ARGUMENTS if args.get(name)]
-    return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.' if given else CHECK_ID
+    # Outlook may give another ID to a draft that it sends (OfficeDev/office-js#5566)
+    note = ' The draft may have been sent already.' if 'draft_id' in given else ''
+    return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.{note}' if given else CHECK_ID
 
 
 def _listed(names: list[str]) -> str:

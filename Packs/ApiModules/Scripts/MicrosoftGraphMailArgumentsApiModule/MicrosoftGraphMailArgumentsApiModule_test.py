@@ -190,7 +190,7 @@ def test_attached_emails_are_opened_to_a_depth(given: Any, depth: int) -> None:
 
 
 IDS = (
-    *('message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'draft_id', 'attachment_id', 'rule_id'),
+    *('message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'attachment_id', 'rule_id'),
     *('folder_id', 'parent_folder_id', 'destination_folder_id'),
 )
 
@@ -200,6 +200,7 @@ IDS = (
     [
         ({}, 'Check that the ID belongs to this mailbox.'),
         *(({name: 'x', 'subject': 'y'}, f'Check that {name} belongs to this mailbox.') for name in IDS),
+        ({'draft_id': 'x'}, 'Check that draft_id belongs to this mailbox. The draft may have been sent already.'),
         ({'message_id': 'x', 'folder_id': 'y'}, 'Check that message_id and folder_id belong to this mailbox.'),
         ({'message_id': 'x', 'folder_id': 'archive'}, 'Check that message_id and folder_id belong to this mailbox.'),
         (

@@ -162,6 +162,8 @@ MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 MAX_MIME_SIZE = 2_240_000
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
+# Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagmessageflags-canonical-property
+_MESSAGE_FLAGS, _SUBMITTED = 'Integer 0x0E07', 4
 _HEADER_NAME = r'[xX]-[!-9;-~]{1,255}'
 
 
@@ -581,6 +583,27 @@ _NOBODY = EmailAddress('nobody@example.com')
 _NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
 
+# What is read of a draft: whether it was sent, and when it is, if it waits for its time.
+_STATE = {
+    '$select': ','.join(('isDraft', 'subject', *RECIPIENT_LISTS)),
+    '$expand': f"singleValueExtendedProperties($filter=id eq '{_DEFERRED_SEND_TIME}' or id eq '{_MESSAGE_FLAGS}')",
+}
+
+
+def _extended_property(message: JsonObject, name: str) -> str:
+    """Return the value of an extended property, empty if it has none. Graph writes the tag in its name without leading zeros."""
+    tag = name.partition('0x')[2].lstrip('0').lower()
+    for one in message.get('singleValueExtendedProperties') or ():
+        if isinstance(one, dict) and str(one.get('id')).lower().endswith(tag):
+            return str(one.get('value') or '')
+    return ''
+
+
+def send_time_of(message: JsonObject) -> str:
+    """Return when a draft is sent after it was submitted, as 2030-01-31T08:00:00Z; empty for at once."""
+    time = _extended_property(message, _DEFERRED_SEND_TIME)
+    return time and f'{time[:19]}Z'
+
 
 class _Draft:
     """A draft, and the steps that make it a sent mail. Each step is retried, and none is done twice.
@@ -877,29 +900,32 @@ class _Draft:
         if not self.progress.is_resumed:
             return False
         try:
-            return self._retry(self._look_if_sent)
+            return not self._retry(self._look)['isDraft']
         except GraphError as error:
             if error.status == 404:
                 raise UnknownOutcomeError(*_UNKNOWN_SENT, error) from error
             raise
 
-    def require_unsent(self) -> None:
-        if self._retry(self._look_if_sent):
-            raise DemistoException('The email is not a draft, so it was not changed. Check draft_id.')
+    def require_unsent(self) -> JsonObject:
+        """Return the state of the draft. Raise DemistoException if it was sent."""
+        state = self._retry(self._look)
+        if not state['isDraft']:
+            raise DemistoException('The email is not a draft: it may have been sent already. Check draft_id.')
+        time, flags = send_time_of(state), _extended_property(state, _MESSAGE_FLAGS)
+        if time and flags.isdecimal() and int(flags) & _SUBMITTED:
+            what = f'The email was already sent, and is delivered at {time}.'
+            raise DemistoException(f'{what} To cancel it, delete it with msgraph-mail-delete-email.')
+        return state
 
     def is_sent(self) -> bool:
         """Return whether the message is not a draft any more."""
-        return self._retry(self._look_if_sent, _STEP_RETRIES)
+        return not self._retry(self._look, _STEP_RETRIES)['isDraft']
 
-    def _look_if_sent(self, expand: str = '') -> bool:
-        """Return whether the message was sent. If Graph does not find the draft, find it by its mark and update its ID.
-
-        Raises:
-            UnknownOutcomeError: with `expand`, the draft is scheduled to be sent later.
-        """
-        query = {'$select': 'isDraft', **({'$expand': expand} if expand else {})}
+    def _look(self) -> JsonObject:
+        """Return the state of the message: what _STATE selects. If Graph does not find the draft, find it by its mark and update
+        its ID."""
         try:
-            found = self._mailbox.request('GET', self._path, params=query)
+            found = self._mailbox.request('GET', self._path, params=_STATE)
         except GraphError as error:
             # The sent mail may have another ID than its draft (microsoftgraph/microsoft-graph-docs#1533).
             moved = [*self._marked('sentitems'), *self._marked('drafts')] if error.status == 404 else []
@@ -907,18 +933,19 @@ class _Draft:
                 raise
             self.progress.draft_id = moved[0]['id']
             sent = moved[0].get('isDraft') is False
-            found = moved[0] if sent else self._mailbox.request('GET', self._path, params=query)
+            found = moved[0] if sent else self._mailbox.request('GET', self._path, params=_STATE)
         if not isinstance(found.get('isDraft'), bool):
             raise GraphError('Microsoft Graph sent an incomplete response.', 'Try again.')
-        if expand and found['isDraft'] and found.get('singleValueExtendedProperties'):
-            reason = GraphError('An email that is sent later stays in Drafts until then.', '')
-            advice = 'Delete it in Drafts before you send it again.'
-            raise UnknownOutcomeError('the email was scheduled', advice, reason)
-        return not found['isDraft']
+        return found
 
     def _look_if_submitted(self) -> bool:
         """Return whether the draft was sent. Raise UnknownOutcomeError if it is sent later, since it is a draft in any case."""
-        return self._look_if_sent(f"singleValueExtendedProperties($filter=id eq '{_DEFERRED_SEND_TIME}')")
+        state = self._look()
+        if state['isDraft'] and send_time_of(state):
+            reason = GraphError('An email that is sent later stays in Drafts until then.', '')
+            advice = 'Delete it in Drafts before you send it again.'
+            raise UnknownOutcomeError('the email was scheduled', advice, reason)
+        return not state['isDraft']
 
     def retry_at_most_once(self, step: _AtMostOnceStep, policy: RetryPolicy) -> Any:
         """Run a step with retries, and return its result."""
@@ -1060,7 +1087,7 @@ class MailSender:
         """Change properties of a draft, attach files to it, and return it.
 
         Raises:
-            DemistoException: the message is not a draft, so that nothing was changed.
+            DemistoException: the message was sent, so that nothing was changed.
         """
         draft = self._draft(draft_id, progress)
         draft.require_unsent()
@@ -1078,7 +1105,7 @@ class MailSender:
             raise UnknownOutcomeError('all files were attached', advice, error) from error
 
     def remove_attachment(self, draft_id: str, attachment_id: str) -> None:
-        """Remove an attachment of a draft. Raise DemistoException if the message is not a draft."""
+        """Remove an attachment of a draft. Raise DemistoException if the message was sent."""
         draft = self._draft(draft_id)
         draft.require_unsent()
 
@@ -1089,16 +1116,26 @@ class MailSender:
         step = _AtMostOnceStep(partial(self._mailbox.remove_attachment, draft_id, attachment_id), is_removed, self._client.clock)
         draft.retry_at_most_once(step, _STEP_RETRIES)
 
-    def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
-        """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
+    def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> JsonObject:
+        """Send a draft that a user created. Its immutable ID is that of the sent mail as well. Return its subject, recipients
+        and send time as Graph shows them; nothing if an earlier run sent it, or if they may not be read.
 
         Raises:
+            DemistoException: it was sent already.
             UnknownOutcomeError: the response was unclear, and the draft could not be checked.
         """
         draft = self._draft(draft_id, progress)
-        draft.may_be_deferred = True
-        if not draft.was_sent():
-            draft.submit()
+        state: JsonObject = {}
+        if draft.was_sent():
+            return state
+        try:
+            state = draft.require_unsent()
+        except GraphError as error:
+            if error.status != 403:  # the permission Mail.Send is enough
+                raise
+        draft.may_be_deferred = not state or bool(send_time_of(state))
+        draft.submit()
+        return state
 
     def send_unsaved(self, mail: OutgoingMail) -> None:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.

@@ -59,6 +59,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         extract_data_uris,
         internet_headers,
         reply_subject,
+        send_time_of,
     )
 
 # region arguments
@@ -463,8 +464,10 @@ def remove_draft_attachment_command(mailbox: Mailbox, args: Arguments, _progress
 def send_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Send a draft."""
     draft_id = message_argument(mailbox, args, 'draft_id')
-    MailSender(mailbox).send_draft(draft_id, progress)
-    return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
+    sent = MailSender(mailbox).send_draft(draft_id, progress)
+    lists = {name: _addresses_of(sent, name) for name in RECIPIENT_LISTS}
+    found = {name: value for name, value in {'subject': sent.get('subject'), **lists}.items() if value}
+    return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id, **found}, send_time_of(sent))
 
 
 def _reply_command(action: str, has_body: bool = False) -> _Command:
