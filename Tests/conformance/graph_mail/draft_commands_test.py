@@ -1,5 +1,6 @@
 """Drafts that a person approves before they are sent: replies, forwarded emails, changes, attachments."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -239,6 +240,56 @@ def test_a_throttled_reply_draft_resumes_without_a_second_draft(
     assert len(adas.messages(folder.folder_id)) == 1
 
 
+@pytest.mark.parametrize('status', [429, 504])
+@pytest.mark.parametrize(
+    'body',
+    [
+        {'body': 'once  only\n<b>'},
+        {'htmlBody': '<p>once only</p>'},
+        {'htmlBody': '<img alt="once only" src="data:image/png;base64,UE5H">'},
+        {'body': 'once only ' * 500},
+    ],
+)
+@pytest.mark.parametrize('done', [True, False])
+def test_a_later_run_writes_the_text_once(
+    instance: Instance, adas: Mailbox, question: Message, status: int, body: dict[str, str], done: bool
+) -> None:
+    instance.cloud.faults.add(
+        service='graph', path='/messages/[^/]+$', method='PATCH', status=status, headers={'Retry-After': '120'}, done=done
+    )
+    entry = instance.run('msgraph-mail-create-draft', reply_to_id=question.immutable_id, **body)
+    instance.text('msgraph-mail-create-draft', **entry['PollingArgs'])
+    [draft] = adas.messages(adas.folder('drafts').folder_id)  # type: ignore[union-attr]
+    assert len(re.findall(r'once\s+only', draft.html)) == (500 if len(body.get('body', '')) > 500 else 1)
+    assert 'How is it?' in draft.html
+
+
+def shown_body(entries: list[dict[str, Any]]) -> str:
+    assert entries[1]['ContentsFormat'] == 'html'
+    return str(entries[1]['Contents'])
+
+
+def test_the_rendered_body_of_a_reply_has_the_quoted_email(instance: Instance, adas: Mailbox, question: Message) -> None:
+    args = {'reply_to_id': question.immutable_id, 'body': 'a\n<b@x>', 'renderBody': 'true'}
+    shown = shown_body(instance.entries('msgraph-mail-create-draft', **args))
+    assert shown == adas.messages(adas.folder('drafts').folder_id)[0].html  # type: ignore[union-attr]
+    assert shown.index('&lt;b@x&gt;') < shown.index('How is it?')
+
+
+@pytest.mark.parametrize('command', ['send-mail', 'msgraph-mail-create-draft'])
+@pytest.mark.parametrize(
+    'body, shown',
+    [
+        ({'body': 'Bob <bob@x>\n<img src=http://evil.example/>'}, 'Bob &lt;bob@x&gt;<br>\n&lt;img src=http://evil.example/&gt;'),
+        ({'body': 'a', 'htmlBody': '<p>b</p>'}, '<p>b</p>'),
+        ({'htmlBody': '<p>b</p>'}, '<p>b</p>'),
+        ({}, ''),
+    ],
+)
+def test_a_text_is_rendered_as_text(instance: Instance, command: str, body: dict[str, str], shown: str) -> None:
+    assert shown_body(instance.entries(command, to=BOB, subject='Plan', renderBody='true', **body)) == shown
+
+
 # endregion
 # region changes
 
@@ -307,7 +358,7 @@ def test_an_email_that_is_not_a_draft_is_not_changed(
     filled = {name: value.format(attachment=attachment) for name, value in args.items()}
     before = question.change_key
     error = instance.error(command, draft_id=question.immutable_id, **filled)
-    assert error == 'The email is not a draft, so it was not changed. Check draft_id.'
+    assert error == 'The email is not a draft: it may have been sent already. Check draft_id.'
     assert (question.change_key, len(question.attachments)) == (before, 2)
 
 

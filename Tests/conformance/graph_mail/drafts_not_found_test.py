@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.unified import instances
-from conformance.unified.instances import BOB, Instance
+from conformance.unified.instances import ADA, BOB, Instance
 from conformance.virtual_time import skip_waits
 
 instance = instances.instance
@@ -65,3 +65,19 @@ def test_a_wrong_id_is_told_after_a_few_seconds(instance: Instance, waits: list[
     refuse(instance, path, times=None)
     assert 'Check that draft_id belongs' in instance.error(command, draft_id=draft_id, **(FILE if command == ATTACH else {}))
     assert 1 <= sum(waits) <= 5
+
+
+@pytest.mark.parametrize(
+    'command, args', [(SEND, {}), (ATTACH, FILE), ('msgraph-mail-update-draft', {'subject': 'x'})], ids=[SEND, ATTACH, 'update']
+)
+@pytest.mark.parametrize('is_known', [True, False])
+def test_a_draft_may_have_been_sent_in_outlook(instance: Instance, command: str, args: dict[str, str], is_known: bool) -> None:
+    """Source: OfficeDev/office-js#5566, #2659"""
+    draft_id = instance.context(CREATE, **MAIL)['ID']
+    adas = instance.cloud.mailbox(ADA)
+    [draft] = [one for one in adas.messages() if one.immutable_id == draft_id]
+    draft.is_draft = False
+    adas.move(draft, 'sentitems', with_new_key=not is_known)
+    told = instance.error(command, draft_id=draft_id, **args)
+    known, unknown = 'The email is not a draft: it', 'Check that draft_id belongs to this mailbox. The draft'
+    assert f'{known if is_known else unknown} may have been sent already.' in told

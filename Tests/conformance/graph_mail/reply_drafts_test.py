@@ -1,6 +1,8 @@
-"""Drafts of replies, if Graph rejects extended properties for them, which Microsoft documents for other requests only."""
+"""Drafts of replies, if Graph rejects extended properties for them, which Microsoft documents for other requests only, or ignores
+what the message of the request says (microsoftgraph/microsoft-graph-docs#739)."""
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 sender = watched_sender.sender
+ZOE = 'zoe@partner.example'
 
 REPLIES = [(REPLY, 'RE: Status?'), (REPLY_ALL, 'RE: Status?'), (FORWARD, 'FW: Status?')]
 TO_BOB = OutgoingMail(to=[Address(BOB)])
@@ -74,3 +77,44 @@ def test_a_reply_is_deferred(sender: WatchedSender, cloud: MicrosoftCloud, adas:
     [waiting] = in_folder(adas, 'drafts')
     assert (waiting.text, waiting.properties['SystemTime 0x3FEF']) == ('All well.', '2999-01-01T00:00:00Z')
     assert [one[0] for one in sender.client.sent if one[0] == 'PATCH'] == ['PATCH']  # Microsoft documents it of a change
+
+
+ALL: dict[str, Any] = {
+    'to': [Address(ZOE)],
+    'reply_to': [Address('desk@contoso.example')],
+    'subject': 'Mine',
+    'importance': 'high',
+    'flag': 'flagged',
+}
+
+
+def shown(message: Message) -> list[Any]:
+    lists = [[one.address for one in found] for found in (message.to, message.reply_to)]
+    return [*lists, message.subject, message.importance, message.flag.status, message.html or message.plain]
+
+
+@pytest.mark.parametrize('body', [{'text': 'All\nwell.'}, {'html': '<p>All <b>well</b>.</p>'}])
+@pytest.mark.parametrize('action', [REPLY, REPLY_ALL])
+@pytest.mark.parametrize('is_ignored', [True, False])
+def test_what_graph_ignores_of_a_reply_is_changed(
+    sender: WatchedSender, adas: Mailbox, question: str, action: str, body: dict[str, str], is_ignored: bool
+) -> None:
+    adas.ignores_reply_messages = is_ignored
+    made = sender.reply(action, question, OutgoingMail(**ALL, **body))
+    [sent] = in_folder(adas, 'sentitems')
+    assert shown(sent) == [[ZOE], ['desk@contoso.example'], 'Mine', 'high', 'flagged', *body.values()]
+    assert made['subject'] == 'Mine'
+    assert sender.client.count('PATCH', '') == is_ignored
+
+
+@pytest.mark.parametrize('action, subject', REPLIES)
+@pytest.mark.parametrize('is_ignored', [True, False])
+def test_what_graph_ignores_of_a_reply_draft_is_changed(
+    sender: WatchedSender, adas: Mailbox, question: str, action: str, subject: str, is_ignored: bool
+) -> None:
+    adas.ignores_reply_messages = is_ignored
+    sender.create_reply_draft(action, question, OutgoingMail(**ALL, text='All well.'))
+    [draft] = in_folder(adas, 'drafts')
+    assert shown(draft)[:-1] == [[ZOE], ['desk@contoso.example'], 'Mine', 'high', 'flagged']
+    assert draft.html.index('All well.') < draft.html.index('Status?')
+    assert sender.client.count('PATCH', '') == 1

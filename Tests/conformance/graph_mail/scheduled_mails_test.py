@@ -87,8 +87,9 @@ def test_the_check_is_not_left_to_a_later_run(instance: Instance, adas: Mailbox,
     if 'draft' in command:
         args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID']}
     instance.cloud.faults.add(service='graph', path='/send$', status=500)
-    path = '/messages/[^/]+$'
-    instance.cloud.faults.add(service='graph', path=path, method='GET', status=429, headers={'Retry-After': '900'}, times=None)
+    skip = int('draft' in command)  # it is looked up before it is sent
+    throttled: dict[str, Any] = {'status': 429, 'headers': {'Retry-After': '900'}, 'times': None}
+    instance.cloud.faults.add(service='graph', path='/messages/[^/]+$', method='GET', skip=skip, **throttled)
     assert instance.error(command, **args).startswith('It is not known whether the email was sent.')
     assert len(drafts(adas)) == 1
 
@@ -123,6 +124,74 @@ def test_a_scheduled_mail_is_cancelled_by_its_deletion(instance: Instance, cloud
     adas.deferred = [(0, *adas.deferred[0][1:])]
     instance.text('msgraph-mail-list-folders')
     assert cloud.mailbox(BOB).messages()[0].subject != 'Later'
+
+
+CREATE, SEND = 'msgraph-mail-create-draft', 'msgraph-mail-send-draft'
+SUBMITTED = f'The email was already sent, and is delivered at {TIME}. To cancel it, delete it with msgraph-mail-delete-email.'
+
+
+def test_a_scheduled_draft_is_reported_as_scheduled(instance: Instance, adas: Mailbox) -> None:
+    draft_id = instance.context(CREATE, **MAIL)['ID']
+    shown = instance.text(SEND, draft_id=draft_id)
+    assert shown.startswith('### Draft scheduled\n')
+    assert TIME in shown
+    assert 'The email is in Drafts until then. To cancel it, delete it there with msgraph-mail-delete-email.' in shown
+    assert len(adas.deferred) == 1
+
+
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        (SEND, {}),
+        ('msgraph-mail-update-draft', {'subject': 'Other'}),
+        ('msgraph-mail-add-draft-attachment', {'transientFile': 'a.txt', 'transientFileContent': 'x'}),
+        ('msgraph-mail-remove-draft-attachment', {'attachment_id': '{attachment}'}),
+    ],
+)
+@pytest.mark.parametrize('creates', [CREATE, 'send-mail'])
+def test_a_mail_that_waits_for_its_time_is_neither_sent_again_nor_changed(
+    instance: Instance, adas: Mailbox, command: str, args: dict[str, str], creates: str
+) -> None:
+    draft_id = instance.context(creates, **MAIL, transientFile='b.txt', transientFileContent='y')['ID']
+    if creates == CREATE:
+        instance.text(SEND, draft_id=draft_id)
+    [draft] = drafts(adas)
+    filled = {
+        name: value.format(attachment=draft.attachment_id(draft.attachments[0], immutable=True)) for name, value in args.items()
+    }
+    assert instance.error(command, draft_id=draft_id, **filled) == SUBMITTED
+    assert (draft.subject, len(draft.attachments), len(adas.deferred)) == ('Later', 1, 1)
+
+
+def test_a_scheduled_draft_that_was_not_sent_is_changed(instance: Instance, adas: Mailbox) -> None:
+    draft_id = instance.context(CREATE, **MAIL)['ID']
+    instance.text('msgraph-mail-update-draft', draft_id=draft_id, subject='Other')
+    assert drafts(adas)[0].subject == 'Other'
+
+
+def test_without_the_flag_a_scheduled_draft_is_reported_as_scheduled(instance: Instance, adas: Mailbox) -> None:
+    """Nobody is known to have confirmed that Graph shows the flag of a submitted message."""
+    adas.shows_submission = False
+    draft_id = instance.context(CREATE, **MAIL)['ID']
+    for _ in range(2):
+        assert instance.text(SEND, draft_id=draft_id).startswith('### Draft scheduled\n')
+
+
+def test_a_draft_whose_time_has_passed_is_sent(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+    draft_id = instance.context(CREATE, **MAIL)['ID']
+    drafts(adas)[0].properties['SystemTime 0x3FEF'] = '2020-01-01T08:00:00Z'
+    shown = instance.text(SEND, draft_id=draft_id)
+    assert shown.startswith('### Draft sent\n')
+    assert 'Drafts' not in shown
+    assert cloud.mailbox(BOB).messages()[0].subject == 'Later'
+
+
+@pytest.mark.parametrize('time', [{}, {'send_time': TIME}])
+def test_a_draft_that_may_not_be_read_is_sent(instance: Instance, adas: Mailbox, time: dict[str, str]) -> None:
+    """The permission Mail.Send is enough to send a draft by its ID."""
+    draft_id = instance.context(CREATE, to=BOB, subject='Later', **time)['ID']
+    instance.cloud.faults.add(service='graph', path='/messages/[^/]+$', method='GET', status=403, times=None)
+    assert instance.context(SEND, draft_id=draft_id) == {'ID': draft_id}
 
 
 @pytest.mark.parametrize('given', ['in 2 hours', '2 hours from now', 'tomorrow'])

@@ -205,7 +205,13 @@ def test_a_mail_is_sent_from_another_mailbox_and_deferred(instance: Instance, bo
 def test_a_draft_is_created_and_sent(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
     draft = instance.context('msgraph-mail-create-draft', **MAIL, body='See.', attach_ids='1@7', attach_names='x.pdf')
     assert (draft['To'], draft['From'], draft['Body'], draft['BodyType'], draft['IsDraft']) == ([BOB], ADA, 'See.', 'text', True)
-    assert instance.context('msgraph-mail-send-draft', draft_id=draft['ID']) == {'ID': draft['ID']}
+    entry = instance.run('msgraph-mail-send-draft', draft_id=draft['ID'])
+    assert entry['EntryContext']['MicrosoftGraph.SentMail(val.ID && val.ID == obj.ID)'] == {
+        'ID': draft['ID'],
+        'subject': 'Plan',
+        'toRecipients': [BOB],
+    }
+    assert entry['HumanReadable'] == (f'### Draft sent\n|Subject|To|ID|\n|---|---|---|\n| Plan | {BOB} | {draft["ID"]} |\n')
     assert files_of(arrived(bobs)) == [('x.pdf', b'%PDF plan', None)]
 
 

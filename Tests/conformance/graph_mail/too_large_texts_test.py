@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 
-from conformance.graph_mail.sending_commands_test import adas, in_folder, instance, question, war_room
+from conformance.graph_mail.sending_commands_test import adas, bobs, in_folder, instance, question, war_room
 from conformance.unified.instances import BOB, Instance
 from MicrosoftGraphMailSendApiModule import MAX_REQUEST_SIZE
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 
-__all__ = ['adas', 'instance', 'question', 'war_room']
+__all__ = ['adas', 'bobs', 'instance', 'question', 'war_room']
 TOO_LARGE = 'x' * MAX_REQUEST_SIZE
+CYRILLIC = '<p>Привет, коллеги</p>'
+HUGE = {'Cyrillic': 60_000 * CYRILLIC, 'Cyrillic of 4 MB': 150_000 * CYRILLIC, 'HTML': '<p>x</p>' * 525_000}
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,41 @@ def test_a_text_that_is_too_large_is_refused(
     )
     assert [one.immutable_id for one in in_folder(adas, 'drafts')] == [draft]
     assert in_folder(adas, 'sentitems') == []
+
+
+@pytest.mark.parametrize(
+    'body', [{'body': 'a < b\nü'}, {'htmlBody': '<html><head><style>p {}</style></head><body><p>a &lt; b<br>ü'}, {}]
+)
+@pytest.mark.parametrize('quote', HUGE)
+@pytest.mark.parametrize('name', ['reply_to_id', 'forward_id'])
+def test_a_quoted_email_may_be_large(
+    instance: Instance, adas: Mailbox, question: Message, body: dict[str, str], quote: str, name: str
+) -> None:
+    question.html = HUGE[quote]
+    adas.attach_file(question, 'notes.txt', b'notes', 'text/plain')
+    file = {'transientFile': 'a.txt', 'transientFileContent': 'x'}
+    args: dict[str, str] = {name: question.immutable_id, 'subject': 'Mine', 'send_time': '2999-01-01T08:00:00Z', **body, **file}
+    draft_id = instance.context('msgraph-mail-create-draft', **args)['ID']
+    [draft] = in_folder(adas, 'drafts')
+    assert (draft.immutable_id, draft.subject, draft.html.count('a &lt; b')) == (draft_id, 'Mine', bool(body))
+    assert draft.properties['SystemTime 0x3FEF'] == '2999-01-01T08:00:00Z'
+    assert question.html in draft.html
+    assert [one.name for one in draft.attachments] == ['notes.txt', 'a.txt'][name == 'reply_to_id' :]
+
+
+@pytest.mark.parametrize('path', ['createReply$', 'permanentDelete$', '/attachments$'])
+def test_a_reply_to_a_large_email_resumes(instance: Instance, adas: Mailbox, question: Message, path: str) -> None:
+    question.html = HUGE['HTML']
+    skip, done = int(path == 'createReply$'), path != 'permanentDelete$'
+    instance.cloud.faults.add(service='graph', path=path, skip=skip, status=429, headers={'Retry-After': '120'}, done=done)
+    entry = instance.run('msgraph-mail-create-draft', reply_to_id=question.immutable_id, body='once only')
+    if 'PollingArgs' in entry:
+        instance.text('msgraph-mail-create-draft', **entry['PollingArgs'])
+    [draft] = in_folder(adas, 'drafts')
+    assert draft.html.count('once only') == 1
+
+
+def test_a_text_in_another_script_takes_its_bytes_in_utf_8(instance: Instance, bobs: Mailbox) -> None:
+    text = 1_300_000 * 'п'
+    instance.text('send-mail', to=BOB, subject='x', body=text)
+    assert in_folder(bobs, 'inbox')[0].plain == text

@@ -67,7 +67,7 @@ class WatchedClient(GraphMailClient):
             assert 'Authorization' not in kwargs['headers']
             assert len(kwargs.get('data') or b'') < 4 * MEGABYTE
         elif body is not None:
-            assert len(json.dumps(body)) <= MAX_REQUEST_SIZE
+            assert len(json.dumps(body, ensure_ascii=False).encode()) <= MAX_REQUEST_SIZE
             kind = 'message' if method == 'PATCH' else {'messages': 'message', 'attachments': 'attachment'}.get(action, '')
             problems = (
                 Schema.load().problems(kind, body, is_request=True)

@@ -45,6 +45,7 @@ def test_a_sending_command_returns_exactly_the_outputs_of_the_yml(instance: Inst
         for is_draft in (False, True)
     )
     draft.sender = mailbox.owner
+    draft.cc = draft.bcc = [mailbox.owner]
     mailbox.deliver(message)
     mailbox.deliver(draft, 'drafts')
     attachment = draft.attachment_id(mailbox.attach_file(draft, 'x', b'x'), immutable=True)

@@ -200,6 +200,7 @@ def id_advice(args: Arguments) -> str:
     given = [name for name in _ID_ARGUMENTS if args.get(name)]
     if not given:
         return CHECK_ID
+    # Outlook may give another ID to a draft that it sends (OfficeDev/office-js#5566)
     sent = ' If the draft was sent, it may have another ID: look in Sent Items.' if 'draft_id' in given else ''
     return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.{sent}'
 

@@ -190,7 +190,7 @@ def test_attached_emails_are_opened_to_a_depth(given: Any, depth: int) -> None:
 
 
 IDS = (
-    *('message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'draft_id', 'attachment_id', 'rule_id'),
+    *('message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'attachment_id', 'rule_id'),
     *('folder_id', 'parent_folder_id', 'destination_folder_id'),
 )
 

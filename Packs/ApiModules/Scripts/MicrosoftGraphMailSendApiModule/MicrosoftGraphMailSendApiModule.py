@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -24,6 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import JsonObject, SystemClock
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_loopback
     from MicrosoftApiModule import mask_secret
+    from MicrosoftMailMimeApiModule import body_text
     from MicrosoftGraphClientApiModule import (
         CONFLICT_RETRIES,
         GraphClient,
@@ -31,6 +32,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         QUOTA_EXCEEDED,
         UnknownOutcomeError,
         body_type_preference,
+        json_bytes,
         prefer_header,
     )
     from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS
@@ -89,7 +91,7 @@ class OutgoingAttachment:
     @property
     def request_size(self) -> int:
         """The number of bytes that it takes in a request, as base64 in JSON; a few more rather than less."""
-        return len(json.dumps(self._properties())) + 4 * ((self.size + 2) // 3) + 100
+        return len(json_bytes(self._properties())) + 4 * ((self.size + 2) // 3) + 100
 
     def as_json(self) -> JsonObject:
         """Return it as a ``fileAttachment`` of Graph, with its bytes."""
@@ -160,6 +162,8 @@ MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 MAX_MIME_SIZE = 2_240_000
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
+# Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagmessageflags-canonical-property
+_MESSAGE_FLAGS, _SUBMITTED = 'Integer 0x0E07', 4
 _HEADER_NAME = r'[xX]-[!-9;-~]{1,255}'
 
 
@@ -337,7 +341,7 @@ def reply_subject(subject: str) -> str:
 def _request_size(message: JsonObject) -> int:
     """Return the number of bytes of the request that creates a draft without attachments."""
     mark = {'id': _DRAFT_MARK, 'value': '0' * 32}
-    return len(json.dumps({'message': message, 'attachments': [], 'singleValueExtendedProperties': [mark]}))
+    return len(json_bytes({'message': message, 'attachments': [], 'singleValueExtendedProperties': [mark]}))
 
 
 def split_attachments(
@@ -579,6 +583,27 @@ _NOBODY = EmailAddress('nobody@example.com')
 _NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
 
+# What is read of a draft: whether it was sent, and when it is, if it waits for its time.
+_STATE = {
+    '$select': ','.join(('isDraft', 'subject', *RECIPIENT_LISTS)),
+    '$expand': f"singleValueExtendedProperties($filter=id eq '{_DEFERRED_SEND_TIME}' or id eq '{_MESSAGE_FLAGS}')",
+}
+
+
+def _extended_property(message: JsonObject, name: str) -> str:
+    """Return the value of an extended property, empty if it has none. Graph writes the tag in its name without leading zeros."""
+    tag = name.partition('0x')[2].lstrip('0').lower()
+    for one in message.get('singleValueExtendedProperties') or ():
+        if isinstance(one, dict) and str(one.get('id')).lower().endswith(tag):
+            return str(one.get('value') or '')
+    return ''
+
+
+def send_time_of(message: JsonObject) -> str:
+    """Return when a draft is sent after it was submitted, as 2030-01-31T08:00:00Z; empty for at once."""
+    time = _extended_property(message, _DEFERRED_SEND_TIME)
+    return time and f'{time[:19]}Z'
+
 
 class _Draft:
     """A draft, and the steps that make it a sent mail. Each step is retried, and none is done twice.
@@ -634,8 +659,8 @@ class _Draft:
         return draft
 
     def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> tuple[JsonObject, JsonObject]:
-        """Create the draft of a reply unless there is one. Return it, empty if it was created earlier, and the change that it
-        needs then.
+        """Create the draft of a reply unless there is one. Return it, and the change that it needs: Graph may ignore a part of
+        `message` (microsoftgraph/microsoft-graph-docs#739).
 
         Args:
             action: as `MailSender.reply`.
@@ -643,7 +668,8 @@ class _Draft:
             comment: HTML.
         """
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
-        properties, draft = message.pop('singleValueExtendedProperties', None), {}
+        extended = {name: value for name, value in message.items() if name == 'singleValueExtendedProperties'}
+        message, draft = {name: value for name, value in message.items() if name not in extended}, {}
         lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
         # Microsoft does not say whether lists in this request replace those of the reply, or are added to them
         are_added = action == REPLY_ALL and bool(lists) and 'toRecipients' not in lists
@@ -662,11 +688,12 @@ class _Draft:
                 lists = {'toRecipients': []}
         elif action == FORWARD and not lists:
             lists = {'toRecipients': []}
+        wanted = {name: value for name, value in {**message, **lists}.items() if name != 'internetMessageHeaders'}
+        if not draft.keys() >= {*wanted, *(RECIPIENT_LISTS if are_added else ())}:
+            draft = self.read()
         if are_added:
-            draft = draft if draft.keys() >= {*RECIPIENT_LISTS} else self.read()
-            lists = _with_recipients(draft, lists)
-        change = {} if _recipients_of(draft, lists) == _recipients_of(lists, lists) else lists
-        return draft, {**change, **({'singleValueExtendedProperties': properties} if properties else {})}
+            wanted |= _with_recipients(draft, lists)
+        return draft, {**_missing_properties(draft, wanted), **extended}
 
     def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
@@ -723,7 +750,7 @@ class _Draft:
         """Change the draft, and return it. This may be done twice."""
         if not change:
             return {}
-        _require_size(len(json.dumps(change)))
+        _require_size(len(json_bytes(change)))
         return self._retry(lambda: self._mailbox.create(self._path, method='PATCH', json_data=change, headers=self._headers))
 
     def read(self) -> JsonObject:
@@ -734,6 +761,11 @@ class _Draft:
         if not self.is_sent():
             self._remove(self.progress.draft_id)
         self.remove_duplicates()
+
+    def discard(self) -> None:
+        """Remove the draft, so that another one can be created."""
+        self.remove()
+        self.progress.draft_id = self.progress.mark = ''
 
     def _remove(self, draft_id: str) -> None:
         path = self._mailbox.message_path(draft_id)
@@ -868,29 +900,32 @@ class _Draft:
         if not self.progress.is_resumed:
             return False
         try:
-            return self._retry(self._look_if_sent)
+            return not self._retry(self._look)['isDraft']
         except GraphError as error:
             if error.status == 404:
                 raise UnknownOutcomeError(*_UNKNOWN_SENT, error) from error
             raise
 
-    def require_unsent(self) -> None:
-        if self._retry(self._look_if_sent):
-            raise DemistoException('The email is not a draft, so it was not changed. Check draft_id.')
+    def require_unsent(self) -> JsonObject:
+        """Return the state of the draft. Raise DemistoException if it was sent."""
+        state = self._retry(self._look)
+        if not state['isDraft']:
+            raise DemistoException('The email is not a draft: it may have been sent already. Check draft_id.')
+        time, flags = send_time_of(state), _extended_property(state, _MESSAGE_FLAGS)
+        if time and flags.isdecimal() and int(flags) & _SUBMITTED:
+            what = f'The email was already sent, and is delivered at {time}.'
+            raise DemistoException(f'{what} To cancel it, delete it with msgraph-mail-delete-email.')
+        return state
 
     def is_sent(self) -> bool:
         """Return whether the message is not a draft any more."""
-        return self._retry(self._look_if_sent, _STEP_RETRIES)
+        return not self._retry(self._look, _STEP_RETRIES)['isDraft']
 
-    def _look_if_sent(self, expand: str = '') -> bool:
-        """Return whether the message was sent. If Graph does not find the draft, find it by its mark and update its ID.
-
-        Raises:
-            UnknownOutcomeError: with `expand`, the draft is scheduled to be sent later.
-        """
-        query = {'$select': 'isDraft', **({'$expand': expand} if expand else {})}
+    def _look(self) -> JsonObject:
+        """Return the state of the message: what _STATE selects. If Graph does not find the draft, find it by its mark and update
+        its ID."""
         try:
-            found = self._mailbox.request('GET', self._path, params=query)
+            found = self._mailbox.request('GET', self._path, params=_STATE)
         except GraphError as error:
             # The sent mail may have another ID than its draft (microsoftgraph/microsoft-graph-docs#1533).
             moved = [*self._marked('sentitems'), *self._marked('drafts')] if error.status == 404 else []
@@ -898,18 +933,19 @@ class _Draft:
                 raise
             self.progress.draft_id = moved[0]['id']
             sent = moved[0].get('isDraft') is False
-            found = moved[0] if sent else self._mailbox.request('GET', self._path, params=query)
+            found = moved[0] if sent else self._mailbox.request('GET', self._path, params=_STATE)
         if not isinstance(found.get('isDraft'), bool):
             raise GraphError('Microsoft Graph sent an incomplete response.', 'Try again.')
-        if expand and found['isDraft'] and found.get('singleValueExtendedProperties'):
-            reason = GraphError('An email that is sent later stays in Drafts until then.', '')
-            advice = 'Delete it in Drafts before you send it again.'
-            raise UnknownOutcomeError('the email was scheduled', advice, reason)
-        return not found['isDraft']
+        return found
 
     def _look_if_submitted(self) -> bool:
         """Return whether the draft was sent. Raise UnknownOutcomeError if it is sent later, since it is a draft in any case."""
-        return self._look_if_sent(f"singleValueExtendedProperties($filter=id eq '{_DEFERRED_SEND_TIME}')")
+        state = self._look()
+        if state['isDraft'] and send_time_of(state):
+            reason = GraphError('An email that is sent later stays in Drafts until then.', '')
+            advice = 'Delete it in Drafts before you send it again.'
+            raise UnknownOutcomeError('the email was scheduled', advice, reason)
+        return not state['isDraft']
 
     def retry_at_most_once(self, step: _AtMostOnceStep, policy: RetryPolicy) -> Any:
         """Run a step with retries, and return its result."""
@@ -1023,14 +1059,18 @@ class MailSender:
         The body of `mail` is above the quoted message.
         """
         message = {**mail.as_json(), **mail.reply_recipients}
-        has_body = message.pop('body', None)
+        own = {'contentType': 'html', 'content': above_quote('', mail) if message.pop('body', None) else ''}
+        _require_size(_request_size({**message, 'body': own}))
         with self._new_draft(progress, 'html') as draft:
             _, change = draft.create_reply(action, message_id, message)
             if draft.progress.first_files is None:  # otherwise an earlier run made the change
+                body = draft.read().get('body') or {} if own['content'] else own
+                if not _starts_with(body, own):  # an earlier run may have written it
+                    change['body'] = {'contentType': 'html', 'content': above_quote(body.get('content') or '', mail)}
+                if len(json_bytes(change)) > MAX_REQUEST_SIZE:  # with a comment, the quoted message stays at Graph
+                    draft.discard()
+                    _, change = draft.create_reply(action, message_id, message, own['content'])
                 files = draft.files()
-                if has_body:
-                    quoted = (draft.read().get('body') or {}).get('content') or ''
-                    change['body'] = {'contentType': 'html', 'content': above_quote(quoted, mail)}
                 draft.change(change)
                 draft.progress.first_files = files
             draft.attach(mail.attachments)
@@ -1047,7 +1087,7 @@ class MailSender:
         """Change properties of a draft, attach files to it, and return it.
 
         Raises:
-            DemistoException: the message is not a draft, so that nothing was changed.
+            DemistoException: the message was sent, so that nothing was changed.
         """
         draft = self._draft(draft_id, progress)
         draft.require_unsent()
@@ -1065,7 +1105,7 @@ class MailSender:
             raise UnknownOutcomeError('all files were attached', advice, error) from error
 
     def remove_attachment(self, draft_id: str, attachment_id: str) -> None:
-        """Remove an attachment of a draft. Raise DemistoException if the message is not a draft."""
+        """Remove an attachment of a draft. Raise DemistoException if the message was sent."""
         draft = self._draft(draft_id)
         draft.require_unsent()
 
@@ -1076,16 +1116,26 @@ class MailSender:
         step = _AtMostOnceStep(partial(self._mailbox.remove_attachment, draft_id, attachment_id), is_removed, self._client.clock)
         draft.retry_at_most_once(step, _STEP_RETRIES)
 
-    def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
-        """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
+    def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> JsonObject:
+        """Send a draft that a user created. Its immutable ID is that of the sent mail as well. Return its subject, recipients
+        and send time as Graph shows them; nothing if an earlier run sent it, or if they may not be read.
 
         Raises:
+            DemistoException: it was sent already.
             UnknownOutcomeError: the response was unclear, and the draft could not be checked.
         """
         draft = self._draft(draft_id, progress)
-        draft.may_be_deferred = True
-        if not draft.was_sent():
-            draft.submit()
+        state: JsonObject = {}
+        if draft.was_sent():
+            return state
+        try:
+            state = draft.require_unsent()
+        except GraphError as error:
+            if error.status != 403:  # the permission Mail.Send is enough
+                raise
+        draft.may_be_deferred = not state or bool(send_time_of(state))
+        draft.submit()
+        return state
 
     def send_unsaved(self, mail: OutgoingMail) -> None:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
@@ -1143,14 +1193,35 @@ class MailSender:
             raise
 
 
-def _recipients_of(message: JsonObject, names: Iterable[str]) -> list[list[str]]:
-    """Return the addresses of lists of recipients, in small letters and sorted."""
-    return [sorted(EmailAddress.from_json(one).address.lower() for one in message.get(name) or ()) for name in names]
+def _comparable(value: Any) -> Any:
+    """Return the value of a property of a message without what Graph adds to it or sorts."""
+    if isinstance(value, list):
+        return sorted(map(_comparable, value))
+    if isinstance(value, dict):
+        return value.get('flagStatus') or EmailAddress.from_json(value).address.lower()
+    return value or []
+
+
+def _starts_with(body: JsonObject, start: JsonObject) -> bool:
+    """Return whether an ``itemBody`` of Graph starts with the text of another one, which Graph may show as other HTML."""
+    own, text = (''.join(body_text(one, length).split()) for one, length in ((start, 500), (body, 5000)))
+    return text.startswith(own) if own else start['content'] in (body.get('content') or '')
+
+
+def _missing_properties(draft: JsonObject, wanted: JsonObject) -> JsonObject:
+    """Return the properties of a ``message`` that a draft does not have."""
+
+    def is_missing(name: str, value: Any) -> bool:
+        if name == 'body':
+            return not _starts_with(draft.get('body') or {}, value)
+        return bool(_comparable(draft.get(name)) != _comparable(value))
+
+    return {name: value for name, value in wanted.items() if is_missing(name, value)}
 
 
 def _with_recipients(draft: JsonObject, lists: JsonObject) -> JsonObject:
     """Return `lists` of recipients with those that a draft has in them. Nobody is added who is in any list of the draft."""
-    known = {address for addresses in _recipients_of(draft, RECIPIENT_LISTS) for address in addresses}
+    known = {address for name in RECIPIENT_LISTS for address in _comparable(draft.get(name))}
     found = {name: list(draft.get(name) or ()) for name in lists}
     for name, recipients in lists.items():
         for one in recipients:

@@ -362,7 +362,7 @@ class ScriptedClient(GraphMailClient):
 
 
 DRAFT, SENT, ACCEPTED = (201, {'id': 'd'}), (200, {'isDraft': False}), (202, None)
-TO_BOB = (201, {'id': 'd', 'toRecipients': [BOB.as_json()]})
+TO_BOB = (201, {'id': 'd', 'toRecipients': [BOB.as_json()], 'ccRecipients': [], 'bccRecipients': []})
 STILL_A_DRAFT, BUSY = (200, {'isDraft': True}), (503, {})
 SMALL = OutgoingAttachment('a.txt', 1, content=b'x')
 LARGE = OutgoingAttachment('b.bin', 3_000_000, content=bytes(3_000_000))
@@ -413,7 +413,7 @@ CHANGED = (200, {'id': 'd'})
     'command, args, responses, title',
     [
         ('send-mail', {'to': BOB.address}, {'POST_messages': [DRAFT], 'POST_send': [ACCEPTED]}, 'Email sent'),
-        ('msgraph-mail-send-draft', {'draft_id': 'd'}, {'POST_send': [ACCEPTED]}, 'Draft sent'),
+        ('msgraph-mail-send-draft', {'draft_id': 'd'}, {'GET_d': [STILL_A_DRAFT], 'POST_send': [ACCEPTED]}, 'Draft sent'),
         (
             'msgraph-mail-reply-to',
             {'message_id': 'm', 'comment': 'Hi'},
@@ -458,13 +458,13 @@ def test_an_entry_says_what_was_done(command: str, args: dict[str, str], respons
 
 def test_a_draft_of_a_reply_is_read_and_changed_as_html() -> None:
     client = ScriptedClient(
-        POST_createReply=[DRAFT],
+        POST_createReply=[(201, {**TO_BOB[1], 'subject': 'Plan'})],
         GET_attachments=[(200, {'value': []})],
         GET_d=[(200, {'id': 'd', 'body': {'content': '<body>old'}})],
         PATCH_d=[(200, {'id': 'd'})],
     )
     MailSender(client.mailbox).create_reply_draft(REPLY, 'm', MAIL)
-    assert client.sent == ['POST createReply', 'GET attachments', 'GET d', 'PATCH d', 'GET d']
+    assert client.sent == ['POST createReply', 'GET d', 'GET attachments', 'PATCH d', 'GET d']
     as_html = 'IdType="ImmutableId", outlook.body-content-type="html"'
     assert [one for name, one in zip(client.sent, client.preferred, strict=True) if name != 'GET attachments'] == [as_html] * 4
 

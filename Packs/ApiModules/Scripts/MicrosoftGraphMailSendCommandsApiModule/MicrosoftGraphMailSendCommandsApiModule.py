@@ -25,7 +25,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         required_argument,
         text_of,
     )
-    from MicrosoftMailMimeApiModule import html_to_text
+    from MicrosoftMailMimeApiModule import html_to_text, is_html
     from MicrosoftGraphClientApiModule import GraphError, graph_id
     from MicrosoftGraphMailClientApiModule import (
         DRAFT_PROPERTIES,
@@ -46,6 +46,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         object_results,
         one_address,
         parse_declarations,
+        text_as_html,
     )
     from MicrosoftGraphMailSendApiModule import (
         FORWARD,
@@ -58,6 +59,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         extract_data_uris,
         internet_headers,
         reply_subject,
+        send_time_of,
     )
 
 # region arguments
@@ -370,12 +372,14 @@ def sent_results(title: str, prefix: str, outputs: JsonObject, send_time: str = 
     )
 
 
-def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: bool) -> MailCommandResult:
-    """Return a result, with an entry that shows the body as recipients see it if `is_rendered`."""
+def with_rendered_body(result: CommandResults, message: JsonObject, is_rendered: bool) -> MailCommandResult:
+    """Return a result, with an entry that shows the body of a ``message`` of Graph as recipients see it if `is_rendered`."""
     if not is_rendered:
         return result
-    body = CommandResults(entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=mail.html or mail.text)
-    return [result, body]
+    body = message.get('body') or {}
+    content = body.get('content') or ''
+    html = content if is_html(body) else text_as_html(content)
+    return [result, CommandResults(entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=html)]
 
 
 # endregion
@@ -393,7 +397,7 @@ def send_mail_command(mailbox: Mailbox, args: Arguments, progress: SendingProgre
     else:
         sender.send_unsaved(mail)
     result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id), mail.send_time)
-    return with_rendered_body(result, mail, is_rendered)
+    return with_rendered_body(result, mail.as_json(), is_rendered)
 
 
 @_resumable
@@ -413,7 +417,7 @@ def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
         draft = MailSender(mailbox).create_draft(mail, progress)
     else:
         raise DemistoException('The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
-    return with_rendered_body(_draft_results('Draft created', draft), mail, is_rendered)
+    return with_rendered_body(_draft_results('Draft created', draft), draft, is_rendered)
 
 
 def _draft_results(title: str, draft: JsonObject) -> CommandResults:
@@ -460,8 +464,10 @@ def remove_draft_attachment_command(mailbox: Mailbox, args: Arguments, _progress
 def send_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Send a draft."""
     draft_id = message_argument(mailbox, args, 'draft_id')
-    MailSender(mailbox).send_draft(draft_id, progress)
-    return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
+    sent = MailSender(mailbox).send_draft(draft_id, progress)
+    lists = {name: _addresses_of(sent, name) for name in RECIPIENT_LISTS}
+    found = {name: value for name, value in {'subject': sent.get('subject'), **lists}.items() if value}
+    return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id, **found}, send_time_of(sent))
 
 
 def _reply_command(action: str, has_body: bool = False) -> _Command:

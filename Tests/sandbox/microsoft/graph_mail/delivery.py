@@ -41,6 +41,7 @@ def submit(state: 'CloudState', owner: User, message: Message, save: bool = True
     if not message.folder_id:
         _send(state, mailbox, message.copied(), save)
         mailbox.deliver(message, 'drafts')
+    message.is_submitted = mailbox.shows_submission
     mailbox.deferred.append((moment, message, save))
 
 
@@ -134,14 +135,16 @@ def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -
 
 def _arrive(mailbox: Mailbox, message: Message) -> None:
     source = _BCC_HEADER.sub(b'', message.source) if message.source and message.bcc else message.source
-    copy = message.copied(is_draft=False, is_read=False, bcc=[], properties={}, categories=[], source=source, folder_id='')
+    copy = message.copied(
+        is_draft=False, is_submitted=False, is_read=False, bcc=[], properties={}, categories=[], source=source, folder_id=''
+    )
     mailbox.deliver(copy)
     apply_rules(mailbox, copy)
 
 
 def _keep(mailbox: Mailbox, message: Message, folder: str) -> None:
     """Put a message that was sent into a folder."""
-    message.is_draft, message.is_read = False, True
+    message.is_draft, message.is_submitted, message.is_read = False, False, True
     if message.folder_id:
         mailbox.move(message, folder, with_new_key=mailbox.changes_sent_ids)
     else:

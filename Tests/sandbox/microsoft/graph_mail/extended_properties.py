@@ -7,6 +7,7 @@ from sandbox.microsoft.graph_mail.model import Message
 
 TRANSPORT_HEADERS = 'string 0x7d'
 INTERNET_MESSAGE_ID = 'string 0x1035'
+MESSAGE_FLAGS = 'integer 0xe07'
 MESSAGE_SIZE = 'integer 0xe08'
 DEFERRED_SEND_TIME = 'systemtime 0x3fef'
 
@@ -22,6 +23,11 @@ def normal_id(identifier: str) -> str | None:
     return identifier.strip().lower() if _BY_NAME.fullmatch(identifier.strip()) else None
 
 
+def shown_id(identifier: str) -> str:
+    """Return a valid ID as Graph shows it: a tag in small letters without leading zeros."""
+    return _BY_TAG.sub(lambda found: f'{found[1]} {int(found[2], 16):#x}', identifier.strip())
+
+
 def value_of(message: Message, identifier: str) -> str | None:
     """Return the value of a property of ``message``, None without it."""
     name = normal_id(identifier)
@@ -31,4 +37,6 @@ def value_of(message: Message, identifier: str) -> str | None:
         return message.internet_message_id
     if name == MESSAGE_SIZE:
         return str(message.size)
+    if name == MESSAGE_FLAGS:
+        return str(1 * message.is_read | 4 * message.is_submitted | 8 * message.is_draft)
     return next((value for known, value in message.properties.items() if normal_id(known) == name), None)

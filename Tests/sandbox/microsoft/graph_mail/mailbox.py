@@ -67,6 +67,7 @@ class Mailbox:
         categories: the master list.
         meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
+        shows_submission: what waits to be sent has the flag of a submitted message.
         transport_seconds: how long a draft that was sent stays in Drafts, as a draft, while its recipients have it already.
         changes_sent_ids: a draft that was sent gets another ID, also an immutable one, as it goes to Sent Items.
         in_transport: those drafts, and until when.
@@ -74,6 +75,8 @@ class Mailbox:
         shares_upload_sessions: other users who may write to the mailbox can use it as well.
         mime_limit: a request with more bytes of MIME is answered with 200, and nothing is done.
         forwards_to_nobody: ``createForward`` without recipients makes a draft, and is not 400.
+        ignores_reply_messages: ``createReply``, ``createReplyAll`` and ``createForward`` ignore ``message``, but for its extended
+            properties.
         deletes_permanently: the cloud of the mailbox has ``permanentDelete``.
         deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items; a folder is removed.
         doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
@@ -108,9 +111,11 @@ class Mailbox:
         self.in_transport: list[tuple[float, Message]] = []
         self.transport_seconds = 0.0
         self.changes_sent_ids = False
+        self.shows_submission = True
         self.has_upload_sessions = self.shares_upload_sessions = True
         self.mime_limit = MIME_LIMIT_BYTES
         self.forwards_to_nobody = True
+        self.ignores_reply_messages = False
         self.deletes_softly = self.doubles_inline = False
         self.deletes_permanently = True
         self.shared_folders: dict[str, set[str]] = {}

@@ -8,7 +8,7 @@ from flask import Response, jsonify, request, stream_with_context
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.delivery import check_names, check_size
 from sandbox.microsoft.graph_mail.errors import GraphError
-from sandbox.microsoft.graph_mail.extended_properties import value_of
+from sandbox.microsoft.graph_mail.extended_properties import shown_id, value_of
 from sandbox.microsoft.graph_mail.listing import page_json, select_messages
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
@@ -61,7 +61,7 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     if call.is_basic:
         answer = {name: value for name, value in answer.items() if name not in WITHHELD}
     if query.expand.extended_properties:
-        found = [(known, value_of(message, known)) for known in query.expand.extended_properties]
+        found = [(shown_id(known), value_of(message, known)) for known in query.expand.extended_properties]
         answer['singleValueExtendedProperties'] = [{'id': known, 'value': value} for known, value in found if value is not None]
     if query.expand.event and message.meeting:
         answer['event@odata.context'] = call.context(

@@ -143,6 +143,7 @@ class Message:
         broken: what Graph fails to give of it: any of message (its content), attachments, mime.
         kind: its type in Graph if it is not a plain message, such as eventMessageRequest. The invitation is in ``source``.
         absent: what Graph does not find although it lists it: any of the same.
+        is_submitted: it was sent, and is not yet in Sent Items.
     """
 
     subject: str
@@ -183,6 +184,7 @@ class Message:
     broken: set[str] = field(default_factory=set)
     kind: str = ''
     absent: set[str] = field(default_factory=set)
+    is_submitted: bool = False
     key: bytes = field(default_factory=ids.new_key)
     location: bytes = field(default_factory=ids.new_location)
 

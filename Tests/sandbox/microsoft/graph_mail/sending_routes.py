@@ -124,6 +124,8 @@ def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Mess
     if given.get('torecipients') and body.get('toRecipients'):
         raise GraphError(400, 'ErrorInvalidRequest', 'Give toRecipients as a parameter or in the message, not both.')
     draft = draft_answer(call.mailbox, original, kind, given.get('comment') or '', email_addresses(given.get('torecipients')))
+    if call.mailbox.ignores_reply_messages and action.startswith('create'):
+        body = {name: value for name, value in body.items() if name == 'singleValueExtendedProperties'}
     fill(draft, body)
     add_headers(draft, body)
     draft.attachments += [new_attachment(one, call.state.clock.now()) for one in body.get('attachments') or []]

@@ -112,6 +112,28 @@ def test_a_mail_waits_for_its_time(graph: GraphClient, cloud: MicrosoftCloud, ma
     assert (latest(bobs).subject, subjects(mailbox, 'drafts')) == ('Plan', [])
 
 
+@pytest.mark.parametrize('is_shown', [True, False])
+def test_what_waits_for_its_time_has_a_flag_until_it_is_sent(
+    graph: GraphClient, cloud: MicrosoftCloud, mailbox: Mailbox, bobs: Mailbox, is_shown: bool
+) -> None:
+    mailbox.shows_submission = is_shown
+    later = {'id': 'SystemTime 0x3FEF', 'value': '2999-01-01T00:00:00Z'}
+    made = graph.post('/messages', draft(singleValueExtendedProperties=[later]), **IMMUTABLE)
+
+    def flags() -> list[dict[str, str]]:
+        query = "$expand=singleValueExtendedProperties($filter=id eq 'Integer 0x0E07')"
+        return list(graph.get(f'/messages/{made["id"]}?{query}', **IMMUTABLE)['singleValueExtendedProperties'])
+
+    assert flags() == [{'id': 'Integer 0xe07', 'value': '9'}]
+    for _ in range(2):
+        graph.post(f'/messages/{made["id"]}/send', None, status=202)
+    assert flags()[0]['value'] == ('13' if is_shown else '9')
+    mailbox.deferred = [(cloud.clock.now() - 1, *one[1:]) for one in mailbox.deferred]
+    graph.get('/mailFolders')
+    assert flags()[0]['value'] == '1'
+    assert subjects(bobs, 'inbox').count('Plan') == 1
+
+
 def test_a_mail_without_a_draft_is_sent_at_once_and_at_its_time(
     graph: GraphClient, cloud: MicrosoftCloud, mailbox: Mailbox, bobs: Mailbox
 ) -> None:
@@ -227,6 +249,19 @@ def test_an_answer_in_mime_at_once(graph: GraphClient, bobs: Mailbox, question: 
     assert mime.build(latest(bobs)) == MIME_ANSWER
     wrong = graph.error('POST', f'/messages/{question.message_id}/{action}', b'not base64!', **MIME_TYPE)
     assert wrong == (400, 'ErrorMimeContentInvalidBase64String')
+
+
+@pytest.mark.parametrize('action', ['createReply', 'createReplyAll', 'createForward'])
+def test_the_message_of_a_drafted_answer_may_be_ignored(
+    graph: GraphClient, mailbox: Mailbox, question: Message, action: str
+) -> None:
+    mailbox.ignores_reply_messages = True
+    mark = {'id': 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name Mark', 'value': 'x'}
+    given = {'subject': 'Mine', 'toRecipients': [], 'importance': 'high', 'singleValueExtendedProperties': [mark]}
+    made = graph.post(f'/messages/{question.message_id}/{action}', {'message': given, 'comment': 'Mine'})
+    assert (made['subject'][4:], made['importance']) == (question.subject, 'normal')
+    assert 'Mine' in made['body']['content']
+    assert latest(mailbox, 'drafts').properties == {mark['id']: 'x'}
 
 
 def test_comment_and_body_exclude_each_other(graph: GraphClient, mailbox: Mailbox, question: Message) -> None:
