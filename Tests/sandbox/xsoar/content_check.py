@@ -138,7 +138,7 @@ def _named(kind: str, owner: str, items: Any, check: Callable[[str, Item], Itera
             yield f'the {kind} {number}{owner} has no name that is a text'
         elif name in seen:
             yield f'{title} is there twice'
-        seen.add(name)
+        seen.add(str(name))
         yield from check(title, item)
 
 
