@@ -12,6 +12,7 @@ from .catalogue import Catalogue
 from .commands import PLATFORM_ARGUMENTS, CommandLine
 from .completion import BUILT_IN, help_text, known_commands
 from .content import Integration
+from .content_check import is_time_limit
 from .context import as_text
 from .entries import Entry, error_entry, readable
 from .errors import Refusal
@@ -176,6 +177,6 @@ _BUILT_IN = {'DeleteContext': Console._delete_context, 'Print': Console._print, 
 
 
 def _seconds(text: str) -> float:
-    if text and not text.isdecimal():
+    if not is_time_limit(text or 0):
         raise Refusal(f'execution-timeout cannot be {text!r}: give a number of seconds.')
     return float(text or 0)

@@ -203,6 +203,7 @@ def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(xsoar: Xso
         ('!probe-echo colour=blue', "The argument colour of !probe-echo cannot be 'blue': choose one of red, green."),
         ('!probe-echo text="open', 'The quote at character 18 is not closed: end the value with the same quote.'),
         ('!probe-echo x execution-timeout=long', "execution-timeout cannot be 'long': give a number of seconds."),
+        ('!probe-echo x execution-timeout=1e99', "execution-timeout cannot be '1e99': give a number of seconds."),
         ('!', 'A command is an exclamation mark and a name: write !command argument=value.'),
     ],
 )

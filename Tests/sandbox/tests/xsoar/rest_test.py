@@ -283,6 +283,7 @@ FAULTY_YML = [
     (yml_of(configuration='[{name: p, options: 7}]'), 'options of the parameter p is no list'),
     (yml_of(configuration='[{name: p, defaultvalue: [a]}]'), 'defaultvalue of the parameter p is no single value'),
     (yml_of(configuration='[{name: p, type: 16, defaultvalue: [[a]]}]'), 'defaultvalue of the parameter p holds more'),
+    (yml_of(configuration='[{name: p, type: 19, defaultvalue: -5}]'), 'the defaultvalue of the parameter p is no whole number'),
     (yml_of(more='display: [a]'), 'display of the integration is no single value'),
     (yml_of(more='sectionorder: Connect'), 'sectionorder of the integration is no list'),
     (yml_of(more='2001-01-01: a'), 'it holds something that JSON cannot express'),
@@ -365,6 +366,21 @@ def test_an_incident_with_odd_fields_still_runs_commands(xsoar: XsoarTestClient)
     incident = xsoar.call('POST', '/incident', {'name': 'odd', 'labels': 'text', 'CustomFields': ['x']})['id']
 
     assert xsoar.run('!Print ${incident.name}', incident)[0]['contents'] == 'odd'
+
+
+@pytest.mark.parametrize('interval', ['0', '-5', 'abc', 0, -5, 0.5, '1.5', True, '1' * 9, 'inf', '٣'])
+def test_a_fetch_interval_is_a_whole_number_of_minutes(xsoar: XsoarTestClient, interval: Any) -> None:
+    data = [{'name': 'incidentFetchInterval', 'value': interval}]
+    answer = xsoar.request('PUT', '/settings/integration', json={'name': 'odd', 'brand': 'Probe', 'data': data})
+
+    assert answer.status_code == 400, answer.text
+    said = f'Incidents Fetch Interval cannot be {interval!r}: enter a whole number of minutes from 1 to 999999.'
+    assert answer.json()['error'] == said
+
+
+@pytest.mark.parametrize('interval', ['', '1', 7, ' 15 ', '010', None])
+def test_a_whole_number_of_minutes_or_nothing_is_taken(xsoar: XsoarTestClient, interval: Any) -> None:
+    assert xsoar.add('odd', incidentFetchInterval=interval)['name'] == 'odd'
 
 
 def test_integrations_are_described_with_all_that_a_form_needs(xsoar: XsoarTestClient) -> None:
