@@ -17,8 +17,8 @@ from bs4 import BeautifulSoup
 
 from authentication_methods import ARC, CLIENT_SECRET, CORTEX_APP, METHODS, AuthenticationMethod
 from demo.administrator import INTEGRATION, Administrator, CommandFailed
-from demo.instructions import EVERY_INSTANCE, INCIDENTS, field_labels, section_title
-from demo.upload import REPOSITORY, own_environment
+from demo.instructions import EVERY_INSTANCE, INCIDENTS, example_title, field_labels, section_title
+from demo.upload import REPOSITORY, example_names, own_environment, upload_pack
 from sandbox.tests.machine import interruptible_children, limit
 
 
@@ -122,6 +122,18 @@ def test_the_printed_values_sign_in(running: Running, method: AuthenticationMeth
     administrator.add_instance(method.name, settings_of(fields, labels), engine)
     assert administrator.press_test(method.name) == 'ok'
     assert 'Signed in' in administrator.run('!msgraph-mail-auth-test', method.name)
+
+
+@pytest.mark.parametrize('name', example_names())
+def test_the_values_of_an_example_are_all_that_it_needs(running: Running, name: str, tmp_path: Path) -> None:
+    fields = running.fields(example_title(name))
+    assert fields.pop('First run') == f'make example NAME={name}'
+    upload_pack(running.url, running.api_key, tmp_path / 'build', f'Packs/{name}')
+    sign_in = fields.pop('Then run', 'ok')
+    integration = fields.pop('Add an instance of')
+    administrator = Administrator(running.url, running.api_key, integration)
+    administrator.add_instance(name, settings_of(fields, field_labels(running.url, running.api_key, integration)))
+    assert sign_in in administrator.press_test(name)
 
 
 def test_without_the_local_cloud_the_pages_lead_to_the_real_microsoft(tmp_path: Path) -> None:

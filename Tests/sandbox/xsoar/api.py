@@ -233,7 +233,7 @@ def _war_room(api: Blueprint, components: Components) -> None:
 
     @api.post('/investigation/<investigation_id>/context')
     def ask_context(investigation_id: str) -> Response:
-        return jsonify(ask(components.war_room.context(investigation_id), str(_body().get('query') or '')))
+        return jsonify(ask(components.incidents.context(investigation_id), str(_body().get('query') or '')))
 
     @api.post('/investigation/<investigation_id>')
     def investigation(investigation_id: str) -> Response:

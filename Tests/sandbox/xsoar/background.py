@@ -8,6 +8,7 @@ from typing import Any
 from . import commands
 from .background_jobs import run_and_log_errors
 from .components import Components
+from .content_check import is_interval
 from .entries import error_entry
 from .errors import Refusal
 from .instances import Instance
@@ -55,10 +56,8 @@ class Background:
         if not instance.enabled or not instance.values.get('isFetch'):
             self._next_fetch.pop(instance.id, None)
         elif self._next_fetch.get(instance.id, 0) <= time.time():
-            try:
-                minutes = float(instance.values.get('incidentFetchInterval') or 1)
-            except ValueError:
-                minutes = 1
+            interval = instance.values.get('incidentFetchInterval')
+            minutes = int(interval) if is_interval(interval) else 1
             self._next_fetch[instance.id] = time.time() + minutes * 60 * self._second
             self._components.background_jobs.start(('fetch', instance.id), partial(self._components.runner.fetch, instance.id))
 

@@ -2,23 +2,26 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .content import Argument
+from .context import as_text, resolve
 from .errors import Refusal
 
 # Arguments that every command takes: the server reads them, the integration does not get them.
 PLATFORM_ARGUMENTS = ('using', 'using-brand', 'debug-mode', 'execution-timeout')
 _MASK = '*****'
+# What a backslash and a character stand for in quotes; before any other character, the backslash is one.
+_ESCAPES = {'n': '\n', 't': '\t', 'r': '\r', **{character: character for character in '\\"\'^:, '}}
 
 
 @dataclass(frozen=True)
 class Word:
-    """A value of a command line; ``start`` and ``end`` are where it stands, with its quotes."""
+    """A value of a command line, a text until it is resolved; ``start`` and ``end`` are where it stands, with its quotes."""
 
     name: str
-    value: str
+    value: Any
     start: int
     end: int
 
@@ -32,7 +35,15 @@ class CommandLine:
     words: tuple[Word, ...]
 
     def platform_argument(self, name: str) -> str:
-        return next((word.value for word in self.words if word.name == name), '')
+        return next((as_text(word.value) for word in self.words if word.name == name), '')
+
+    def resolved(self, context: dict[str, Any]) -> 'CommandLine':
+        """Return the line with what is in the context for expressions such as ``${File.EntryID}``.
+
+        Raises:
+            Refusal: an expression is of a kind that is not supported here.
+        """
+        return replace(self, words=tuple(replace(word, value=resolve(word.value, context)) for word in self.words))
 
     def bind(self, arguments: list[Argument]) -> dict[str, Any]:
         """Return the arguments that the integration gets.
@@ -91,7 +102,7 @@ def bind(command: str, arguments: list[Argument], given: Mapping[str, Any]) -> d
 
 
 def _check_options(command: str, argument: Argument, value: Any) -> None:
-    values = str(value).split(',') if argument.is_list else [str(value)]
+    values = as_text(value).split(',') if argument.is_list else [as_text(value)]
     wrong = [each.strip() for each in values if each.strip() not in argument.options]
     if wrong:
         raise Refusal(
@@ -102,8 +113,8 @@ def _check_options(command: str, argument: Argument, value: Any) -> None:
 def parse(text: str) -> CommandLine:
     """Take a command line apart.
 
-    A value is one word, or is in double quotes (a backslash before a quote or backslash takes it literally), in
-    backticks (nothing is special), or is JSON that begins with a brace or bracket.
+    A value is one word, or is in single or double quotes (see `_ESCAPES`), in backticks (nothing is special), or is JSON
+    that begins with a brace or bracket.
 
     Raises:
         Refusal: it is not a command, or a quote is not closed.
@@ -125,7 +136,7 @@ def parse(text: str) -> CommandLine:
 
 def _read_word(text: str, start: int) -> Word:
     position = start
-    while position < len(text) and not text[position].isspace() and text[position] not in '="`{[':
+    while position < len(text) and not text[position].isspace() and text[position] not in '="\'`{[':
         position += 1
     if position > start and text[position : position + 1] == '=':
         value, end = _read_value(text, position + 1)
@@ -136,7 +147,7 @@ def _read_word(text: str, start: int) -> Word:
 
 def _read_value(text: str, start: int) -> tuple[str, int]:
     first = text[start : start + 1]
-    if first == '"':
+    if first and first in '"\'':
         return _read_quoted(text, start)
     if first == '`':
         end = text.find('`', start + 1)
@@ -158,15 +169,14 @@ def _read_value(text: str, start: int) -> tuple[str, int]:
 
 
 def _read_quoted(text: str, start: int) -> tuple[str, int]:
-    characters: list[str] = []
-    position = start + 1
+    quote, characters, position = text[start], list[str](), start + 1
     while position < len(text):
         character = text[position]
-        if character == '"':
+        if character == quote:
             return ''.join(characters), position + 1
-        if character == '\\' and text[position + 1 : position + 2] in ('"', '\\'):
+        if character == '\\' and text[position + 1 : position + 2] in _ESCAPES:
             position += 1
-            character = text[position]
+            character = _ESCAPES[text[position]]
         characters.append(character)
         position += 1
-    raise Refusal(f'The quote at character {start + 1} is not closed: end the value with a double quote.')
+    raise Refusal(f'The quote at character {start + 1} is not closed: end the value with the same quote.')

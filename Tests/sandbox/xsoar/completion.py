@@ -10,7 +10,7 @@ from .instances import Instances
 
 _CHOICES = ('true', 'false')
 # Commands of the server itself.
-_BUILT_IN: tuple[tuple[str, str, list[tuple[str, str, tuple[str, ...]]]], ...] = (
+_COMMANDS: tuple[tuple[str, str, list[tuple[str, str, tuple[str, ...]]]], ...] = (
     ('help', 'Lists the commands, or explains one.', [('command', 'The command to explain.', ())]),
     (
         'DeleteContext',
@@ -19,6 +19,14 @@ _BUILT_IN: tuple[tuple[str, str, list[tuple[str, str, tuple[str, ...]]]], ...] =
     ),
     ('Print', 'Writes a text into the war room.', [('value', 'The text.', ())]),
 )
+# Their arguments; one that is the only one need not be named.
+BUILT_IN = {
+    name: [
+        Argument.read({'name': argument, 'description': text, 'predefined': options, 'default': len(arguments) == 1})
+        for argument, text, options in arguments
+    ]
+    for name, _, arguments in _COMMANDS
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ def known_commands(catalogue: Catalogue, instances: Instances) -> list[KnownComm
     for instance in instances.all():
         if instance.enabled:
             enabled.setdefault(instance.integration_id, []).append(instance.name)
-    found = {name: _built_in(name, description, arguments) for name, description, arguments in _BUILT_IN}
+    found = {name: KnownCommand(name, description, BUILT_IN[name], [], []) for name, description, _ in _COMMANDS}
     for integration in catalogue.integrations():
         names = enabled.get(integration.id)
         for command in integration.described_commands if names else ():
@@ -112,11 +120,3 @@ def _argument_json(argument: Argument) -> dict[str, Any]:
         'list': argument.is_list,
         'secret': argument.is_secret,
     }
-
-
-def _built_in(name: str, description: str, arguments: list[tuple[str, str, tuple[str, ...]]]) -> KnownCommand:
-    read = [
-        Argument.read({'name': argument, 'description': text, 'predefined': options, 'default': name == 'help'})
-        for argument, text, options in arguments
-    ]
-    return KnownCommand(name, description, read, [], [])

@@ -115,7 +115,7 @@ def build_components(
         fetches=fetches,
         engine=engine,
         runner=runner,
-        console=Console(catalogue, instances, war_room, schedules, runner),
+        console=Console(catalogue, instances, war_room, incidents, schedules, runner),
         background_jobs=BackgroundJobs(threads),
         version=version,
         surroundings=surroundings,

@@ -10,11 +10,13 @@ from typing import Any
 from . import commands
 from .catalogue import Catalogue
 from .commands import PLATFORM_ARGUMENTS, CommandLine
-from .completion import help_text, known_commands
+from .completion import BUILT_IN, help_text, known_commands
 from .content import Integration
-from .context import ask
-from .entries import Entry, error_entry
+from .content_check import is_time_limit
+from .context import as_text
+from .entries import Entry, error_entry, readable
 from .errors import Refusal
+from .incidents import Incidents
 from .instances import Instance, Instances
 from .runner import Runner
 from .schedules import Schedules
@@ -25,11 +27,18 @@ class Console:
     """The command line of war rooms."""
 
     def __init__(
-        self, catalogue: Catalogue, instances: Instances, war_room: WarRoom, schedules: Schedules, runner: Runner
+        self,
+        catalogue: Catalogue,
+        instances: Instances,
+        war_room: WarRoom,
+        incidents: Incidents,
+        schedules: Schedules,
+        runner: Runner,
     ) -> None:
         self._catalogue = catalogue
         self._instances = instances
         self._war_room = war_room
+        self._incidents = incidents
         self._schedules = schedules
         self._runner = runner
         self._running: Counter[str] = Counter()
@@ -77,6 +86,7 @@ class Console:
         try:
             if not line:
                 raise Refusal(problem)
+            line = line.resolved(self._incidents.context(investigation_id))
             if line.name in _BUILT_IN:
                 entry = _BUILT_IN[line.name](self, investigation_id, line)
                 return [self._war_room.add(investigation_id, entry, **origin)]
@@ -106,18 +116,19 @@ class Console:
         return {*PLATFORM_ARGUMENTS, *(each.name for each in every)} - {each.name for each in every if each.is_secret}
 
     def _delete_context(self, investigation_id: str, line: CommandLine) -> Entry:
-        given = {word.name: word.value for word in line.words}
-        everything = given.get('all') == 'yes'
-        if not everything and not given.get('key'):
+        given = line.bind(BUILT_IN['DeleteContext'])
+        everything, key = given.get('all') == 'yes', as_text(given.get('key'))
+        if not everything and not key:
             raise Refusal('!DeleteContext needs to know what to delete: write all=yes, or key=<path>.')
-        self._war_room.delete_context(investigation_id, '' if everything else given['key'])
+        if not self._war_room.delete_context(investigation_id, '' if everything else key):
+            raise Refusal(f'There is no {key} in the context: !Print ${{.}} shows what is.')
         return Entry('The context has been deleted.')
 
     def _print(self, _: str, line: CommandLine) -> Entry:
-        return Entry(next((word.value for word in line.words if word.name in ('', 'value')), ''))
+        return Entry(*readable(line.bind(BUILT_IN['Print']).get('value')))
 
     def _help(self, _: str, line: CommandLine) -> Entry:
-        wanted = next((word.value for word in line.words if word.name in ('', 'command')), '')
+        wanted = as_text(line.bind(BUILT_IN['help']).get('command'))
         return Entry(help_text(known_commands(self._catalogue, self._instances), wanted), 'markdown')
 
     def _targets(self, line: CommandLine, owners: list[Integration]) -> list[tuple[Integration, Instance]]:
@@ -150,8 +161,7 @@ class Console:
     ) -> list[dict[str, Any]]:
         origin = {**typed, 'instance': instance.name, 'brand': integration.name}
         try:
-            given = line.bind(integration.commands[line.name])
-            bound = {name: self._resolved(investigation_id, value) for name, value in given.items()}
+            bound = line.bind(integration.commands[line.name])
             time_limit = _seconds(line.platform_argument('execution-timeout'))
             debug = line.platform_argument('debug-mode') == 'true'
             job = self._runner.job(integration, instance, line.name, bound, investigation_id, time_limit, debug)
@@ -162,17 +172,11 @@ class Console:
             self._schedules.add(investigation_id, typed['parentId'], instance.id, polling)
         return documents
 
-    def _resolved(self, investigation_id: str, value: Any) -> Any:
-        """Return the value in the context that an argument such as ``${File.EntryID}`` stands for; any other argument itself."""
-        if not isinstance(value, str) or not value.startswith('${') or not value.endswith('}'):
-            return value
-        return ask(self._war_room.context(investigation_id), value)
-
 
 _BUILT_IN = {'DeleteContext': Console._delete_context, 'Print': Console._print, 'help': Console._help}
 
 
 def _seconds(text: str) -> float:
-    if text and not text.isdecimal():
+    if not is_time_limit(text or 0):
         raise Refusal(f'execution-timeout cannot be {text!r}: give a number of seconds.')
     return float(text or 0)

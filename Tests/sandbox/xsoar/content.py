@@ -5,7 +5,7 @@ from typing import Any
 
 from .content_check import check_integration
 
-ENCRYPTED, BOOLEAN, CREDENTIALS, ENCRYPTED_AREA, MULTIPLE_SELECT = 4, 8, 9, 14, 16
+ENCRYPTED, BOOLEAN, CREDENTIALS, ENCRYPTED_AREA, MULTIPLE_SELECT, INTERVAL = 4, 8, 9, 14, 16, 19
 
 
 @dataclass(frozen=True)

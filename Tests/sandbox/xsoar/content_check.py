@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -9,7 +10,8 @@ from .errors import Refusal
 
 _TEXTS = ('display', 'description', 'detaileddescription', 'category', 'image')
 _MAPPINGS = ('defaultclassifier', 'defaultmapperin', 'defaultmapperout')
-_MULTIPLE_SELECT = 16
+_MULTIPLE_SELECT, _INTERVAL = 16, 19
+_MINUTES = re.compile(r'0*[1-9][0-9]{0,5}')
 _MOST_SECONDS = 86400
 Item = dict[str, Any]
 
@@ -94,6 +96,8 @@ def _parameter(title: str, parameter: Item) -> Iterator[str]:
     kind = parameter.get('type') or 0
     if not str(kind).isdecimal():
         yield f'the type of {title} is no number'
+    elif int(kind) == _INTERVAL and not is_interval(parameter.get('defaultvalue') or 1):
+        yield f'the defaultvalue of {title} is no whole number of minutes from 1 to 999999'
     elif int(kind) != _MULTIPLE_SELECT or not isinstance(parameter.get('defaultvalue'), list):
         yield from _scalars(title, parameter, 'defaultvalue')
     else:
@@ -105,7 +109,7 @@ def _parameter(title: str, parameter: Item) -> Iterator[str]:
 def _command(title: str, command: Item) -> Iterator[str]:
     if any(each.isspace() for each in command['name']):
         yield f'the name of {title} holds a space'
-    if not _is_time_limit(command.get('timeout') or 0):
+    if not is_time_limit(command.get('timeout') or 0):
         yield f'the timeout of {title} is no number of seconds from 0 to {_MOST_SECONDS}'
     yield from _scalars(title, command, 'description')
     yield from _named('argument', f' of {title}', command.get('arguments'), _argument)
@@ -138,7 +142,7 @@ def _named(kind: str, owner: str, items: Any, check: Callable[[str, Item], Itera
             yield f'the {kind} {number}{owner} has no name that is a text'
         elif name in seen:
             yield f'{title} is there twice'
-        seen.add(name)
+        seen.add(str(name))
         yield from check(title, item)
 
 
@@ -150,7 +154,13 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _is_time_limit(value: Any) -> bool:
+def is_interval(value: Any) -> bool:
+    """Return whether a value can be the minutes from one fetch to the next."""
+    return _MINUTES.fullmatch(str(value).strip()) is not None
+
+
+def is_time_limit(value: Any) -> bool:
+    """Return whether a value can be the seconds that a command may take."""
     try:
         seconds = float(value)
     except (TypeError, ValueError):

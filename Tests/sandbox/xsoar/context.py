@@ -1,7 +1,8 @@
 """The context of an investigation: how outputs of commands are merged into it, and how it is asked."""
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .errors import Refusal
@@ -96,6 +97,43 @@ def look_up(value: Any, path: str) -> Any:
         else:
             value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def resolve(text: str, context: dict[str, Any]) -> Any:
+    """Return a text with what its expressions, such as ``${File.Name}``, stand for; one that is an expression, the value itself.
+
+    Raises:
+        Refusal: an expression is of a kind that is not supported here.
+    """
+    parts: list[Any] = []
+    position = 0
+    for start, end in _expressions(text):
+        parts += [text[position:start], ask(context, text[start:end])]
+        position = end
+    parts.append(text[position:])
+    if len(parts) == 3 and parts[0] == parts[2] == '':
+        return '' if parts[1] is None else parts[1]
+    return ''.join(map(as_text, parts))
+
+
+def _expressions(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the expressions of a text start and end; braces inside them are part of them."""
+    end = 0
+    while (start := text.find('${', end)) >= 0:
+        depth, end = 1, start + 2
+        while depth:
+            if end == len(text):
+                return
+            depth += {'{': 1, '}': -1}.get(text[end], 0)
+            end += 1
+        yield start, end
+
+
+def as_text(value: Any) -> str:
+    """Return a value as it stands in a text: of a list its items, with commas between them; of an object its JSON."""
+    if isinstance(value, list):
+        return ','.join(map(as_text, value))
+    return '' if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def ask(context: dict[str, Any], query: str) -> Any:

@@ -53,7 +53,7 @@ def entries_of(result: Any) -> list[Entry]:
             return [_entry(result)]
         except (TypeError, ValueError):
             return [error_entry('The command sent an entry that cannot be read: use CommandResults, or the fields of an entry.')]
-    return [Entry(*_readable(result))]
+    return [Entry(*readable(result))]
 
 
 def _entry(result: dict[str, Any]) -> Entry:
@@ -62,7 +62,7 @@ def _entry(result: dict[str, Any]) -> Entry:
     if human:
         contents, shape = human, 'markdown'
     elif not isinstance(contents, str):
-        contents, shape = _readable(contents)
+        contents, shape = readable(contents)
     outputs = result.get('EntryContext')
     return Entry(
         contents=str(contents),
@@ -78,7 +78,7 @@ def _entry(result: dict[str, Any]) -> Entry:
     )
 
 
-def _readable(value: Any) -> tuple[str, str]:
+def readable(value: Any) -> tuple[str, str]:
     if value is None:
         return '', 'text'
     return (value, 'text') if isinstance(value, str) else (json.dumps(value, ensure_ascii=False), 'json')

@@ -5,11 +5,11 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from .content import BOOLEAN, CREDENTIALS, ENCRYPTED, ENCRYPTED_AREA, MULTIPLE_SELECT, Integration, Parameter
+from .content import BOOLEAN, CREDENTIALS, ENCRYPTED, ENCRYPTED_AREA, INTERVAL, MULTIPLE_SELECT, Integration, Parameter
 from .errors import Refusal
 from .instances import MAPPINGS, Instance
 
-_TEXT_AREA, _INCIDENT_TYPE, _SINGLE_SELECT, _INTERVAL = 12, 13, 15, 19
+_TEXT_AREA, _INCIDENT_TYPE, _SINGLE_SELECT = 12, 13, 15
 _WIDGETS = {
     ENCRYPTED: 'password',
     BOOLEAN: 'checkbox',
@@ -19,7 +19,7 @@ _WIDGETS = {
     _INCIDENT_TYPE: 'incident-type',
     _SINGLE_SELECT: 'select',
     MULTIPLE_SELECT: 'multiple',
-    _INTERVAL: 'number',
+    INTERVAL: 'number',
 }
 Form = MultiDict[str, str]
 # The names of the fields of the form that are not parameters have a dot, which no parameter's name has.

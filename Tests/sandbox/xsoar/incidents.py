@@ -82,6 +82,24 @@ class Incidents:
             self._war_room.open(connection, str(cursor.lastrowid), INCIDENT, str(document['name']))
         return _with_id(document, cursor.lastrowid)
 
+    def context(self, investigation_id: str) -> dict[str, Any]:
+        """Return the context of an investigation as expressions see it: in an incident, with its fields as ``incident``.
+
+        Custom fields are beside the other ones, and labels are an object with the types of the labels as names.
+
+        Raises:
+            NotFound: the investigation does not exist.
+        """
+        context = self._war_room.context(investigation_id)
+        try:
+            incident = self.get(investigation_id)
+        except NotFound:
+            return context
+        custom, labels = incident.pop('CustomFields'), incident['labels']
+        if isinstance(labels, list):
+            incident['labels'] = {str(each.get('type')): each.get('value') for each in labels if isinstance(each, dict)}
+        return {**context, 'incident': {**(custom if isinstance(custom, dict) else {}), **incident}}
+
     def search(
         self,
         *,

@@ -6,7 +6,8 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .content import BOOLEAN, CREDENTIALS, MULTIPLE_SELECT, Integration, Parameter
+from .content import BOOLEAN, CREDENTIALS, INTERVAL, MULTIPLE_SELECT, Integration, Parameter
+from .content_check import is_interval
 from .database import Database
 from .errors import Conflict, NotFound, Refusal
 from .vault import Vault
@@ -164,6 +165,8 @@ def _plain(parameter: Parameter, value: Any) -> Any:
         return [each.strip() for each in value.split(',') if each.strip()]
     if isinstance(value, dict) or (isinstance(value, list) and parameter.type != MULTIPLE_SELECT):
         raise Refusal(f'The parameter {parameter.name} takes a text, not {type(value).__name__}.')
+    if parameter.type == INTERVAL and value not in (None, '') and not is_interval(value):
+        raise Refusal(f'{parameter.label} cannot be {value!r}: enter a whole number of minutes from 1 to 999999.')
     return value
 
 

@@ -171,19 +171,23 @@ class WarRoom:
         with self._database.reading() as connection:
             return self._read_context(connection, investigation_id)
 
-    def delete_context(self, investigation_id: str, path: str = '') -> None:
-        """Empty the context, or remove what is at a dotted path."""
+    def delete_context(self, investigation_id: str, path: str = '') -> bool:
+        """Empty the context, or remove what is at a dotted path. Return False if there is nothing."""
+        found = not path
 
         def remove(context: dict[str, Any]) -> None:
+            nonlocal found
             folder, _, name = path.rpartition('.')
             place = contexts.look_up(context, folder) if folder else context
             if not path:
                 context.clear()
-            elif isinstance(place, dict):
-                place.pop(name, None)
+            elif isinstance(place, dict) and name in place:
+                place.pop(name)
+                found = True
 
         with self._database.writing() as connection:
             self._change_context(connection, investigation_id, remove)
+        return found
 
     def _read_context(self, connection: sqlite3.Connection, investigation_id: str) -> dict[str, Any]:
         row = connection.execute('SELECT sealed FROM contexts WHERE investigation_id = ?', (investigation_id,)).fetchone()

@@ -72,7 +72,7 @@ def _add_context_and_files(site: Blueprint, components: Components) -> None:
     @site.get('/war-room/<investigation_id>/context')
     def context(investigation_id: str) -> str:
         investigation = components.war_room.investigation(investigation_id)
-        found = components.war_room.context(investigation_id)
+        found = components.incidents.context(investigation_id)
         return render_template(
             'context.html', investigation=investigation, context=json.dumps(found, indent=2, ensure_ascii=False)
         )

@@ -24,8 +24,20 @@ def words(text: str) -> dict[str, str]:
         ('!do a=', {'a': ''}),
         ('!do a= b=2', {'a': '', 'b': '2'}),
         (r'!do a="say \"hi\" now"', {'a': 'say "hi" now'}),
-        (r'!do a="C:\temp\\" b=x', {'a': 'C:\\temp\\', 'b': 'x'}),
-        (r'!do a="line\nline"', {'a': r'line\nline'}),
+        (r'!do a="C:\\temp\\" b=x', {'a': 'C:\\temp\\', 'b': 'x'}),
+        (r'!do a="one\ntwo\tthree\r"', {'a': 'one\ntwo\tthree\r'}),
+        (r'!do a="one\\ntwo"', {'a': r'one\ntwo'}),
+        (r'!do a="a\:b\,c\ d\^\'e"', {'a': "a:b,c d^'e"}),
+        (r'!do a="\d+\."', {'a': r'\d+\.'}),
+        (r'!do a=one\ntwo', {'a': r'one\ntwo'}),
+        (r'!do a=`one\ntwo`', {'a': r'one\ntwo'}),
+        ("!do a='two words' b=2", {'a': 'two words', 'b': '2'}),
+        ('!do a=\'say "hi"\' b="it\'s"', {'a': 'say "hi"', 'b': "it's"}),
+        (r"!do a='it\'s' b='one\ntwo'", {'a': "it's", 'b': 'one\ntwo'}),
+        ("!do a='' b=2", {'a': '', 'b': '2'}),
+        ("!do 'two words' a=1", {'': 'two words', 'a': '1'}),
+        ("!do 'a=b c'", {'': 'a=b c'}),
+        ("!do a=it's b=2", {'a': "it's", 'b': '2'}),
         ('!do a="two\nlines"', {'a': 'two\nlines'}),
         ('!do a=`one "two" three` b=4', {'a': 'one "two" three', 'b': '4'}),
         ('!do a={"k": "v } x"} b=2', {'a': '{"k": "v } x"}', 'b': '2'}),
@@ -54,6 +66,7 @@ def test_values_are_words_quotes_backticks_or_json(text: str, expected: dict[str
         ('! do', 'A command is an exclamation mark and a name'),
         ('do a=1', 'A command is an exclamation mark and a name'),
         ('!do a="open', 'The quote at character 7 is not closed'),
+        ('!do a=\'open"', 'The quote at character 7 is not closed: end the value with the same quote.'),
         ('!do a=`open', 'The backtick at character 7 is not closed'),
     ],
 )
@@ -136,6 +149,52 @@ def test_arguments_of_a_scheduled_command_keep_their_types() -> None:
 )
 def test_secret_arguments_are_blanked_for_the_war_room(text: str, shown: str) -> None:
     assert parse(text).masked(ARGUMENTS) == shown
+
+
+CONTEXT = {'A': {'Text': 'x', 'Number': 7, 'Texts': ['a', 'b'], 'Item': {'k': 'é'}, 'No': False}}
+
+
+@pytest.mark.parametrize(
+    'typed, value',
+    [
+        ('${A.Text}', 'x'),
+        ('${A.Number}', 7),
+        ('${A.Texts}', ['a', 'b']),
+        ('${A.Item}', {'k': 'é'}),
+        ('${A.No}', False),
+        ('${A.Missing}', ''),
+        ('"${ A.Text }"', 'x'),
+        ('"see ${A.Text}!"', 'see x!'),
+        ("'see ${A.Text}, ${A.Number} and ${A.Missing}.'", 'see x, 7 and .'),
+        ('`see ${A.Text}`', 'see x'),
+        ('"${A.Text}${A.Text}"', 'xx'),
+        ('"to ${A.Texts}"', 'to a,b'),
+        ('"an ${A.Item} is ${A.No}"', 'an {"k": "é"} is false'),
+        ('"$A {A.Text} ${A.Text"', '$A {A.Text} ${A.Text'),
+    ],
+)
+def test_expressions_stand_for_what_is_in_the_context(typed: str, value: object) -> None:
+    assert parse(f'!do text={typed}').resolved(CONTEXT).bind(ARGUMENTS) == {'text': value, 'limit': '50'}
+
+
+def test_what_an_expression_stands_for_is_not_resolved_again() -> None:
+    line = parse('!do text="${A} ${B}"').resolved({'A': '${B}', 'B': 'b'})
+
+    assert line.bind(ARGUMENTS)['text'] == '${B} b'
+
+
+@pytest.mark.parametrize('typed', ['"x ${A(val.k)}"', '`x ${A={"a": val.k}} y`', '${A.[0]}', '"${A.x(1)} ${A.Text}"'])
+def test_an_expression_that_is_not_supported_is_refused(typed: str) -> None:
+    with pytest.raises(Refusal, match='is not supported here'):
+        parse(f'!do text={typed}').resolved(CONTEXT)
+
+
+def test_options_are_compared_with_what_an_expression_stands_for() -> None:
+    line = parse('!do colour=${A} tags=${B}')
+
+    assert line.resolved({'A': 'red', 'B': ['a', 'b']}).bind(ARGUMENTS)['tags'] == ['a', 'b']
+    with pytest.raises(Refusal, match="The argument colour of !do cannot be 'blue'"):
+        line.resolved({'A': 'blue'}).bind(ARGUMENTS)
 
 
 def test_a_secret_default_argument_is_blanked_too() -> None:

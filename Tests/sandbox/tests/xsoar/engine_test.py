@@ -178,6 +178,9 @@ def test_an_argument_can_name_a_value_of_the_context(xsoar: XsoarTestClient) -> 
     xsoar.run('!probe-echo text=one id=1')
 
     assert xsoar.say('!probe-need what=${Probe.Echo.Text}') == 'got one'
+    assert xsoar.say('!Print value="hello ${Probe.Echo.Text}"') == 'hello one'
+    assert json.loads(xsoar.say('!Print ${.}'))['Probe']['Echo']['Text'] == 'one'
+    assert xsoar.say('!probe-need what=${Probe.Nothing}') == '!probe-need needs the argument what: write what=<value>.'
 
 
 def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(xsoar: XsoarTestClient) -> None:
@@ -198,8 +201,9 @@ def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(xsoar: Xso
         ('!probe-ecko x', 'There is no command !probe-ecko. Did you mean !probe-echo?'),
         ('!probe-need', '!probe-need needs the argument what: write what=<value>.'),
         ('!probe-echo colour=blue', "The argument colour of !probe-echo cannot be 'blue': choose one of red, green."),
-        ('!probe-echo text="open', 'The quote at character 18 is not closed: end the value with a double quote.'),
+        ('!probe-echo text="open', 'The quote at character 18 is not closed: end the value with the same quote.'),
         ('!probe-echo x execution-timeout=long', "execution-timeout cannot be 'long': give a number of seconds."),
+        ('!probe-echo x execution-timeout=1e99', "execution-timeout cannot be '1e99': give a number of seconds."),
         ('!', 'A command is an exclamation mark and a name: write !command argument=value.'),
     ],
 )

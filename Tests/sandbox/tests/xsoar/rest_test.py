@@ -283,6 +283,7 @@ FAULTY_YML = [
     (yml_of(configuration='[{name: p, options: 7}]'), 'options of the parameter p is no list'),
     (yml_of(configuration='[{name: p, defaultvalue: [a]}]'), 'defaultvalue of the parameter p is no single value'),
     (yml_of(configuration='[{name: p, type: 16, defaultvalue: [[a]]}]'), 'defaultvalue of the parameter p holds more'),
+    (yml_of(configuration='[{name: p, type: 19, defaultvalue: -5}]'), 'the defaultvalue of the parameter p is no whole number'),
     (yml_of(more='display: [a]'), 'display of the integration is no single value'),
     (yml_of(more='sectionorder: Connect'), 'sectionorder of the integration is no list'),
     (yml_of(more='2001-01-01: a'), 'it holds something that JSON cannot express'),
@@ -334,6 +335,52 @@ def test_a_faulty_mapper_is_refused_and_breaks_nothing(xsoar: XsoarTestClient, f
 
     assert answer.status_code == 400, answer.text
     assert f'Classifiers/classifier-mapper-M.json cannot be used, because {problem}' in answer.json()['error']
+
+
+FIELDS = {
+    'name': 'Phish',
+    'severity': 3,
+    'labels': [{'type': 'Email/from', 'value': 'eve@partner.example'}, 'odd'],
+    'CustomFields': {'emailsubject': 'Invoice', 'recipients': ['ada', 'bob'], 'name': 'not this one'},
+}
+
+
+def test_expressions_in_an_incident_stand_for_its_fields(xsoar: XsoarTestClient) -> None:
+    incident = xsoar.call('POST', '/incident', FIELDS)['id']
+
+    def say(text: str) -> str:
+        return str(xsoar.run(text, incident)[0]['contents'])
+
+    assert say('!probe-echo text="${incident.id}: ${incident.name}, ${incident.severity}"') == f'echo {incident}: Phish, 3'
+    assert say('!Print ${incident.emailsubject}') == 'Invoice'
+    assert say('!Print "to ${incident.recipients}"') == 'to ada,bob'
+    assert say('!Print ${incident.labels.Email/from}') == 'eve@partner.example'
+    assert say('!Print "-${incident.nothing}-"') == '--'
+    assert say('!probe-need what=${incident.dbotMirrorId}') == '!probe-need needs the argument what: write what=<value>.'
+    shown = xsoar.call('POST', f'/investigation/{incident}/context', {'query': '${.}'})
+    assert (shown['incident']['name'], shown['Probe']['Echo']['ID']) == ('Phish', '1')
+    assert xsoar.context() == {}
+
+
+def test_an_incident_with_odd_fields_still_runs_commands(xsoar: XsoarTestClient) -> None:
+    incident = xsoar.call('POST', '/incident', {'name': 'odd', 'labels': 'text', 'CustomFields': ['x']})['id']
+
+    assert xsoar.run('!Print ${incident.name}', incident)[0]['contents'] == 'odd'
+
+
+@pytest.mark.parametrize('interval', ['0', '-5', 'abc', 0, -5, 0.5, '1.5', True, '1' * 9, 'inf', '٣'])
+def test_a_fetch_interval_is_a_whole_number_of_minutes(xsoar: XsoarTestClient, interval: Any) -> None:
+    data = [{'name': 'incidentFetchInterval', 'value': interval}]
+    answer = xsoar.request('PUT', '/settings/integration', json={'name': 'odd', 'brand': 'Probe', 'data': data})
+
+    assert answer.status_code == 400, answer.text
+    said = f'Incidents Fetch Interval cannot be {interval!r}: enter a whole number of minutes from 1 to 999999.'
+    assert answer.json()['error'] == said
+
+
+@pytest.mark.parametrize('interval', ['', '1', 7, ' 15 ', '010', None])
+def test_a_whole_number_of_minutes_or_nothing_is_taken(xsoar: XsoarTestClient, interval: Any) -> None:
+    assert xsoar.add('odd', incidentFetchInterval=interval)['name'] == 'odd'
 
 
 def test_integrations_are_described_with_all_that_a_form_needs(xsoar: XsoarTestClient) -> None:
@@ -497,7 +544,14 @@ def test_the_context_can_be_deleted_whole_or_in_part(xsoar: XsoarTestClient) -> 
     xsoar.run('!DeleteContext all=yes')
     assert xsoar.context() == {}
     assert 'needs to know what to delete' in xsoar.say('!DeleteContext')
+    xsoar.run('!probe-echo text=one')
+    for path in ('nope', 'Probe.nope', 'Probe.Echo.Text.nope'):
+        assert f'There is no {path} in the context' in xsoar.say(f'!DeleteContext key={path}')
+    assert 'cannot be' in xsoar.say('!DeleteContext all=maybe')
+    assert 'has no default argument' in xsoar.say('!DeleteContext Probe')
     assert xsoar.say('!Print value="It is done."') == 'It is done.'
+    assert xsoar.say("!Print value='two words'") == 'two words'
+    assert 'The argument value of !Print is given twice' in xsoar.say('!Print a b c')
 
 
 def test_a_file_goes_into_the_war_room_and_comes_back_byte_for_byte(xsoar: XsoarTestClient) -> None:

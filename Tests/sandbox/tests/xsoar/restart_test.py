@@ -87,6 +87,25 @@ def test_a_faulty_integration_of_an_older_server_is_removed(
     assert 'M was removed, because mapping of the classifier is no object' in said
 
 
+def test_an_interval_that_an_older_server_took_counts_as_a_minute(start: Callable[..., XsoarTestClient], tmp_path: Path) -> None:
+    xsoar = start()
+    xsoar.add('fetcher', isFetch=True, incidentFetchInterval='7')
+    xsoar.server.stop()
+    database = sqlite3.connect(tmp_path / 'data' / 'xsoar.db')
+    with database:
+        database.execute('UPDATE instances SET plain = replace(plain, \'"7"\', \'"-5"\')')
+    database.close()
+
+    xsoar = start(fetches=True, second=1)
+    shown = {field['name']: field['value'] for field in xsoar.instance('fetcher')['data']}
+    assert shown['incidentFetchInterval'] == '-5'
+    assert wait_until(lambda: xsoar.server.last_run('fetcher')) == {'next': 3}
+    xsoar.run('!probe-echo x')
+    xsoar.run('!probe-echo x')
+
+    assert xsoar.server.last_run('fetcher') == {'next': 3}
+
+
 def test_an_api_key_can_be_chosen_and_is_remembered(tmp_path: Path) -> None:
     with XsoarServer(tmp_path, api_key='chosen') as server:
         assert server.api_key == 'chosen'

@@ -102,7 +102,7 @@ async function load() {
 /* Split a line up to the caret: the command, the arguments given, and the word that is being typed. */
 function parse(text) {
   const [, name = '', rest = ''] = text.match(/^\s*!(\S*)([^]*)$/) || [];
-  const words = rest.match(/(?:[^\s"`]|"(?:\\.|[^"\\])*"?|`[^`]*`?)+/g) || [];
+  const words = rest.match(/(?:(?<![^\s=])'(?:\\.|[^'\\])*'?|[^\s"`]|"(?:\\.|[^"\\])*"?|`[^`]*`?)+/g) || [];
   const given = words.map((word) => (word.match(/^([\w-]+)=/) || [])[1]).filter(Boolean);
   const word = /\s$/.test(rest) || !words.length ? '' : words.at(-1);
   return { name, rest, given, word, command: commands.find((each) => each.name === name) };
@@ -131,13 +131,13 @@ function suggestions(text) {
 
 function valueSuggestions(argument, value) {
   if (!argument?.options?.length) return [];
-  const open = value.startsWith('"') ? '"' : '';
+  const open = /^["']/.test(value) ? value[0] : '';
   const bare = value.slice(open.length);
   const last = argument.list ? bare.slice(bare.lastIndexOf(',') + 1) : bare;
-  if (open && bare.endsWith('"')) return [];
+  if (open && bare.endsWith(open)) return [];
   return argument.options.filter((each) => each.toLowerCase().includes(last.toLowerCase())).map((each) => {
     const before = bare.slice(0, bare.length - last.length);
-    const quote = /\s/.test(before + each) ? '"' : open;
+    const quote = open || (/\s/.test(before + each) ? '"' : '');
     return { shown: each, about: '', typed: value, full: `${quote}${before}${each}${quote} ` };
   });
 }
