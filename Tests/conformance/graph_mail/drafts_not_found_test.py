@@ -79,5 +79,5 @@ def test_a_draft_may_have_been_sent_in_outlook(instance: Instance, command: str,
     draft.is_draft = False
     adas.move(draft, 'sentitems', with_new_key=not is_known)
     told = instance.error(command, draft_id=draft_id, **args)
-    known, unknown = 'The email is not a draft: it', 'Check that draft_id belongs to this mailbox. The draft'
-    assert f'{known if is_known else unknown} may have been sent already.' in told
+    known, unknown = 'it may have been sent already.', 'If the draft was sent, it may have another ID: look in Sent Items.'
+    assert (known if is_known else unknown) in told
