@@ -231,10 +231,13 @@ def with_advice(error: GraphError, args: Arguments) -> GraphError:
         return error.with_advice(id_advice(args))
     if error.advice != CHECK_PERMISSION or not demisto.command():
         return error
-    names = permissions_of(demisto.command())
+    names: Sequence[str] = permissions_of(demisto.command())
+    is_of_settings = names[0].startswith('MailboxSettings')
+    if is_of_settings and re.search('/mailFolders(?!.*/messageRules)', str(error.res.url)):  # the folder of a rule is looked up
+        names = (*names, 'Mail.Read')
     granted = f'permission {names[0]} is' if len(names) == 1 else f'permissions {_listed(names)} are'
     # there is no shared form of the permissions for settings
-    shared = '' if names[0].startswith('MailboxSettings') else ' (with .Shared in the mailbox of another user)'
+    shared = '' if is_of_settings else ' (with .Shared in the mailbox of another user)'
     return error.with_advice(f'Check that the {granted} granted{shared} and that the account may open this mailbox.')
 
 
