@@ -138,6 +138,26 @@ def test_every_command_that_calls_graph_is_tested() -> None:
     assert set(ARGUMENTS) == {command for command, needs in TABLE.items() if needs[APPLICATION]}
 
 
+FOLDER_RULES = {
+    'msgraph-mail-block-sender': {'sender': 'eve@partner.example', 'folder_id': 'Team'},
+    'msgraph-mail-create-rule': {'display_name': 'x', 'actions': '{"moveToFolder": "Team"}'},
+}
+
+
+@pytest.mark.parametrize('command', FOLDER_RULES)
+def test_a_rule_with_the_name_of_a_folder_needs_another_permission(instance: Instance, command: str) -> None:
+    Scene(instance.cloud.mailbox(ADA))  # has the folder
+    application = instance.cloud.directory.application('daemon')
+    instance.params.update(client_secret(instance.cloud))
+    needed = TABLE[command][APPLICATION]
+    for permissions in (needed, [*needed, 'Mail.Read']):
+        application.application_permissions = permissions
+        instance.run('msgraph-mail-auth-reset')
+        entry = instance.run(command, **FOLDER_RULES[command])
+        assert (entry['Type'] == ERROR) is (permissions == needed)
+        assert ('permissions MailboxSettings.ReadWrite and Mail.Read are granted' in entry['Contents']) is (permissions == needed)
+
+
 @pytest.mark.parametrize('access', [OWN, SHARED, APPLICATION])
 def test_an_email_that_is_not_saved_needs_one_permission(instance: Instance, access: str) -> None:
     assert Trial(instance, access).is_allowed('send-mail', TABLE['send-mail'][access][1:], save_to_sent_items='false')

@@ -163,11 +163,11 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') 
 def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
     """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
     required_argument(args, name)
-    [found] = mailbox.find_messages([str(args[name])], folder_id)
-    if error := found.error:
-        delay = _delay_after(mailbox, error, is_idempotent=True)
-        raise error if delay is None else GraphThrottled(error, delay)
-    return found.message_id
+    [found] = mailbox.find_messages([str(args[name])], folder_id).values()
+    if isinstance(found, str):
+        return found
+    delay = _delay_after(mailbox, found, is_idempotent=True)
+    raise found if delay is None else GraphThrottled(found, delay)
 
 
 def _delay_after(mailbox: Mailbox, error: GraphError, is_idempotent: bool) -> float | None:
@@ -232,10 +232,13 @@ def with_advice(error: GraphError, args: Arguments) -> GraphError:
         return error.with_advice(id_advice(args))
     if error.advice != CHECK_PERMISSION or not demisto.command():
         return error
-    names = permissions_of(demisto.command())
+    names: Sequence[str] = permissions_of(demisto.command())
+    is_of_settings = names[0].startswith('MailboxSettings')
+    if is_of_settings and re.search('/mailFolders(?!.*/messageRules)', str(error.res.url)):  # the folder of a rule is looked up
+        names = (*names, 'Mail.Read')
     granted = f'permission {names[0]} is' if len(names) == 1 else f'permissions {_listed(names)} are'
     # there is no shared form of the permissions for settings
-    shared = '' if names[0].startswith('MailboxSettings') else ' (with .Shared in the mailbox of another user)'
+    shared = '' if is_of_settings else ' (with .Shared in the mailbox of another user)'
     return error.with_advice(f'Check that the {granted} granted{shared} and that the account may open this mailbox.')
 
 
@@ -619,11 +622,11 @@ def _send_for_each(
 ) -> list[BatchResult]:
     """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
     results, requests = [], {}
-    for found in mailbox.find_messages(names, folder_id):
-        if found.error:
-            results.append(BatchResult(BatchRequest(found.name, 'GET', ''), error=found.error))
+    for name, found in mailbox.find_messages(names, folder_id).items():
+        if isinstance(found, GraphError):
+            results.append(BatchResult(BatchRequest(name, 'GET', ''), error=found))
         else:
-            requests[found.message_id] = request_for(found.message_id)
+            requests[found] = request_for(found)
     return results + send(list(requests.values()))
 
 

@@ -217,33 +217,18 @@ def message_id_condition(forms: Sequence[str]) -> str:
     return ' or '.join(f'internetMessageId eq {odata_text(form)}' for form in forms)
 
 
-class MessageLookup(NamedTuple):
-    """The message that a name means.
-
-    Args:
-        name: an ID or a ``Message-ID``.
-        message_id: its ID; empty if `error` says why the name means no message.
-    """
-
-    name: str
-    message_id: str = ''
-    error: GraphError | None = None
-
-    @classmethod
-    def from_search(cls, name: str, internet_id: str, result: BatchResult) -> 'MessageLookup':
-        """Return what a search for a ``Message-ID`` found, which must be one message."""
-        if result.error:
-            return cls(name, error=result.error)
-        try:
-            ids = [str(row['id']) for row in page_rows(result.body)]
-        except GraphError as error:
-            return cls(name, error=error)
-        if len(ids) == 1:
-            return cls(name, ids[0])
-        what, advice = f'No email has the Message-ID {internet_id}.', 'Check it, and the mailbox.'
-        if ids:
-            what, advice = f'{len(ids)} emails have the Message-ID {internet_id}.', f'Use the ID of one: {", ".join(ids)}'
-        return cls(name, error=GraphError(what, advice))
+def _found_message(internet_id: str, result: BatchResult) -> str | GraphError:
+    """Return the ID of what a search for a ``Message-ID`` found, or why it did not find one message."""
+    if result.error:
+        return result.error
+    try:
+        ids = [str(row['id']) for row in page_rows(result.body)]
+    except GraphError as error:
+        return error
+    if not ids:
+        return GraphError(f'No email has the Message-ID {internet_id}.', 'Check it, and the mailbox.')
+    what = f'{len(ids)} emails have the Message-ID {internet_id}.'
+    return GraphError(what, f'Use the ID of one: {", ".join(ids)}') if ids[1:] else ids[0]
 
 
 class DeltaPage(NamedTuple):
@@ -616,24 +601,24 @@ class Mailbox:
         path = f'{self.message_path(message_id)}?{urlencode(query)}'
         return BatchRequest(message_id, 'GET', path, prefer=body_type_preference(body_type))
 
-    def find_messages(self, names: Sequence[str], folder_id: str = '') -> list['MessageLookup']:
-        """Return the ID of the message that each different name means, or why it means none.
+    def find_messages(self, names: Sequence[str], folder_id: str = '') -> dict[str, str | GraphError]:
+        """Return the ID of the message that each name means, or why it means none.
 
         Args:
             names: IDs, in any form that `graph_id` reads, or values of ``Message-ID``, in one that `message_id_forms` reads.
             folder_id: where messages are looked for by ``Message-ID``; empty for the whole mailbox.
         """
-        lookups = {name: MessageLookup(name, graph_id(name)) for name in names}
+        found: dict[str, str | GraphError] = {name: graph_id(name) for name in names}
         path = f'{self.messages_path(folder_id)}?$select=id&$filter='
         searches = [
             BatchRequest(name, 'GET', f'{path}{quote(message_id_condition(forms))}')
-            for name in lookups
+            for name in found
             if (forms := message_id_forms(name))
         ]
         for result in self.batch(searches):
             name = result.request.message_id
-            lookups[name] = MessageLookup.from_search(name, message_id_forms(name)[-1], result)
-        return list(lookups.values())
+            found[name] = _found_message(message_id_forms(name)[-1], result)
+        return found
 
     def search(
         self, conditions: Sequence[str], matches: Callable[[JsonObject], bool], limit: int, folder_id: str = ''
