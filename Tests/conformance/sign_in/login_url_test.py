@@ -21,6 +21,7 @@ def login_url(
     redirect_uri: str = 'https://localhost/myapp',
     cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD,
     scope: str = 'https://graph.microsoft.com/Mail.Read',
+    permissions: tuple[str, ...] = (),
 ) -> str:
     return start_browser_sign_in(
         MicrosoftClient(
@@ -32,7 +33,8 @@ def login_url(
             redirect_uri=redirect_uri,
             azure_cloud=cloud,
             scope=scope,
-        )
+        ),
+        permissions,
     )
 
 
@@ -60,6 +62,23 @@ def test_no_sign_in_starts_with_a_redirect_uri_that_is_not_a_full_address() -> N
 )
 def test_the_login_url_is_that_of_the_cloud(abbreviation: str, host: str) -> None:
     assert login_url(cloud=AZURE_CLOUDS[abbreviation]).startswith(f'https://{host}/{TENANT}/oauth2/v2.0/authorize?')
+
+
+GRAPH = 'https://graph.microsoft.com'
+
+
+@pytest.mark.parametrize(
+    'permissions, scope',
+    [
+        (('Mail.Read',), f'{GRAPH}/Mail.Read offline_access'),
+        ((f'{GRAPH}/Mail.Read', 'Mail.Send'), f'{GRAPH}/Mail.Read {GRAPH}/Mail.Send offline_access'),
+        (('Mail.Read Mail.Send',), f'{GRAPH}/Mail.Read {GRAPH}/Mail.Send offline_access'),
+        (('offline_access', 'User.Read'), f'offline_access {GRAPH}/User.Read'),
+        (('api://1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d/Mail',), 'api://1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d/Mail offline_access'),
+    ],
+)
+def test_permissions_are_of_the_resource_unless_they_name_one(permissions: tuple[str, ...], scope: str) -> None:
+    assert parse_qs(urlsplit(login_url(permissions=permissions)).query)['scope'] == [scope]
 
 
 LOG_ANALYTICS = 'https://api.loganalytics.io/Data.Read https://management.azure.com/user_impersonation'

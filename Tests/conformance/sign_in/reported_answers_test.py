@@ -175,6 +175,10 @@ def test_the_reason_of_app_service_is_shown_however_its_name_is_written(workbenc
     run(workbench, MessageRow('400', APP_SERVICE, (Call(says, 1, (status(400, body=body),)),)))
 
 
+def test_automation_gets_the_header_that_it_wants(workbench: Workbench) -> None:
+    run(workbench, MessageRow('cold', APP_SERVICE, (Call(),), directory={'is_automation': True}))
+
+
 def test_a_host_whose_endpoint_is_being_updated_is_tried_again_whatever_it_answers(workbench: Workbench) -> None:
     run(workbench, MessageRow('404', VM_SYSTEM_ASSIGNED, (Call(requests=2, answers=(status(404, body=PAGE),), waits=WAIT),)))
 

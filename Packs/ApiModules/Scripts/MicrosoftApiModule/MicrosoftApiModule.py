@@ -594,11 +594,12 @@ class MicrosoftClient(BaseClient):
         Once a user has granted anything of the resource, Microsoft asks for nothing new with ``.default``.
 
         Args:
-            permissions: replace those of the client.
+            permissions: replace those of the client. Those without a resource are of that of the token.
         """
-        target, names = self.token_target(), permissions or self.permissions
+        target, names = self.token_target(), ' '.join(permissions or self.permissions).split()
         if names and target.scope:
-            return TokenTarget(' '.join(f'{target.as_resource}/{name}' for name in dict.fromkeys(names)))
+            whole = (name if '://' in name or name in OIDC_SCOPES else f'{target.as_resource}/{name}' for name in names)
+            return TokenTarget(' '.join(dict.fromkeys(whole)))
         return TokenTarget(_decode_scopes(self.scope)) if target.scope else target
 
     # endregion

@@ -87,10 +87,14 @@ def clean_client_id(value: str) -> str:
     return text
 
 
-def clean_managed_identity_id(value: str) -> str:
-    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
+def clean_managed_identity_id(value: str, allows_name: bool = False) -> str:
+    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID.
+
+    Args:
+        allows_name: accept any short name as well.
+    """
     text = clean_guid(value)
-    if text and not _is_id(text):
+    if text and not (is_guid(text) or (allows_name and _is_id(text))):
         raise CredentialError(
             'Azure Managed Identities Client ID is not a client ID.',
             'Enter the client ID of the user-assigned identity, not its resource ID or name.',
@@ -107,7 +111,7 @@ def clean_client_secret(value: str) -> str:
 
 def clean_thumbprint(value: str) -> str:
     """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
-    digits = re.sub(r'[\s:-]', '', clean_id(value)).upper()
+    digits = re.sub(r'(?i)^SHA-?\d+ Fingerprint=|[\s:-]', '', clean_id(value)).upper()
     if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
         raise CredentialError(
             'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
@@ -134,9 +138,15 @@ def clean_pem(value: str) -> list[tuple[str, str]]:
 
 def clean_private_keys(blocks: list[tuple[str, str]]) -> list[str]:
     """Return the private keys among PEM blocks. Raise CredentialError if there is none, or only encrypted ones."""
-    keys = [block for label, block in blocks if label.endswith('PRIVATE KEY') and 'ENCRYPTED' not in label]
+    keys = {block: label for label, block in blocks if label.endswith('PRIVATE KEY') and 'ENCRYPTED' not in label}
+    pem = [block for block, label in keys.items() if 'OPENSSH' not in label]
+    if pem:
+        return pem
     if keys:
-        return keys
+        raise CredentialError(
+            'The private key is in the format of OpenSSH.',
+            'Convert it with ssh-keygen -p -m PEM -N "" -f key.pem, and paste the result.',
+        )
     if any('ENCRYPTED' in label for label, _ in blocks):
         raise CredentialError(
             'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
@@ -451,7 +461,7 @@ class CertificateCredential(EntraCredential):
 
     def _key_and_digest(self) -> tuple[Any, bytes]:
         """Return the private key and the digest of its certificate. Raise CredentialError if none belong together."""
-        keys = [_load_private_key(key) for key in self._private_keys]
+        keys = _load_private_keys(self._private_keys)
         if not self._certificates:
             return keys[0], bytes.fromhex(self.thumbprint)
         from cryptography.hazmat.primitives.serialization import Encoding
@@ -472,6 +482,19 @@ class CertificateCredential(EntraCredential):
         raise CredentialError(
             'The private key does not belong to the certificate.', 'Paste a key and a certificate that belong together.'
         )
+
+
+def _load_private_keys(blocks: list[str]) -> list[Any]:
+    """Return the RSA keys among PEM blocks. Raise the CredentialError of the first block if there is none."""
+    keys, errors = [], []
+    for block in blocks:
+        try:
+            keys.append(_load_private_key(block))
+        except CredentialError as error:
+            errors.append(error)
+    if not keys:
+        raise errors[0]
+    return keys
 
 
 def _load_private_key(pem: str) -> Any:
@@ -766,6 +789,7 @@ class ManagedIdentityCredential(Credential):
     Args:
         client_id: of a user-assigned identity; empty for the system-assigned one.
         environment: environment variables, which identify the kind of host, as the key folder of Azure Arc does.
+        allows_name: as in `clean_managed_identity_id`.
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
 
@@ -773,8 +797,8 @@ class ManagedIdentityCredential(Credential):
     description = 'Azure managed identity'
     max_request_seconds = 160.0
 
-    def __init__(self, client_id: str = '', environment: StrMapping = os.environ):
-        self.client_id = clean_managed_identity_id(client_id)
+    def __init__(self, client_id: str = '', environment: StrMapping = os.environ, allows_name: bool = False):
+        self.client_id = clean_managed_identity_id(client_id, allows_name)
         hosts = ServiceFabric, AppService, AzureArc, WorkloadIdentity, VirtualMachine
         host = next(host for host in hosts if all(map(environment.get, host.variables)))
         has_pod_identity = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
@@ -858,7 +882,7 @@ class AppService(ManagedIdentityHost):
 
     def __init__(self, environment: StrMapping):
         super().__init__(environment)
-        self.headers = {'X-IDENTITY-HEADER': environment['IDENTITY_HEADER']}
+        self.headers = {**self.headers, 'X-IDENTITY-HEADER': environment['IDENTITY_HEADER']}  # Automation wants both
 
 
 class ServiceFabric(ManagedIdentityHost):
@@ -1043,9 +1067,9 @@ class CredentialSettings(NamedTuple):
     Args:
         client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
         managed_identity_id: client ID of a user-assigned managed identity, else empty.
-        is_public: the values are keywords of the public MicrosoftClient. Two checks are then left out, since the tests of public
-            integrations name an invalid redirect URI, or request a token for a device code without a sign-in. A private key
-            without its certificate does not replace a client secret.
+        is_public: the values are keywords of the public MicrosoftClient. Some checks are then left out, since the tests of public
+            integrations name an invalid redirect URI or client ID, or request a token for a device code without a sign-in. A
+            private key without its certificate does not replace a client secret.
     """
 
     method: str
@@ -1078,7 +1102,7 @@ def create_credential(settings: CredentialSettings) -> Credential:
     """Return the credential of `settings.method`. Raise CredentialError for values that cannot be right."""
     method = settings.method
     if method == AuthenticationMethod.MANAGED_IDENTITY:
-        return ManagedIdentityCredential(settings.managed_identity_id)
+        return ManagedIdentityCredential(settings.managed_identity_id, allows_name=settings.is_public)
     if method == AuthenticationMethod.CORTEX_APP:
         return CortexAppCredential(
             settings.app_name,

@@ -583,6 +583,9 @@ def test_a_refusal_of_a_device_code_is_told_if_there_is_one(session: CachedSessi
 # endregion
 # region certificates
 
+NO_KEY = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'
+ELLIPTIC_KEY = certificate('edwards', 'ed25519').private_key_pem
+
 
 @pytest.mark.parametrize(
     'private_key, thumbprint, algorithm, header',
@@ -592,8 +595,10 @@ def test_a_refusal_of_a_device_code_is_told_if_there_is_one(session: CachedSessi
         (OWN.private_key_pem, SHA256_OF_OWN, 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
         (OWN.private_key_pem, SHA1_OF_OWN, 'RS256', {'x5t': base64url(OWN.digest('sha1'))}),
         (PEM, SHA1_OF_OWN, 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
+        (ELLIPTIC_KEY + PEM, '', 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
+        (NO_KEY + OWN.private_key_pem, SHA1_OF_OWN, 'RS256', {'x5t': base64url(OWN.digest('sha1'))}),
     ],
-    ids=['both in one', 'certificate', 'SHA-256', 'SHA-1', 'both and SHA-1'],
+    ids=['both in one', 'certificate', 'SHA-256', 'SHA-1', 'both and SHA-1', 'after another key', 'after half a key'],
 )
 def test_an_assertion_names_its_certificate_as_its_algorithm_requires(
     private_key: str, thumbprint: str, algorithm: str, header: dict[str, str]
@@ -647,7 +652,6 @@ def test_the_thumbprint_of_another_certificate_is_rejected() -> None:
 
 
 NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----'
-NO_KEY = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'
 OTHER_KEY = 'The private key does not belong to the certificate. Paste a key and a certificate that belong together.'
 UNREADABLE_CERTIFICATE = 'The certificate cannot be read. Paste the whole certificate in PEM format.'
 

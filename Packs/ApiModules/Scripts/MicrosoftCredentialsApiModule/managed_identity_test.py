@@ -27,8 +27,10 @@ from MicrosoftCredentialsApiModule import (
 )
 from MicrosoftCredentialsApiModule_test import CLIENT, NOTHING, OWN, SECRET, TENANT, VIRTUAL_MACHINE
 
+OTHER_ID = '11111111-2222-3333-4444-555555555555'
 RESOURCE = TokenTarget(resource='https://graph.microsoft.com')
 APP_SERVICE_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/msi', 'IDENTITY_HEADER': SECRET}
+APP_SERVICE_HEADERS = {'X-IDENTITY-HEADER': SECRET, 'Metadata': 'true'}
 ARC_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/arc', 'IMDS_ENDPOINT': 'http://127.0.0.1:1'}
 
 
@@ -58,9 +60,9 @@ ARC_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/arc', 'IMDS_ENDPOINT': 'htt
             '2018-02-01',
             {'Metadata': 'true'},
         ),
-        (APP_SERVICE_HOST, '', 'http://127.0.0.1:1/msi', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
-        (APP_SERVICE_HOST, CLIENT, 'http://127.0.0.1:1/msi', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
-        ({**APP_SERVICE_HOST, **ARC_HOST}, '', 'http://127.0.0.1:1/arc', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
+        (APP_SERVICE_HOST, '', 'http://127.0.0.1:1/msi', '2019-08-01', APP_SERVICE_HEADERS),
+        (APP_SERVICE_HOST, CLIENT, 'http://127.0.0.1:1/msi', '2019-08-01', APP_SERVICE_HEADERS),
+        ({**APP_SERVICE_HOST, **ARC_HOST}, '', 'http://127.0.0.1:1/arc', '2019-08-01', APP_SERVICE_HEADERS),
         (ARC_HOST, '', 'http://127.0.0.1:1/arc', '2020-06-01', {'Metadata': 'true'}),
         (ARC_HOST, CLIENT, 'http://127.0.0.1:1/arc', '2020-06-01', {'Metadata': 'true'}),
     ],
@@ -262,8 +264,8 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
         'scope': 'https://graph.microsoft.com/.default',
     }
     assert not request.is_host_service
-    other = ManagedIdentityCredential('another-id', pod).token_request(RESOURCE, NOTHING)
-    assert other.form['client_id'] == 'another-id'
+    other = ManagedIdentityCredential(OTHER_ID, pod).token_request(RESOURCE, NOTHING)
+    assert other.form['client_id'] == OTHER_ID
 
 
 @pytest.fixture

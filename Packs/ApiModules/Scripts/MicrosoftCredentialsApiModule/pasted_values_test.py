@@ -6,6 +6,8 @@ import pytest
 from MicrosoftCoreApiModule import CredentialError
 from MicrosoftCoreApiModule_test import says
 from MicrosoftCredentialsApiModule import (
+    AuthenticationMethod,
+    CredentialSettings,
     clean_client_id,
     clean_client_secret,
     clean_managed_identity_id,
@@ -13,6 +15,7 @@ from MicrosoftCredentialsApiModule import (
     clean_private_keys,
     clean_tenant,
     clean_thumbprint,
+    create_credential,
 )
 from MicrosoftCredentialsApiModule_test import CLIENT, LOGIN, SHA1, SHA256, TENANT
 
@@ -96,10 +99,10 @@ def test_a_value_that_is_not_a_client_id_is_rejected(pasted: str, message: str) 
     ],
 )
 def test_a_guid_is_in_lower_case_as_entra_answers_it(pasted: str, cleaned: str) -> None:
-    assert clean_client_id(pasted) == clean_managed_identity_id(pasted) == cleaned
+    assert clean_client_id(pasted) == cleaned
 
 
-@pytest.mark.parametrize('client_id', ['/subscriptions/1/x', 'my identity', f'{CLIENT}@x'])
+@pytest.mark.parametrize('client_id', ['/subscriptions/1/x', 'my identity', 'soar-identity', f'{CLIENT}@x', CLIENT[:-1]])
 def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: str) -> None:
     assert clean_managed_identity_id(f' {CLIENT}\n') == CLIENT
     message = (
@@ -108,6 +111,13 @@ def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: s
     )
     with pytest.raises(CredentialError, match=says(message)):
         clean_managed_identity_id(client_id)
+    settings = CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=client_id)
+    with pytest.raises(CredentialError, match=says(message)):
+        create_credential(settings)
+
+
+def test_a_public_integration_may_name_a_managed_identity_as_it_likes() -> None:
+    assert clean_managed_identity_id('test_client_id', allows_name=True) == 'test_client_id'
 
 
 def test_a_client_secret_is_required() -> None:
@@ -166,6 +176,8 @@ def test_an_id_is_corrected_where_that_is_unambiguous(mangle: Callable[[str], st
         (f'\u200e{SHA1}', SHA1),
         ('\u2011'.join(['AB'] * 20), SHA1),
         (f'\u202a<{SHA1}>\u202c', SHA1),
+        (f'SHA1 Fingerprint={":".join(["ab"] * 20)}', SHA1),
+        (f'sha256 Fingerprint={":".join(["0F"] * 32)}\n', SHA256),
     ],
 )
 def test_a_thumbprint_is_reduced_to_its_digits(pasted: str, digits: str) -> None:
@@ -239,6 +251,9 @@ NO_PRIVATE_KEY = (
 )
 
 
+OPENSSH_KEY = (
+    'The private key is in the format of OpenSSH. Convert it with ssh-keygen -p -m PEM -N "" -f key.pem, and paste the result.'
+)
 ENCRYPTED_KEY = 'The private key is encrypted. Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
 
 
@@ -248,6 +263,7 @@ ENCRYPTED_KEY = 'The private key is encrypted. Decrypt it with openssl pkey -in 
         ([], NO_PRIVATE_KEY),
         ([('CERTIFICATE', 'c')], NO_PRIVATE_KEY),
         ([('ENCRYPTED PRIVATE KEY', 'k')], ENCRYPTED_KEY),
+        ([('OPENSSH PRIVATE KEY', 'k')], OPENSSH_KEY),
         (clean_pem(TRADITIONAL_KEY), ENCRYPTED_KEY),
     ],
 )

@@ -235,6 +235,8 @@ _ADVICE_BY_SUBERROR = {
 }
 _ADVICE_BY_ERROR = {
     'consent_required': _CONSENT,
+    'interaction_required': _IN_BROWSER,
+    'login_required': _IN_BROWSER,
     'access_denied': _ACCEPT,
     'authorization_declined': _ACCEPT,
     'expired_token': _for_new_sign_in(f'Start the sign-in again. {IF_BLOCKED}'),
@@ -247,7 +249,6 @@ _ADVICE_WITHOUT_NUMBER = {
     'invalid_client': SignInAdvice('Check ID, Token and Key against the app registration.'),
     'unauthorized_client': SignInAdvice('Check that the app registration allows this authentication method.'),
     'invalid_grant': _SIGN_IN_AGAIN,
-    'interaction_required': _IN_BROWSER,
 }
 _NEEDS_USER = {
     'invalid_grant',

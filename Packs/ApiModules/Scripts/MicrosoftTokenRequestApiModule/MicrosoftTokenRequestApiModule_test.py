@@ -130,7 +130,14 @@ def test_the_first_sentence_of_a_description_is_shown(description: str, sentence
     [
         ({'error': 'invalid_client'}, SignInRefusedError, 'invalid_client', 'Check ID, Token and Key'),
         ({'error': 'invalid_grant'}, SignInRequiredError, 'invalid_grant', 'Sign in again'),
-        ({'error': 'login_required'}, SignInRequiredError, 'login_required', 'Check the settings'),
+        ({'error': 'login_required'}, SignInRequiredError, 'login_required', 'Sign in again in a browser.'),
+        (
+            {'error': 'interaction_required', 'error_codes': [16000]},
+            SignInRequiredError,
+            'AADSTS16000',
+            'Sign in again in a browser.',
+        ),
+        ({'error': 'interaction_required', 'error_codes': [50105]}, SignInRequiredError, 'AADSTS50105', 'Assign the user'),
         ({'error': 'new_error'}, SignInRefusedError, 'new_error', 'Check the settings'),
         ({}, SignInRefusedError, '', 'Check the settings'),
         (
@@ -179,7 +186,9 @@ def test_the_error_selects_the_class_and_its_number_the_advice(body: dict[str, A
         ({'error': 'invalid_grant', 'suberror': 'message_only'}, '', False),
         ({'error': 'invalid_grant'}, '', True),
         ({'error': 'access_denied'}, '', True),
-        ({'error': 'login_required'}, '', False),
+        ({'error': 'login_required'}, '', True),
+        ({'error': 'interaction_required', 'error_codes': [16000]}, '', True),
+        ({'error': 'interaction_required', 'error_codes': [50105]}, '', False),
     ],
 )
 def test_a_sign_in_that_is_required_says_whether_a_new_one_helps(body: dict[str, Any], own_advice: str, expected: bool) -> None:

@@ -156,6 +156,7 @@ class Directory:
         token_service_status: HTTP status of an answer with tokens of the token service of the Cortex XSOAR app.
         blocks_addresses: policies for locations have the resources refuse the address of every client, whatever token it sends.
         arc_knows_ids: the agent of Azure Arc is not an old one, which answers as the system-assigned identity whatever is named.
+        is_automation: the host with the variables of App Service is Automation, which wants a header more.
         managed_identity_answer_age: seconds for which an answer of the instance metadata was kept: `expires_in` is that old.
         managed_identity_kept_seconds: how long a host answers with the token that it has given, whatever has changed since.
     """
@@ -172,6 +173,7 @@ class Directory:
     token_service_status: int = 200
     blocks_addresses: bool = False
     arc_knows_ids: bool = True
+    is_automation: bool = False
     managed_identity_answer_age: int = 0
     managed_identity_kept_seconds: int = 0
     refresh_token_seconds: float = 90 * DAY

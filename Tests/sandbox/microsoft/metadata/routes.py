@@ -60,6 +60,8 @@ def create_app_service_app(state: CloudState, identity_header: str) -> Flask:
     def token() -> Response | tuple[Response, int]:
         if not secrets.compare_digest(request.headers.get('X-IDENTITY-HEADER', '').encode(), identity_header.encode()):
             return refusal(401, 'X-IDENTITY-HEADER is not the value of the environment.')
+        if state.directory.is_automation and request.headers.get('Metadata') != 'true':
+            return refusal(400, "The header 'Metadata: true' is missing.")
         if request.args.get('api-version') != APP_SERVICE_VERSION:
             return refusal(400, f'api-version must be {APP_SERVICE_VERSION}.')
         if not request.args.get('resource'):
