@@ -283,7 +283,7 @@ class MicrosoftClient(BaseClient):
         self.resources = resources or []
         self.verify = verify
         self._has_fixed_timeout = bool(timeout)
-        self.timeout = timeout or self.timeout
+        self.timeout = timeout or (self.timeout if credential else None)
         self.certificate_thumbprint = certificate_thumbprint or ''
         self.private_key = private_key or ''
         self.managed_identities_client_id = managed_identities_client_id
@@ -390,7 +390,8 @@ class MicrosoftClient(BaseClient):
         kwargs.setdefault('with_metrics', self._counts_requests)
         request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
         is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
-        policy = self.retry_policy if retry_policy is None else retry_policy
+        own_policy = NO_RETRIES if kwargs.get('retries') else self.retry_policy  # BaseClient retries then
+        policy = own_policy if retry_policy is None else retry_policy
         token = self.get_access_token(resource=resource, scope=scope)
         body = _Body(request)
         if not body.can_be_read_again:
