@@ -496,7 +496,7 @@ class MicrosoftClient(BaseClient):
     def error_parser(self, error: requests.Response) -> str:
         """Return the code and the message of an error response of Microsoft Entra ID or an API, the body if it has none."""
         body = json_or_none(error)
-        found = find_oauth_error(body) if isinstance(body, dict) else {}
+        found = find_oauth_error(body) if isinstance(body, dict) and body.get('error') else {}
         code, text = str(found.get('error') or ''), str(found.get('error_description') or '')
         if not code:
             return outside_text(error.text, LOG.encode)
