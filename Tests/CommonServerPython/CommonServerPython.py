@@ -456,12 +456,16 @@ def camelize(src: Any, delim: str = ' ', upper_camel: bool = True) -> Any:
     return (first.title() if upper_camel else first.lower()) + ''.join(word.title() for word in others)
 
 
+def camel_case_to_underscore(s: str) -> str:
+    """'someValue' as 'some_value'."""
+    return re.sub(r'(?<=[a-z0-9])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])', '_', s).lower()
+
+
 def snakify(src: Any) -> Any:
     """Return the keys of a dict (or of each in a list) in snake case."""
     if isinstance(src, list):
         return [snakify(item) for item in src]
-    word_start = re.compile(r'(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])')
-    return {word_start.sub('_', key).lower(): value for key, value in src.items()}
+    return {camel_case_to_underscore(key): value for key, value in src.items()}
 
 
 def replace_spaces_in_credential(credential: Any) -> Any:

@@ -18,6 +18,7 @@ from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
+from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftHttpApiModule import LARGE_LIMITS, DeadlineError, LimitedSession, connection_problem
@@ -284,6 +285,34 @@ def test_an_integration_may_give_a_slow_service_more_time(instance: Instance) ->
     assert instance.client(timeout=90).http_request('GET', f'/users/{ADA}/messages')['value']
 
 
+def test_an_integration_that_sets_no_timeout_waits_as_long_as_the_service_takes(instance: Instance) -> None:
+    # as updates of alerts in Defender for Endpoint, or uploads
+    instance.fail(delay=2 * SECONDS)
+    client = instance.client()
+    assert client.http_request('GET', f'/users/{ADA}/messages')['value']
+    assert client.timeout is None
+    assert MicrosoftClient(credential=client.credential).timeout == 60
+
+
+def test_the_waits_of_the_base_client_do_not_count_as_time_of_the_request(instance: Instance) -> None:
+    instance.fail(status=429, times=3)
+    client = instance.client(timeout=30)
+    found = client.http_request(
+        'GET', f'/users/{ADA}/messages', retries=3, status_list_to_retry=[429], backoff_factor=SECONDS / 2
+    )
+    assert found['value']
+    assert len(instance.requests()) == 4
+
+
+def test_an_integration_that_retries_itself_sends_no_more_requests(instance: Instance) -> None:
+    instance.fail(status=503, times=None)
+    with pytest.raises(DemistoException):
+        instance.client().http_request(
+            'GET', f'/users/{ADA}/messages', retries=3, status_list_to_retry=[503], backoff_factor=0.01
+        )
+    assert instance.requests() == [503] * 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('size', [64 * 2**20 + 2**20, 600 * 2**20])
 def test_a_response_of_the_mail_integration_has_a_maximum_size(
@@ -348,13 +377,13 @@ PART = 64 * 1024
 def test_a_large_file_ends_only_when_its_bytes_cease(is_stream: bool) -> None:
     def size_of(host: str) -> int:
         with LimitedSession(SystemClock().remaining, LARGE_LIMITS) as session:
-            response = session.get(f'http://{host}/', timeout=60, stream=is_stream)
+            response = session.get(f'http://{host}/', timeout=SECONDS, stream=is_stream)
             return sum(map(len, response.iter_content(PART)))
 
     with serving(in_parts(6, SECONDS / 3)) as host:
         assert size_of(host) == 6 * PART, 'it took twice the time of a request'
     with serving(in_parts(2, SECONDS * 2)) as host:
-        assert seconds_of(lambda: size_of(host)) < 2 * SECONDS + limit(2)
+        assert seconds_of(lambda: size_of(host), requests.exceptions.RequestException) < 2 * SECONDS + limit(2)
 
 
 def test_a_large_file_ends_with_the_command() -> None:

@@ -163,3 +163,10 @@ def test_a_sleep_that_the_platform_would_end_is_refused(seconds: float, ending: 
             print('refused')
     """)
     assert run(code) == f'{ending}\n'
+
+
+@pytest.mark.parametrize(
+    'text, expected', [('someValue', 'some_value'), ('SomeURLOfA2B', 'some_url_of_a2_b'), ('some Value', 'some _value'), ('', '')]
+)
+def test_camel_case_becomes_underscores(text: str, expected: str) -> None:
+    assert CommonServerPython.camel_case_to_underscore(text) == expected

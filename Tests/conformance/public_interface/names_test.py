@@ -491,6 +491,8 @@ def test_a_keyword_may_be_none(keyword: str) -> None:
         (b'{"error": "invalid_request"}', 'invalid_request'),
         (b'<html>Bad gateway</html>', '< html>Bad gateway< /html>'),
         (b'[1]', '[1]'),
+        (b'{"message": "No such alert."}', '{"message": "No such alert."}'),
+        (b'{"Message": "Denied.", "Code": 5}', '{"Message": "Denied.", "Code": 5}'),
     ],
 )
 def test_the_error_of_a_response_is_read(body: bytes, expected: str) -> None:

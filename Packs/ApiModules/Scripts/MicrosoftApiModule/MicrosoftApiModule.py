@@ -283,7 +283,7 @@ class MicrosoftClient(BaseClient):
         self.resources = resources or []
         self.verify = verify
         self._has_fixed_timeout = bool(timeout)
-        self.timeout = timeout or self.timeout
+        self.timeout = timeout or (self.timeout if credential else None)
         self.certificate_thumbprint = certificate_thumbprint or ''
         self.private_key = private_key or ''
         self.managed_identities_client_id = managed_identities_client_id
@@ -390,7 +390,8 @@ class MicrosoftClient(BaseClient):
         kwargs.setdefault('with_metrics', self._counts_requests)
         request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
         is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
-        policy = self.retry_policy if retry_policy is None else retry_policy
+        own_policy = NO_RETRIES if kwargs.get('retries') else self.retry_policy  # BaseClient retries then
+        policy = own_policy if retry_policy is None else retry_policy
         token = self.get_access_token(resource=resource, scope=scope)
         body = _Body(request)
         if not body.can_be_read_again:
@@ -508,7 +509,7 @@ class MicrosoftClient(BaseClient):
     def error_parser(self, error: requests.Response) -> str:
         """Return the code and the message of an error response of Microsoft Entra ID or an API, the body if it has none."""
         body = json_or_none(error)
-        found = find_oauth_error(body) if isinstance(body, dict) else {}
+        found = find_oauth_error(body) if isinstance(body, dict) and body.get('error') else {}
         code, text = str(found.get('error') or ''), str(found.get('error_description') or '')
         if not code:
             return outside_text(error.text, LOG.encode)

@@ -97,8 +97,9 @@ def require_https(url: str, field_name: str, host_only: bool = False) -> str:
 # endregion
 # region requests with limits
 
-REQUEST_SECONDS = 120.0  # of a request, until its response is complete; without strict limits, until the next part of it
+REQUEST_SECONDS = 120.0  # of a request, until its response is complete
 STREAM_SECONDS = 240.0  # the same, for a file that is streamed
+LARGE_REQUEST_SECONDS = 3600.0  # the same, without strict limits, and with the retries and waits of BaseClient
 CONNECT_SECONDS = 10.0  # of a connection to the only address of a host, or the last one
 NEXT_ADDRESS_SECONDS = 2.0  # of a connection to any other one
 _CHUNK = 64 * 1024  # bytes
@@ -112,7 +113,7 @@ class ResponseLimits(NamedTuple):
 
     Args:
         size: bytes, decompressed, unless the response is streamed.
-        is_strict: also limit the values of JSON, and end a request in time even if its response still arrives.
+        is_strict: also limit the values of JSON, and end a request within minutes even if its response still arrives.
     """
 
     size: int
@@ -141,10 +142,6 @@ class _Deadline:
 
     def seconds_left(self) -> float:
         return self._start + self.seconds - self._elapsed()
-
-    def renew(self, seconds: float) -> None:
-        """Let the request end `seconds` from now."""
-        self.seconds = self._elapsed() - self._start + seconds
 
     def is_over(self) -> bool:
         return self.seconds_left() <= 0
@@ -288,7 +285,7 @@ class _LimitedAdapter:
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         own = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
         own_seconds = max(STREAM_SECONDS if stream else REQUEST_SECONDS, own)
-        seconds = min(own_seconds, self._remaining())
+        seconds = min(own_seconds if self._limits.is_strict else LARGE_REQUEST_SECONDS, self._remaining())
         if seconds <= 0:
             raise DeadlineError('The command has no time left.', request=request)
         # By itself, requests also asks for those whose packages are installed, which are not read here.
@@ -301,10 +298,10 @@ class _LimitedAdapter:
                 response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
             finally:
                 thread.deadline = None  # type: ignore[attr-defined]
-        self._limit(response, deadline, stream, own_seconds)
+        self._limit(response, deadline, stream)
         return response
 
-    def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool, seconds: float) -> None:
+    def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
         encoding = _compression_of(response)
         # It is decompressed here, since urllib3 does so without a limit.
         getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
@@ -315,10 +312,7 @@ class _LimitedAdapter:
         def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
             with _deadline_error(deadline, response.request):
                 try:
-                    for piece in pieces(*args, **kwargs):
-                        yield piece
-                        if not self._limits.is_strict:
-                            deadline.renew(min(seconds, self._remaining()))
+                    yield from pieces(*args, **kwargs)
                 except RequestException:
                     raise
                 except Exception as error:  # such as a chunk of negative size
