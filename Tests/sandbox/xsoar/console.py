@@ -171,7 +171,10 @@ class Console:
             return [self._war_room.add(investigation_id, error_entry(str(refusal)), **origin)]
         documents, polling = self._runner.run(job, origin, options)
         if polling:
-            self._schedules.add(investigation_id, typed['parentId'], instance.id, polling)
+            try:
+                self._schedules.add(investigation_id, typed['parentId'], instance.id, polling)
+            except Refusal as refusal:
+                documents.append(self._war_room.add(investigation_id, error_entry(str(refusal)), **origin))
         return documents
 
 

@@ -270,11 +270,15 @@ RAW = json.dumps(
         ('raw-response=false ignore-outputs=false', 'two people', {'Probe': {'Count': {'ID': 2}}}),
         ('ignore-outputs=true', 'two people', {}),
         ('extend-context=Names=people.name', 'two people', {'Probe': {'Count': {'ID': 2}}, 'Names': ['Ada', 'Bob']}),
-        ('extend-context="A.Names=people.name::A.IDs=people.id" ignore-outputs=true', 'two people', {'A': {'Names': ['Ada', 'Bob'], 'IDs': [1, 2]}}),
+        (
+            'extend-context="A.Names=people.name::A.IDs=people.id" ignore-outputs=true',
+            'two people',
+            {'A': {'Names': ['Ada', 'Bob'], 'IDs': [1, 2]}},
+        ),
         ('extend-context=All= ignore-output=true', 'two people', {'All': json.loads(RAW)['Contents']}),
         ('extend-context=No=people.nothing ignore-outputs=true', 'two people', {}),
     ],
-)  # fmt: skip
+)
 def test_results_can_be_shown_raw_and_put_elsewhere(
     xsoar: XsoarTestClient, options: str, contents: str, context: dict[str, Any]
 ) -> None:
