@@ -208,6 +208,11 @@ def test_examples_are_valid_and_a_copy_as_documented_is_a_pack_of_its_own(conten
     for path in copied.rglob('*'):
         if path.suffix in ('.py', '.yml', '.md', '.json'):
             assert not re.search(r'Azure ?Subscriptions|azure-subscriptions', path.read_text(encoding='utf-8')), path
+    rewrite = text.partition('```\n')[2].partition('\n2. ')[0]
+    for path in copied.rglob('*'):
+        if path.is_file() and b'ubscription' in path.read_bytes():
+            assert path.name.replace('README.md', 'README files').replace('_test.py', '.py') in rewrite, path
+    assert 'Azure.Subscription' in rewrite
     run(content, 'ruff', 'check', 'Packs/Inventory')
     run(content, 'ruff', 'format', '--check', 'Packs/Inventory')
     run(content, 'demisto-sdk', 'validate', '-a')

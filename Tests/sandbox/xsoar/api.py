@@ -15,6 +15,7 @@ from .context import ask
 from .entries import FILE, Entry
 from .errors import Refusal
 from .instance_body import described_instance
+from .instance_removal import remove_instance
 from .packs import read_integration, read_upload
 from .pages import pages, problem_page, wants_page
 
@@ -165,7 +166,10 @@ def _content(api: Blueprint, components: Components) -> None:
     @api.post('/contentpacks/installed/upload')
     def upload_packs() -> Response:
         upload = _upload()
-        for pack in read_upload(upload.read(), upload.filename or 'The upload'):
+        packs = read_upload(upload.read(), upload.filename or 'The upload')
+        for pack in packs:
+            pack.check_server(components.version['version'])
+        for pack in packs:
             components.catalogue.install(pack)
         return jsonify({})
 
@@ -212,7 +216,7 @@ def _instances(api: Blueprint, components: Components) -> None:
 
     @api.delete('/settings/integration/<instance_id>')
     def delete_instance(instance_id: str) -> Response:
-        components.instances.delete(instance_id)
+        remove_instance(components, instance_id)
         return jsonify({})
 
 

@@ -57,7 +57,7 @@ class Background:
             self._next_fetch.pop(instance.id, None)
         elif self._next_fetch.get(instance.id, 0) <= time.time():
             interval = instance.values.get('incidentFetchInterval')
-            minutes = int(interval) if interval and is_interval(interval) else 1
+            minutes = int(str(interval)) if is_interval(interval) else 1
             self._next_fetch[instance.id] = time.time() + minutes * 60 * self._second
             self._components.background_jobs.start(('fetch', instance.id), partial(self._components.runner.fetch, instance.id))
 

@@ -10,7 +10,16 @@ from .context import as_text, resolve
 from .errors import Refusal
 
 # Arguments that every command takes: the server reads them, the integration does not get them.
-PLATFORM_ARGUMENTS = ('using', 'using-brand', 'debug-mode', 'execution-timeout')
+PLATFORM_ARGUMENTS = (
+    'using',
+    'using-brand',
+    'debug-mode',
+    'execution-timeout',
+    'raw-response',
+    'ignore-outputs',
+    'ignore-output',
+    'extend-context',
+)
 _MASK = '*****'
 # What a backslash and a character stand for in quotes; before any other character, the backslash is one.
 _ESCAPES = {'n': '\n', 't': '\t', 'r': '\r', **{character: character for character in '\\"\'^:, '}}
@@ -36,6 +45,17 @@ class CommandLine:
 
     def platform_argument(self, name: str) -> str:
         return next((as_text(word.value) for word in self.words if word.name == name), '')
+
+    def flag(self, name: str) -> bool:
+        """Return whether an argument of the platform is true.
+
+        Raises:
+            Refusal: it is neither true nor false.
+        """
+        value = self.platform_argument(name)
+        if value.lower() not in ('', 'true', 'false'):
+            raise Refusal(f'{name} cannot be {value!r}: write true or false.')
+        return value.lower() == 'true'
 
     def resolved(self, context: dict[str, Any]) -> 'CommandLine':
         """Return the line with what is in the context for expressions such as ``${File.EntryID}``.

@@ -54,6 +54,9 @@ class KnownCommand:
             {'name': 'using', 'description': 'The instance to run on. Empty means each.', 'options': self.instances},
             {'name': 'debug-mode', 'description': 'Whether the log becomes a file in the war room.', 'options': _CHOICES},
             {'name': 'execution-timeout', 'description': 'Seconds that the command may take.', 'options': ()},
+            {'name': 'raw-response', 'description': 'Whether to show what the command sent.', 'options': _CHOICES},
+            {'name': 'extend-context', 'description': 'What else goes into the context: key=path.', 'options': ()},
+            {'name': 'ignore-outputs', 'description': 'Whether nothing else goes into it.', 'options': _CHOICES},
         ]
 
 

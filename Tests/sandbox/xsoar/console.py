@@ -18,6 +18,7 @@ from .entries import Entry, error_entry, readable
 from .errors import Refusal
 from .incidents import Incidents
 from .instances import Instance, Instances
+from .output_options import OutputOptions
 from .runner import Runner
 from .schedules import Schedules
 from .war_room import WarRoom
@@ -88,6 +89,7 @@ class Console:
                 raise Refusal(problem)
             line = line.resolved(self._incidents.context(investigation_id))
             if line.name in _BUILT_IN:
+                _refuse_output_options(line)
                 entry = _BUILT_IN[line.name](self, investigation_id, line)
                 return [self._war_room.add(investigation_id, entry, **origin)]
             targets = self._targets(line, owners)
@@ -163,17 +165,26 @@ class Console:
         try:
             bound = line.bind(integration.commands[line.name])
             time_limit = _seconds(line.platform_argument('execution-timeout'))
-            debug = line.platform_argument('debug-mode') == 'true'
+            debug, options = line.flag('debug-mode'), OutputOptions.read(line)
             job = self._runner.job(integration, instance, line.name, bound, investigation_id, time_limit, debug)
         except Refusal as refusal:
             return [self._war_room.add(investigation_id, error_entry(str(refusal)), **origin)]
-        documents, polling = self._runner.run(job, origin)
+        documents, polling = self._runner.run(job, origin, options)
         if polling:
-            self._schedules.add(investigation_id, typed['parentId'], instance.id, polling)
+            try:
+                self._schedules.add(investigation_id, typed['parentId'], instance.id, polling)
+            except Refusal as refusal:
+                documents.append(self._war_room.add(investigation_id, error_entry(str(refusal)), **origin))
         return documents
 
 
 _BUILT_IN = {'DeleteContext': Console._delete_context, 'Print': Console._print, 'help': Console._help}
+
+
+def _refuse_output_options(line: CommandLine) -> None:
+    options = OutputOptions.read(line)
+    if options.ignore_outputs or options.extensions:
+        raise Refusal(f'!{line.name} has no outputs here: leave out extend-context and ignore-outputs.')
 
 
 def _seconds(text: str) -> float:

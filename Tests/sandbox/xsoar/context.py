@@ -136,7 +136,7 @@ def as_text(value: Any) -> str:
     return '' if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def ask(context: dict[str, Any], query: str) -> Any:
+def ask(context: Any, query: str) -> Any:
     """Answer ``${.}`` (all) or ``${Path.To.Value}``, the brackets being optional.
 
     Raises:

@@ -23,7 +23,8 @@ class Polling:
 class Entry:
     """One entry, before it has a place in a war room.
 
-    ``contents`` is what a person reads; ``outputs`` goes into the context; ``file_id`` names a file in the working folder.
+    ``contents`` is what a person reads, ``raw`` what the command sent; ``outputs`` goes into the context; ``file_id`` names a
+    file in the working folder.
     """
 
     contents: str
@@ -36,6 +37,7 @@ class Entry:
     tags: list[str] = field(default_factory=list)
     polling: Polling | None = None
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    raw: Any = None
 
 
 def error_entry(sentence: str) -> Entry:
@@ -53,7 +55,7 @@ def entries_of(result: Any) -> list[Entry]:
             return [_entry(result)]
         except (TypeError, ValueError):
             return [error_entry('The command sent an entry that cannot be read: use CommandResults, or the fields of an entry.')]
-    return [Entry(*readable(result))]
+    return [Entry(*readable(result), raw=result)]
 
 
 def _entry(result: dict[str, Any]) -> Entry:
@@ -75,10 +77,12 @@ def _entry(result: dict[str, Any]) -> Entry:
         tags=list(result.get('Tags') or []),
         polling=_polling(result),
         metrics=list(result.get('APIExecutionMetrics') or []),
+        raw=result.get('Contents'),
     )
 
 
 def readable(value: Any) -> tuple[str, str]:
+    """Return a value as a person reads it, and the format of that."""
     if value is None:
         return '', 'text'
     return (value, 'text') if isinstance(value, str) else (json.dumps(value, ensure_ascii=False), 'json')

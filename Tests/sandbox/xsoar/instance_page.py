@@ -13,6 +13,7 @@ from .content import Integration
 from .errors import Refusal
 from .forms import CLEAR, PASSWORD, VAULT, Form, body_of, sections
 from .instance_body import described_instance
+from .instance_removal import remove_instance
 from .instances import LOG_LEVELS, Instance
 
 
@@ -32,7 +33,7 @@ def add_instance_form(site: Blueprint, components: Components) -> None:
     @site.post('/instances/<instance_id>/delete')
     def delete(instance_id: str) -> Response:
         name = components.instances.get(instance_id).name
-        components.instances.delete(instance_id)
+        remove_instance(components, instance_id)
         g.visit.messages.append(('success', f'Deleted {name}.'))
         return redirect(url_for('pages.integrations'), 303)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -28,6 +29,18 @@ class Pack:
     metadata: dict[str, Any]
     integrations: tuple[Integration, ...]
     classifiers: tuple[Classifier, ...] = ()
+
+    def check_server(self, version: str) -> None:
+        """Check that a server of a version can have the pack.
+
+        Raises:
+            Refusal: the pack is for newer ones, or does not name a version.
+        """
+        needed = str(self.metadata.get('serverMinVersion') or '0')
+        if not re.fullmatch(r'[0-9]{1,9}(\.[0-9]{1,9})*', needed):
+            raise Refusal(f'The serverMinVersion of {self.name} cannot be {needed!r}: write a version such as {version}.')
+        if _numbers(needed) > _numbers(version):
+            raise Refusal(f'{self.name} is for servers from {needed} on, and this one is {version}: lower its serverMinVersion.')
 
 
 def read_upload(data: bytes, file_name: str) -> list[Pack]:
@@ -65,6 +78,10 @@ def read_integration(data: bytes, file_name: str) -> Integration:
         return Integration.read(document)
     except Refusal as refusal:
         raise Refusal(f'{file_name} cannot be used, because {refusal}: correct it and upload it again.') from None
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(each) for each in version.split('.')]
 
 
 def _read_pack(archive: zipfile.ZipFile, file_name: str) -> Pack:

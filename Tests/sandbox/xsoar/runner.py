@@ -1,5 +1,6 @@
 """Run commands for the war room, the Test button and the fetch, and store their results."""
 
+import json
 import threading
 import time
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from .incident_creation import IncidentCreator
 from .incidents import Incidents
 from .instances import Instance, Instances
 from .metrics import Metrics
+from .output_options import OutputOptions
 from .process import Outcome
 from .war_room import WarRoom
+
+_AS_SENT = OutputOptions()
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,15 @@ class Runner:
             debug,
         )
 
-    def run(self, job: Job, origin: dict[str, Any]) -> tuple[list[dict[str, Any]], Polling | None]:
+    def run(
+        self, job: Job, origin: dict[str, Any], options: OutputOptions = _AS_SENT
+    ) -> tuple[list[dict[str, Any]], Polling | None]:
         """Run a command and store its entries in the war room.
 
         Args:
             job: what to run; in debug mode its log becomes an entry too.
             origin: the fields of an entry that tell where it comes from: instance, brand, and the entry with the command.
+            options: what the user asked of the results.
         Returns:
             The entries as stored, and what the command wants to be run later.
         """
@@ -113,9 +120,10 @@ class Runner:
                 entries = entries_of(outcome.results)
                 if outcome.failure and not any(entry.type == ERROR for entry in entries):
                     entries.append(error_entry(outcome.failure))
+                shown = [options.apply(entry) for entry in entries]
                 if job.debug:
-                    entries.append(_debug_entry(outcome, folder, job))
-                documents = [self._store(job, entry, folder, origin) for entry in entries if not self._is_metrics(job, entry)]
+                    shown.append(_debug_entry(entries, outcome, folder, job))
+                documents = [self._store(job, entry, folder, origin) for entry in shown if not self._is_metrics(job, entry)]
         except Refusal as refusal:
             return [self._war_room.add(job.investigation['id'], error_entry(str(refusal)), **origin)], None
         return documents, next((entry.polling for entry in entries if entry.polling), None)
@@ -195,6 +203,19 @@ class Runner:
         return FetchReport(tuple(incidents))
 
 
-def _debug_entry(outcome: Outcome, folder: Path, job: Job) -> Entry:
-    (folder / f'{job.investigation["id"]}_debug').write_text('\n'.join(outcome.log) + '\n', encoding='utf-8')
+def _debug_entry(entries: list[Entry], outcome: Outcome, folder: Path, job: Job) -> Entry:
+    """Write what a command sent and logged into a file, in the sections that ``demisto-sdk run`` reads."""
+    sent = [entry for entry in entries if entry.type != METRICS]
+    raw = [entry.raw for entry in sent if entry.raw is not None]
+    sections = [
+        'Context Outputs:',
+        json.dumps({key: value for entry in sent for key, value in entry.outputs.items()}, indent=4, ensure_ascii=False),
+        'Human Readable section',
+        *(entry.contents for entry in sent),
+        'Raw Response section',
+        json.dumps(raw[0] if len(raw) == 1 else raw, ensure_ascii=False),
+        'Full Integration Log:',
+        *outcome.log,
+    ]
+    (folder / f'{job.investigation["id"]}_debug').write_text('\n'.join(sections) + '\n', 'utf-8', 'backslashreplace')
     return Entry('', type=DEBUG_FILE, file=f'{job.command}.log', file_id='debug')

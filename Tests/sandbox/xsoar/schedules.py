@@ -7,6 +7,7 @@ from typing import Any
 
 from .database import Database
 from .entries import Polling
+from .errors import NotFound
 from .vault import Vault
 
 
@@ -39,16 +40,21 @@ class Schedules:
     def add(
         self, investigation_id: str, parent_id: str, instance_id: str, polling: Polling, deadline: float | None = None
     ) -> None:
-        """Store a run to come. Without a deadline, the first of its polling, it gets one from the polling's timeout."""
+        """Store a run to come. Without a deadline, the first of its polling, it gets one from the polling's timeout.
+
+        Raises:
+            NotFound: the instance has been deleted.
+        """
         now = time.time()
         due = now + polling.next_run * self._second
         deadline = deadline or now + polling.timeout * self._second
         sealed = self._vault.seal(polling.arguments, f'schedules/{parent_id}')
-        with self._database.writing() as connection:
-            connection.execute(
-                'INSERT INTO schedules VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)',
-                (investigation_id, parent_id, instance_id, polling.command, sealed, due, deadline),
-            )
+        values = (investigation_id, parent_id, instance_id, polling.command, sealed, due, deadline)
+        try:
+            with self._database.writing() as connection:
+                connection.execute('INSERT INTO schedules VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)', values)
+        except sqlite3.IntegrityError:
+            raise NotFound(f'!{polling.command} does not go on: its instance was deleted; run it on another one.') from None
 
     def remove(self, schedule: Schedule) -> None:
         with self._database.writing() as connection:

@@ -246,7 +246,64 @@ def test_the_log_of_a_command_can_be_asked_for(xsoar: XsoarTestClient) -> None:
     assert [each['type'] for each in entries] == [16]
     log = xsoar.request('GET', f'/entry/download/{entries[0]["id"]}').text
     assert 'debug: debug' in log
-    assert log in (xsoar.server.data_folder / 'integration-instance.log').read_text().replace('probe probe-leak: ', '')
+    assert log.partition('Full Integration Log:\n')[2] in (
+        xsoar.server.data_folder / 'integration-instance.log'
+    ).read_text().replace('probe probe-leak: ', '')
+
+
+RAW = json.dumps(
+    {
+        'Type': 1,
+        'ContentsFormat': 'json',
+        'Contents': {'people': [{'name': 'Ada', 'id': 1}, {'name': 'Bob', 'id': 2}], 'next': None},
+        'HumanReadable': 'two people',
+        'EntryContext': {'Probe.Count(val.ID == obj.ID)': {'ID': 2}},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    'options, contents, context',
+    [
+        ('', 'two people', {'Probe': {'Count': {'ID': 2}}}),
+        ('raw-response=true', json.dumps(json.loads(RAW)['Contents']), {'Probe': {'Count': {'ID': 2}}}),
+        ('raw-response=false ignore-outputs=false', 'two people', {'Probe': {'Count': {'ID': 2}}}),
+        ('ignore-outputs=true', 'two people', {}),
+        ('extend-context=Names=people.name', 'two people', {'Probe': {'Count': {'ID': 2}}, 'Names': ['Ada', 'Bob']}),
+        (
+            'extend-context="A.Names=people.name::A.IDs=people.id" ignore-outputs=true',
+            'two people',
+            {'A': {'Names': ['Ada', 'Bob'], 'IDs': [1, 2]}},
+        ),
+        ('extend-context=All= ignore-output=true', 'two people', {'All': json.loads(RAW)['Contents']}),
+        ('extend-context=No=people.nothing ignore-outputs=true', 'two people', {}),
+    ],
+)
+def test_results_can_be_shown_raw_and_put_elsewhere(
+    xsoar: XsoarTestClient, options: str, contents: str, context: dict[str, Any]
+) -> None:
+    assert xsoar.say(f'!probe-send result=`{RAW}` {options}') == contents
+    assert xsoar.context() == context
+
+
+@pytest.mark.parametrize(
+    'options, sentence',
+    [
+        ('raw-response=maybe', "raw-response cannot be 'maybe': write true or false."),
+        ('debug-mode=1', "debug-mode cannot be '1': write true or false."),
+        ('extend-context=Names', "extend-context cannot be 'Names': write key=path, with :: between several."),
+        ('extend-context=a=b::=c', "extend-context cannot be 'a=b::=c'"),
+        ('extend-context=`a=.={"x": val.x}`', 'is not supported here'),
+    ],
+)
+def test_options_of_results_that_cannot_be_used_are_refused(xsoar: XsoarTestClient, options: str, sentence: str) -> None:
+    assert sentence in xsoar.say(f'!probe-send result=`{RAW}` {options}')
+    assert xsoar.context() == {}
+
+
+def test_commands_of_the_server_have_no_outputs(xsoar: XsoarTestClient) -> None:
+    assert '!Print has no outputs here' in xsoar.say('!Print x extend-context=a=b')
+    assert xsoar.say('!Print x raw-response=true') == 'x'
 
 
 @pytest.mark.parametrize(

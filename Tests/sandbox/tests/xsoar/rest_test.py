@@ -145,6 +145,29 @@ def test_a_pack_can_be_uploaded_again_and_keeps_its_instances(xsoar: XsoarTestCl
     assert xsoar.say('!probe-echo again') == 'echo again'
 
 
+@pytest.mark.parametrize(
+    'version, sentence',
+    [
+        ('99.0.0', 'Broken is for servers from 99.0.0 on, and this one is 6.10.0: lower its serverMinVersion.'),
+        ('6.10.1', 'Broken is for servers from 6.10.1 on'),
+        ('new', "The serverMinVersion of Broken cannot be 'new': write a version such as 6.10.0."),
+    ],
+)
+def test_a_pack_for_newer_servers_is_refused(xsoar: XsoarTestClient, version: str, sentence: str) -> None:
+    pack = zip_of({'pack_metadata.json': json.dumps({'name': 'Broken', 'serverMinVersion': version})})
+
+    answer = xsoar.request('POST', '/contentpacks/installed/upload', files={'file': ('Broken.zip', pack)})
+
+    assert (answer.status_code, sentence in answer.json()['error']) == (400, True), answer.text
+
+
+def test_a_pack_for_older_servers_is_taken(xsoar: XsoarTestClient) -> None:
+    for version in ('6.9.0', '6.10.0', '6.10', ''):
+        pack = zip_of({'pack_metadata.json': json.dumps({'name': 'Other', 'serverMinVersion': version})})
+        answer = xsoar.request('POST', '/contentpacks/installed/upload', files={'file': ('Other.zip', pack)})
+        assert answer.status_code == 200, answer.text
+
+
 def test_a_zip_of_zips_brings_each_pack(xsoar: XsoarTestClient, probe_pack: Path, tmp_path: Path) -> None:
     outer = tmp_path / 'uploadable_packs.zip'
     with zipfile.ZipFile(outer, 'w') as archive:

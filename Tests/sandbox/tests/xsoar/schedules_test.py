@@ -128,6 +128,33 @@ def test_polling_of_a_deleted_instance_ends(xsoar: XsoarTestClient) -> None:
     wait_until(lambda: not due_times(xsoar))
 
 
+def test_polling_of_an_instance_that_is_deleted_while_it_waits_says_so(start: Callable[..., XsoarTestClient]) -> None:
+    xsoar = start(second=1000)
+    xsoar.add()
+    xsoar.run('!probe-poll left=1')
+
+    xsoar.call('DELETE', f'/settings/integration/{xsoar.instance()["id"]}')
+
+    assert contents(xsoar)[-1] == "!probe-poll does not go on: the instance 'probe' was deleted; run it on another one."
+    assert due_times(xsoar) == []
+
+
+def test_a_command_whose_instance_is_deleted_while_it_runs_ends_with_a_sentence(
+    xsoar: XsoarTestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance_id, add = xsoar.instance()['id'], Schedules.add
+
+    def add_too_late(self: Schedules, *values: Any) -> None:
+        xsoar.call('DELETE', f'/settings/integration/{instance_id}')
+        add(self, *values)
+
+    monkeypatch.setattr(Schedules, 'add', add_too_late)
+
+    said = [each['contents'] for each in xsoar.run('!probe-poll left=1')]
+
+    assert said == ['1 left', '!probe-poll does not go on: its instance was deleted; run it on another one.']
+
+
 def entry(**polling: Any) -> str:
     return json.dumps({'Type': 1, 'Contents': 'wait', 'ContentsFormat': 'text', 'NextRun': '10', 'Timeout': '600', **polling})
 

@@ -1,6 +1,8 @@
 """The server's truth: demisto-sdk, its programs and its client, work against it as against a real one."""
 
+import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +147,37 @@ def test_demisto_sdk_uploads_a_pack_and_runs_a_command(content: Path, empty: Xso
     assert (uploaded.returncode, 'SUCCESSFUL UPLOADS' in uploaded.stdout + uploaded.stderr) == (0, True)
     assert [each['name'] for each in xsoar.call('GET', '/contentpacks/metadata/installed')] == ['Probe']
     assert (ran.returncode, 'echo two words' in ran.stdout + ran.stderr) == (0, True)
+
+
+ANSWER = {'Type': 1, 'ContentsFormat': 'json', 'Contents': {'sent': {'number': 7}}, 'HumanReadable': 'seven (7)'}
+OUTPUTS = {'EntryContext': {'Probe.Answer(val.ID && val.ID == obj.ID)': {'ID': 'x', 'Words': ['a', 'b']}}}
+
+
+@pytest.mark.parametrize(
+    'answer, options, paths',
+    [
+        ({**ANSWER, **OUTPUTS}, [], ['Pre.Probe.Answer.ID', 'Pre.Probe.Answer.Words']),
+        ({**ANSWER, **OUTPUTS}, ['-r'], ['Pre.sent.number']),
+        (ANSWER, [], ['Pre.sent.number']),
+        ({**ANSWER, **OUTPUTS}, ['-D'], ['Pre.Probe.Answer.ID', 'Pre.Probe.Answer.Words']),
+        ({**ANSWER, **OUTPUTS}, ['-D', '--debug-path', 'debug.log'], ['Pre.Probe.Answer.ID', 'Pre.Probe.Answer.Words']),
+        (ANSWER, ['-D', '--debug-path', 'debug.log'], ['Pre.sent.number']),
+    ],
+)
+def test_demisto_sdk_makes_outputs_of_what_a_command_answers(
+    xsoar: XsoarTestClient, content: Path, tmp_path: Path, answer: dict[str, Any], options: list[str], paths: list[str]
+) -> None:
+    own = [str(tmp_path / each) if each == 'debug.log' else each for each in options]
+    query = f'!probe-send result=`{json.dumps(answer)}`'
+
+    ran = run_sdk(content, xsoar.server, 'run', '-q', query, '--json-to-outputs', '-p', 'Pre', '--insecure', *own)
+
+    said = ran.stdout + ran.stderr
+    assert ran.returncode == 0, said
+    assert re.findall(r'contextPath: (\S+)', said) == paths
+    assert 'seven (7)' in said
+    if 'debug.log' in options:
+        assert 'Full Integration Log:' in (tmp_path / 'debug.log').read_text()
 
 
 def test_demisto_sdk_uploads_one_integration(content: Path, empty: XsoarServer) -> None:

@@ -261,9 +261,10 @@ def test_the_command_line_knows_commands_arguments_and_choices(browser: Browser,
 
     echo = next(each for each in commands if each['name'] == 'probe-echo')
     arguments = {each['name']: each for each in echo['arguments']}
+    own_arguments = ['text', 'id', 'colour', 'password']
     assert (echo['description'], list(arguments)) == (
         'Answers with its arguments.',
-        ['text', 'id', 'colour', 'password', 'using', 'debug-mode', 'execution-timeout'],
+        [*own_arguments, 'using', 'debug-mode', 'execution-timeout', 'raw-response', 'extend-context', 'ignore-outputs'],
     )
     assert (arguments['colour']['options'], arguments['using']['options']) == (['red', 'green'], ['probe', 'second'])
     assert [each['name'] for each in echo['arguments'] if each.get('secret')] == ['password']
