@@ -91,7 +91,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CachedSession,
         CortexAppCredential,
         Credential,
-        CredentialSettings,
         DeviceCodeCredential,
         ManagedIdentityCredential,
         PendingSignIn,
@@ -644,24 +643,22 @@ class MicrosoftClient(BaseClient):
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         managed_identity_id = self.managed_identities_client_id or ''
         return create_credential(
-            CredentialSettings(
-                method,
-                authority=self.azure_ad_endpoint,
-                tenant_id=in_url[1] if in_url and (method == DEVICE_CODE or not self.tenant_id) else self.tenant_id,
-                client_id=f'{self.client_id}@{self.token_retrieval_url}' if is_cortex_app else self.client_id,
-                client_secret=self.client_secret,
-                private_key=self.private_key,
-                thumbprint=self.certificate_thumbprint,
-                token_url=self.token_retrieval_url,
-                redirect_uri=self.redirect_uri,
-                authorization_code=self.auth_code,
-                managed_identity_id='' if managed_identity_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else managed_identity_id,
-                app_name=self.app_name,
-                token=self.refresh_token or self.tenant_id,
-                encrypt=lambda token, key: self.get_encrypted(token, key),
-                info_headers=lambda: self._add_info_headers(),
-                is_public=True,
-            )
+            method,
+            authority=self.azure_ad_endpoint,
+            tenant_id=in_url[1] if in_url and (method == DEVICE_CODE or not self.tenant_id) else self.tenant_id,
+            client_id=f'{self.client_id}@{self.token_retrieval_url}' if is_cortex_app else self.client_id,
+            client_secret=self.client_secret,
+            private_key=self.private_key,
+            thumbprint=self.certificate_thumbprint,
+            token_url=self.token_retrieval_url,
+            redirect_uri=self.redirect_uri,
+            authorization_code=self.auth_code,
+            managed_identity_id='' if managed_identity_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else managed_identity_id,
+            app_name=self.app_name,
+            token=self.refresh_token or self.tenant_id,
+            encrypt=lambda token, key: self.get_encrypted(token, key),
+            info_headers=lambda: self._add_info_headers(),
+            is_public=True,
         )
 
     @staticmethod

@@ -348,7 +348,7 @@ class EntraCredential(Credential):
         return TokenRequest(
             'POST',
             self.token_url,
-            form={name: value for name, value in form.items() if value},
+            form=_without_empty(form),
             advice=ErrorAdvice(by_code=self.advice_by_code),
             rebuild=lambda: self.post(target, grant_type, **fields),
         )
@@ -799,7 +799,7 @@ class ManagedIdentityCredential(Credential):
 
     def __init__(self, client_id: str = '', environment: StrMapping = os.environ, allows_name: bool = False):
         self.client_id = clean_managed_identity_id(client_id, allows_name)
-        hosts = ServiceFabric, AppService, AzureArc, WorkloadIdentity, VirtualMachine
+        hosts = AppService, AzureArc, WorkloadIdentity, VirtualMachine
         host = next(host for host in hosts if all(map(environment.get, host.variables)))
         has_pod_identity = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
         if host is VirtualMachine and not has_pod_identity and os.path.isdir(AzureArc.KEY_FOLDER):
@@ -881,19 +881,13 @@ class AppService(ManagedIdentityHost):
     version = '2019-08-01'
 
     def __init__(self, environment: StrMapping):
+        if environment.get('IDENTITY_SERVER_THUMBPRINT'):  # its service has a certificate of its own
+            raise CredentialError(
+                'A managed identity of Service Fabric is not supported.',
+                'Use an application, or an engine on another Azure host.',
+            )
         super().__init__(environment)
         self.headers = {**self.headers, 'X-IDENTITY-HEADER': environment['IDENTITY_HEADER']}  # Automation wants both
-
-
-class ServiceFabric(ManagedIdentityHost):
-    """A cluster of Service Fabric, which has the variables of App Service, and a service with a certificate of its own."""
-
-    variables = 'IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'IDENTITY_SERVER_THUMBPRINT'
-
-    def __init__(self, _environment: StrMapping):
-        raise CredentialError(
-            'A managed identity of Service Fabric is not supported.', 'Use an application, or an engine on another Azure host.'
-        )
 
 
 class AzureArc(ManagedIdentityHost):
@@ -1061,8 +1055,26 @@ class WorkloadIdentity(ManagedIdentityHost):
 # region factory
 
 
-class CredentialSettings(NamedTuple):
-    """The values that an instance is configured with, as pasted. Those that the method does not use are ignored.
+def create_credential(
+    method: str,
+    *,
+    authority: str = '',
+    tenant_id: str = '',
+    client_id: str = '',
+    client_secret: str = '',
+    private_key: str = '',
+    thumbprint: str = '',
+    token_url: str = '',
+    redirect_uri: str = '',
+    authorization_code: str = '',
+    managed_identity_id: str = '',
+    app_name: str = '',
+    token: str = '',
+    encrypt: Callable[[str, str], str] = encrypt_for_token_service,
+    info_headers: Callable[[], StrMapping] = dict,
+    is_public: bool = False,
+) -> Credential:
+    """Return the credential of `method` for values as pasted. Those that the method does not use are ignored.
 
     Args:
         client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
@@ -1070,62 +1082,29 @@ class CredentialSettings(NamedTuple):
         is_public: the values are keywords of the public MicrosoftClient. Some checks are then left out, since the tests of public
             integrations name an invalid redirect URI or client ID, or request a token for a device code without a sign-in. A
             private key without its certificate does not replace a client secret.
+    Raises:
+        CredentialError: a value cannot be right.
     """
-
-    method: str
-    authority: str = ''
-    tenant_id: str = ''
-    client_id: str = ''
-    client_secret: str = ''
-    private_key: str = ''
-    thumbprint: str = ''
-    token_url: str = ''
-    redirect_uri: str = ''
-    authorization_code: str = ''
-    managed_identity_id: str = ''
-    app_name: str = ''
-    token: str = ''
-    encrypt: Callable[[str, str], str] = encrypt_for_token_service
-    info_headers: Callable[[], StrMapping] = dict
-    is_public: bool = False
-
-    def __repr__(self) -> str:
-        return f'<CredentialSettings {self.method}>'
-
-
-def _names_certificate(settings: CredentialSettings) -> bool:
-    """Return whether there is a thumbprint, or a certificate beside the private key."""
-    return bool(clean_value(settings.thumbprint)) or 'CERTIFICATE' in dict(clean_pem(settings.private_key))
-
-
-def create_credential(settings: CredentialSettings) -> Credential:
-    """Return the credential of `settings.method`. Raise CredentialError for values that cannot be right."""
-    method = settings.method
     if method == AuthenticationMethod.MANAGED_IDENTITY:
-        return ManagedIdentityCredential(settings.managed_identity_id, allows_name=settings.is_public)
+        return ManagedIdentityCredential(managed_identity_id, allows_name=is_public)
     if method == AuthenticationMethod.CORTEX_APP:
-        return CortexAppCredential(
-            settings.app_name,
-            settings.client_id,
-            settings.token,
-            settings.client_secret,
-            settings.encrypt,
-            settings.info_headers,
-        )
-    registration = settings.authority, settings.tenant_id, settings.client_id
+        return CortexAppCredential(app_name, client_id, token, client_secret, encrypt, info_headers)
+    registration = authority, tenant_id, client_id
     if method == AuthenticationMethod.DEVICE_CODE:
-        return DeviceCodeCredential(*registration, token_url=settings.token_url, allows_empty_code=settings.is_public)
+        return DeviceCodeCredential(*registration, token_url=token_url, allows_empty_code=is_public)
+    if is_public and client_secret and not (clean_value(thumbprint) or 'CERTIFICATE' in dict(clean_pem(private_key))):
+        private_key = ''
     client: EntraCredential
-    if settings.private_key and not (settings.is_public and settings.client_secret and not _names_certificate(settings)):
-        client = CertificateCredential(*registration, settings.private_key, settings.thumbprint, settings.token_url)
-    elif settings.client_secret or method == AuthenticationMethod.CLIENT_CREDENTIALS:
-        client = ClientSecretCredential(*registration, settings.client_secret, settings.token_url)
+    if private_key:
+        client = CertificateCredential(*registration, private_key, thumbprint, token_url)
+    elif client_secret or method == AuthenticationMethod.CLIENT_CREDENTIALS:
+        client = ClientSecretCredential(*registration, client_secret, token_url)
     else:
-        client = EntraCredential(*registration, settings.token_url)
+        client = EntraCredential(*registration, token_url)
     if method == AuthenticationMethod.CLIENT_CREDENTIALS:
         return client
-    credential = AuthorizationCodeCredential(client, settings.redirect_uri, settings.authorization_code)
-    if not settings.is_public:
+    credential = AuthorizationCodeCredential(client, redirect_uri, authorization_code)
+    if not is_public:
         credential.check_redirect_uri()
     return credential
 

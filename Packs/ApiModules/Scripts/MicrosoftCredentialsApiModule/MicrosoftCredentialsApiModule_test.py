@@ -39,7 +39,6 @@ from MicrosoftCredentialsApiModule import (
     ClientSecretCredential,
     CortexAppCredential,
     Credential,
-    CredentialSettings,
     DeviceCodeCredential,
     EntraCredential,
     ManagedIdentityCredential,
@@ -833,6 +832,11 @@ def test_the_token_service_has_time_since_its_response_contains_the_next_token()
 # endregion
 # region factory
 
+
+def settings_of(method: str, **values: Any) -> dict[str, Any]:
+    return {'method': method, **values}
+
+
 REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client_id': CLIENT}
 
 
@@ -840,11 +844,11 @@ REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client
     'settings, credential',
     [
         (
-            CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=CLIENT),
+            settings_of(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=CLIENT),
             ManagedIdentityCredential(CLIENT),
         ),
         (
-            CredentialSettings(
+            settings_of(
                 AuthenticationMethod.CORTEX_APP,
                 client_id='id@https://tokens.example/obtain',
                 app_name='app',
@@ -853,18 +857,18 @@ REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client
             ),
             cortex(),
         ),
-        (CredentialSettings(AuthenticationMethod.DEVICE_CODE, **REGISTRATION), DeviceCodeCredential(LOGIN, TENANT, CLIENT)),
-        (CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, client_secret=SECRET), secret_of()),
+        (settings_of(AuthenticationMethod.DEVICE_CODE, **REGISTRATION), DeviceCodeCredential(LOGIN, TENANT, CLIENT)),
+        (settings_of(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, client_secret=SECRET), secret_of()),
         (
-            CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, client_secret=SECRET, token_url=V1_URL),
+            settings_of(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, client_secret=SECRET, token_url=V1_URL),
             secret_of(url=V1_URL),
         ),
         (
-            CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, private_key=PEM),
+            settings_of(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, private_key=PEM),
             CertificateCredential(LOGIN, TENANT, CLIENT, PEM),
         ),
         (
-            CredentialSettings(
+            settings_of(
                 AuthenticationMethod.AUTHORIZATION_CODE,
                 **REGISTRATION,
                 client_secret=SECRET,
@@ -874,27 +878,24 @@ REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client
             code_of('code'),
         ),
         (
-            CredentialSettings(AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, redirect_uri=REDIRECT_URI),
+            settings_of(AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, redirect_uri=REDIRECT_URI),
             code_of(client=EntraCredential(LOGIN, TENANT, CLIENT)),
         ),
         (
-            CredentialSettings(
-                AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, private_key=PEM, redirect_uri=REDIRECT_URI
-            ),
+            settings_of(AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, private_key=PEM, redirect_uri=REDIRECT_URI),
             code_of(client=CertificateCredential(LOGIN, TENANT, CLIENT, PEM)),
         ),
     ],
 )
-def test_the_settings_select_the_credential(settings: CredentialSettings, credential: Credential) -> None:
-    created = create_credential(settings)
+def test_the_settings_select_the_credential(settings: dict[str, Any], credential: Credential) -> None:
+    created = create_credential(**settings)
     assert (type(created), created.identity) == (type(credential), credential.identity)
-    assert repr(settings) == f'<CredentialSettings {settings.method}>'
 
 
 def test_client_credentials_without_a_secret_are_rejected() -> None:
     message = 'Key (client secret) is missing. Enter the client secret, or a certificate and its private key.'
     with pytest.raises(CredentialError, match=says(message)):
-        create_credential(CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION))
+        create_credential(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION)
 
 
 @pytest.mark.parametrize(
@@ -912,27 +913,27 @@ def test_a_private_key_without_its_certificate_does_not_replace_a_public_secret(
     is_public: bool, private_key: str, thumbprint: str, kind: type
 ) -> None:
     method, key = AuthenticationMethod.CLIENT_CREDENTIALS, {'private_key': private_key, 'thumbprint': thumbprint}
-    settings = CredentialSettings(method, **REGISTRATION, client_secret=SECRET, is_public=is_public, **key)  # type: ignore[arg-type]
-    assert type(create_credential(settings)) is kind
+    settings = settings_of(method, **REGISTRATION, client_secret=SECRET, is_public=is_public, **key)
+    assert type(create_credential(**settings)) is kind
 
 
 @pytest.mark.parametrize('is_public, client_secret', [(True, ''), (False, SECRET)])
 def test_a_private_key_without_its_certificate_is_rejected(is_public: bool, client_secret: str) -> None:
     key = {'private_key': OWN.private_key_pem, 'client_secret': client_secret}
-    settings = CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, is_public=is_public, **key)  # type: ignore[arg-type]
+    settings = settings_of(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, is_public=is_public, **key)
     with pytest.raises(CredentialError, match='The certificate thumbprint is missing'):
-        create_credential(settings)
+        create_credential(**settings)
 
 
 @pytest.mark.parametrize('public', [{'is_public': True}, {}])
 def test_a_redirect_uri_is_checked_unless_the_public_client_is_made(public: dict[str, bool]) -> None:
     method = AuthenticationMethod.AUTHORIZATION_CODE
-    settings = CredentialSettings(method, **REGISTRATION, redirect_uri='localhost', **public)  # type: ignore[arg-type]
+    settings = settings_of(method, **REGISTRATION, redirect_uri='localhost', **public)
     if public:
-        assert create_credential(settings).needs_user
+        assert create_credential(**settings).needs_user
     else:
         with pytest.raises(CredentialError, match='The application redirect URI is not a full address'):
-            create_credential(settings)
+            create_credential(**settings)
 
 
 # endregion

@@ -7,7 +7,6 @@ from MicrosoftCoreApiModule import CredentialError
 from MicrosoftCoreApiModule_test import says
 from MicrosoftCredentialsApiModule import (
     AuthenticationMethod,
-    CredentialSettings,
     clean_client_id,
     clean_client_secret,
     clean_managed_identity_id,
@@ -111,9 +110,8 @@ def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: s
     )
     with pytest.raises(CredentialError, match=says(message)):
         clean_managed_identity_id(client_id)
-    settings = CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=client_id)
     with pytest.raises(CredentialError, match=says(message)):
-        create_credential(settings)
+        create_credential(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=client_id)
 
 
 def test_a_public_integration_may_name_a_managed_identity_as_it_likes() -> None:

@@ -54,7 +54,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         AuthorizationCodeCredential,
         CortexAppCredential,
         Credential,
-        CredentialSettings,
         DeviceCodeCredential,
         ManagedIdentityCredential,
         create_credential,
@@ -257,7 +256,10 @@ CLOUD_OPTIONS = {option: abbreviation for option, abbreviation in AZURE_CLOUD_NA
 
 
 class ParameterLabel:
-    """The labels of the parameters, without the part in parentheses. Errors use them to name a field."""
+    """The labels of the parameters, without the part in parentheses. Errors use them to name a field.
+
+    Where InstanceSettings has an attribute for a parameter, the name is the same.
+    """
 
     ID = 'ID'
     TOKEN = 'Token'  # the tenant ID, or the Token of the Cortex XSOAR application  # noqa: S105
@@ -319,20 +321,6 @@ class IntegrationSpec(NamedTuple):
         return f'https://oproxy.demisto.ninja/{self.app_name}'
 
 
-# Labels of the settings that may contradict others, by attribute of InstanceSettings. That of api_endpoint is in the spec.
-_LABELS = {
-    'id': ParameterLabel.ID,
-    'token': ParameterLabel.TOKEN,
-    'key': ParameterLabel.KEY,
-    'self_deployed': ParameterLabel.SELF_DEPLOYED,
-    'method': ParameterLabel.METHOD,
-    'redirect_uri': ParameterLabel.REDIRECT_URI,
-    'authorization_code': ParameterLabel.AUTHORIZATION_CODE,
-    'thumbprint': ParameterLabel.THUMBPRINT,
-    'private_key': ParameterLabel.PRIVATE_KEY,
-    'managed_identities_client_id': ParameterLabel.MANAGED_IDENTITIES_CLIENT_ID,
-    'azure_ad_endpoint': ParameterLabel.AZURE_AD_ENDPOINT,
-}
 _UNUSED_SETTINGS: dict[str, tuple[str, ...]] = {
     METHOD_AUTHORIZATION_CODE: (),
     METHOD_CLIENT_CREDENTIALS: ('redirect_uri', 'authorization_code'),
@@ -448,7 +436,7 @@ class InstanceSettings:
         for name in names:
             value = getattr(self, name)
             if value and (name != 'method' or value != self.spec.methods[0]):
-                label = _LABELS.get(name, self.spec.endpoint_label)
+                label = getattr(ParameterLabel, name.upper(), self.spec.endpoint_label)
                 raise CredentialError(f"'{label}' {reason}.", f"Clear '{label}', or {otherwise}.")
 
     @property
@@ -474,21 +462,19 @@ class InstanceSettings:
         """Return the credential of the chosen authentication method. Raise CredentialError when a value is missing or wrong."""
         method = AuthenticationMethod.MANAGED_IDENTITY if self.managed_identities else AuthenticationMethod.CORTEX_APP
         return create_credential(
-            CredentialSettings(
-                _METHODS[self.method] if self.self_deployed else method,
-                authority=self.cloud.endpoints.active_directory,
-                tenant_id=self.token,
-                client_id=self.id,
-                client_secret=self.key,
-                private_key=self.private_key,
-                thumbprint=self.thumbprint,
-                redirect_uri=self.redirect_uri,
-                authorization_code=self.authorization_code,
-                managed_identity_id=self.managed_identities_client_id,
-                app_name=self.spec.app_name,
-                token=self.token,
-                info_headers=get_x_content_info_headers,
-            )
+            _METHODS[self.method] if self.self_deployed else method,
+            authority=self.cloud.endpoints.active_directory,
+            tenant_id=self.token,
+            client_id=self.id,
+            client_secret=self.key,
+            private_key=self.private_key,
+            thumbprint=self.thumbprint,
+            redirect_uri=self.redirect_uri,
+            authorization_code=self.authorization_code,
+            managed_identity_id=self.managed_identities_client_id,
+            app_name=self.spec.app_name,
+            token=self.token,
+            info_headers=get_x_content_info_headers,
         )
 
     def client_keywords(self) -> JsonObject:
