@@ -229,8 +229,10 @@ def test_an_error_status_goes_to_the_error_handler_of_the_caller(instance: Insta
         instance.messages()
 
 
-@pytest.mark.parametrize('of_client, of_request, used', [(None, None, 60), (None, 5, 5), (7, 5, 7), (7, None, 7)])
-def test_every_request_has_a_timeout(instance: Instance, mocker: Any, of_client: Any, of_request: Any, used: float) -> None:
+@pytest.mark.parametrize('of_client, of_request, used', [(None, None, None), (None, 5, 5), (7, 5, 7), (7, None, 7)])
+def test_the_timeout_is_that_of_the_client_or_the_request(
+    instance: Instance, mocker: Any, of_client: Any, of_request: Any, used: Any
+) -> None:
     client = instance.client(timeout=of_client)
     sent = mocker.spy(client._session, 'request')
     client.http_request('GET', f'/users/{ADA}/messages', **({'timeout': of_request} if of_request else {}))
