@@ -22,7 +22,7 @@ import requests
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import JsonObject, SystemClock
-    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_loopback
+    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_https
     from MicrosoftApiModule import mask_secret
     from MicrosoftMailMimeApiModule import body_text
     from MicrosoftGraphClientApiModule import (
@@ -395,10 +395,13 @@ class UploadSession:
     """
 
     def __init__(self, client: GraphClient, url: str, file: BinaryIO, size: int, is_attached: Callable[[], bool]):
-        parts = urlsplit(url)
-        if parts.scheme != 'https' and not is_loopback(parts.hostname or ''):
+        if not is_https(url):
             raise GraphError('Microsoft Graph sent an upload URL that is not an https address.', 'Try again.')
-        for secret in (url, requests.Request('PUT', url).prepare().path_url, parts.query):  # as it is logged, longest first
+        for secret in (
+            url,
+            requests.Request('PUT', url).prepare().path_url,
+            urlsplit(url).query,
+        ):  # as it is logged, longest first
             mask_secret(secret)
         self._client = client
         self._url = url
@@ -758,7 +761,7 @@ class _Draft:
 
     def remove(self) -> None:
         """Delete the draft permanently, or at least so that its owner can restore it. A mail that was sent stays."""
-        if not self.is_sent():
+        if self._retry(self._look, _STEP_RETRIES)['isDraft']:
             self._remove(self.progress.draft_id)
         self.remove_duplicates()
 
@@ -916,10 +919,6 @@ class _Draft:
             what = f'The email was already sent, and is delivered at {time}.'
             raise DemistoException(f'{what} To cancel it, delete it with msgraph-mail-delete-email.')
         return state
-
-    def is_sent(self) -> bool:
-        """Return whether the message is not a draft any more."""
-        return not self._retry(self._look, _STEP_RETRIES)['isDraft']
 
     def _look(self) -> JsonObject:
         """Return the state of the message: what _STATE selects. If Graph does not find the draft, find it by its mark and update

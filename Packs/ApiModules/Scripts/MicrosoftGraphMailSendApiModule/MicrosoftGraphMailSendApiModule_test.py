@@ -853,7 +853,7 @@ def test_an_upload_without_progress_ends() -> None:
     assert rejection(uploads.session.upload) == ('The upload made no progress. Try again.')
 
 
-@pytest.mark.parametrize('url', ['http://evil.example/upload', '', 'ftp://evil.example/'])
+@pytest.mark.parametrize('url', ['http://evil.example/upload', '', 'ftp://evil.example/', 'https://[evil.example/'])
 def test_an_upload_url_is_an_https_address(url: str) -> None:
     assert rejection(lambda: UploadSession(ScriptedClient(), url, io.BytesIO(), 0, lambda: True)) == (
         'Microsoft Graph sent an upload URL that is not an https address. Try again.'
