@@ -348,7 +348,7 @@ class EntraCredential(Credential):
         return TokenRequest(
             'POST',
             self.token_url,
-            form=_without_empty(form),
+            form={name: value for name, value in form.items() if value},
             advice=ErrorAdvice(by_code=self.advice_by_code),
             rebuild=lambda: self.post(target, grant_type, **fields),
         )
