@@ -297,6 +297,17 @@ def test_an_api_that_rejects_every_token_is_called_twice(instance: Instance) -> 
     assert (instance.requests('entra'), instance.requests()) == ([200, 200], [401, 401])
 
 
+def test_an_integration_handles_a_challenge_that_no_token_meets(instance: Instance) -> None:
+    """Such as one that a policy for locations causes: the error handler of the integration decides, as with any other 401."""
+    handled: list[int] = []
+    instance.fail(times=None, status=401, headers=challenge(base64.b64encode(b'{"access_token": {}}').decode()))
+    with pytest.raises(DemistoException, match=r'\[401\]') as raised:
+        instance.messages()
+    assert raised.value.res.status_code == 401
+    instance.messages(error_handler=lambda response: handled.append(response.status_code), resp_type='response')
+    assert handled == [401]
+
+
 def test_a_token_from_elsewhere_is_not_replaced(instance: Instance, mocker: Any) -> None:
     client = instance.client()
     mocker.patch.object(client, 'get_access_token', return_value='of the test')

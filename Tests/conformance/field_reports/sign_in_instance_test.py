@@ -253,7 +253,7 @@ def test_a_policy_that_rejects_every_token_is_named(instance: Instance, field_re
     instance.cloud.directory.blocks_addresses = True
     said = instance.error(command)
     assert 'LocationConditionEvaluationSatisfied' in said
-    assert 'Have the Conditional Access policies allow the address of the engine.' in said
+    assert 'and that they allow the address of the engine.' in said
     assert 'cloud setting' not in said
     acts_as_user = instance.params.get('auth_method') in ('Authorization Code', 'Device Code')
     assert ('Run !msgraph-mail-auth-start.' in said) == acts_as_user

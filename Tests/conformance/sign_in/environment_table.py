@@ -120,7 +120,7 @@ SLOW_NETWORK = [
         situation='once',
     ),
     *each([CLIENT_SECRET], 'slow', Call(IN_TIME, 4, (SLOW,), THREE_WAITS), read_timeout=READ_TIMEOUT, situation='always'),
-    *each([VM_SYSTEM_ASSIGNED], 'slow', Call(IN_TIME, 5, (SLOW,), (9, 15)), read_timeout=READ_TIMEOUT, situation='always'),
+    *each([VM_SYSTEM_ASSIGNED], 'slow', Call(IN_TIME, 2, (SLOW,), (0.6, 1)), read_timeout=READ_TIMEOUT, situation='always'),
     *each([CLIENT_SECRET], 'slow', Call(answers=({'delay': 0.2},)), situation='but in time'),
 ]
 

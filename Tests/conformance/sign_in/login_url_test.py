@@ -65,12 +65,14 @@ def test_the_login_url_is_that_of_the_cloud(abbreviation: str, host: str) -> Non
 
 
 GRAPH = 'https://graph.microsoft.com'
+GRAPH_ID = '00000003-0000-0000-c000-000000000000'
 
 
 @pytest.mark.parametrize(
     'permissions, scope',
     [
         (('Mail.Read',), f'{GRAPH}/Mail.Read offline_access'),
+        ((f'{GRAPH_ID}/Mail.Read',), f'{GRAPH_ID}/Mail.Read offline_access'),
         ((f'{GRAPH}/Mail.Read', 'Mail.Send'), f'{GRAPH}/Mail.Read {GRAPH}/Mail.Send offline_access'),
         (('Mail.Read Mail.Send',), f'{GRAPH}/Mail.Read {GRAPH}/Mail.Send offline_access'),
         (('offline_access', 'User.Read'), f'offline_access {GRAPH}/User.Read'),

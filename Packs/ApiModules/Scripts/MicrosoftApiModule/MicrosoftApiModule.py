@@ -400,7 +400,7 @@ class MicrosoftClient(BaseClient):
         if response.status_code == 401 and token in self._issued_tokens and body.can_be_read_again:
             token = self._issue_token(resource, scope, _claims_challenge(response), rejected=token)
             response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
-            if is_error:
+            if is_error and self._given_credential:
                 self._raise_unmet_challenge(response)
         if is_error:
             seconds = self.reschedule_delay(response, is_idempotent)
@@ -415,7 +415,7 @@ class MicrosoftClient(BaseClient):
             reason = outside_text(find_oauth_error(json_or_none(response)).get('error_description'), LOG.encode)
             raise SignInRequiredError(
                 f'The API rejected a new token: {reason or "it asks for claims."}',
-                'Have the Conditional Access policies allow the address of the engine.',
+                'Check what the Conditional Access policies require, and that they allow the address of the engine.',
                 'insufficient_claims',
                 needs_new_sign_in=self.credential.needs_user,
             )
@@ -598,7 +598,7 @@ class MicrosoftClient(BaseClient):
         """
         target, names = self.token_target(), ' '.join(permissions or self.permissions).split()
         if names and target.scope:
-            whole = (name if '://' in name or name in OIDC_SCOPES else f'{target.as_resource}/{name}' for name in names)
+            whole = (name if '/' in name or name in OIDC_SCOPES else f'{target.as_resource}/{name}' for name in names)
             return TokenTarget(' '.join(dict.fromkeys(whole)))
         return TokenTarget(_decode_scopes(self.scope)) if target.scope else target
 

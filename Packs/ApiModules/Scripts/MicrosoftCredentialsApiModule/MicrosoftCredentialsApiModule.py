@@ -111,7 +111,7 @@ def clean_client_secret(value: str) -> str:
 
 def clean_thumbprint(value: str) -> str:
     """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
-    digits = re.sub(r'(?i)^SHA-?\d+ Fingerprint=|[\s:-]', '', clean_id(value)).upper()
+    digits = re.sub(r'(?i)^(?:SHA-?\d+ )?(?:Finger|Thumb)print\s*[=:]|[\s:-]', '', clean_id(value)).upper()
     if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
         raise CredentialError(
             'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',

@@ -175,6 +175,8 @@ def test_an_id_is_corrected_where_that_is_unambiguous(mangle: Callable[[str], st
         ('\u2011'.join(['AB'] * 20), SHA1),
         (f'\u202a<{SHA1}>\u202c', SHA1),
         (f'SHA1 Fingerprint={":".join(["ab"] * 20)}', SHA1),
+        (f'SHA-1 Fingerprint : {SHA1}', SHA1),
+        (f'Thumbprint: {SHA1.lower()}', SHA1),
         (f'sha256 Fingerprint={":".join(["0F"] * 32)}\n', SHA256),
     ],
 )

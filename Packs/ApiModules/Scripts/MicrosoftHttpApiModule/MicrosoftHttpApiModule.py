@@ -344,8 +344,8 @@ def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
 
 def _compression_of(response: requests.Response) -> str:
     """Return how a response is compressed, empty if it is not. Some services name a character set in the header."""
-    encoding = response.headers.get('Content-Encoding', '').strip().lower()
-    return encoding if _COMPRESSIONS.intersection(re.split('[, ]+', encoding)) else ''
+    names = re.findall(r'[\w-]+', response.headers.get('Content-Encoding', '').lower())
+    return ','.join(name for name in names if name in _COMPRESSIONS)
 
 
 def _joined(pieces: Iterator[bytes], encoding: str, limits: ResponseLimits) -> bytes:

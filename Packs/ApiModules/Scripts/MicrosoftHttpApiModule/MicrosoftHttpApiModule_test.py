@@ -335,6 +335,8 @@ TEXT = b'0123456789'  # compressed without the time: it would be in the names of
         ('identity', TEXT),
         ('utf-8', TEXT),
         ('UTF-8, identity', TEXT),
+        ('gzip, utf-8', gzip.compress(TEXT, mtime=0)),
+        ('"gzip";q=1.0', gzip.compress(TEXT, mtime=0)),
         ('gzip', gzip.compress(TEXT, mtime=0)),
         (' X-GZIP ', gzip.compress(TEXT, mtime=0)),
         ('gzip', gzip.compress(TEXT[:4], mtime=0) + gzip.compress(b'', mtime=0) + gzip.compress(TEXT[4:], mtime=0)),

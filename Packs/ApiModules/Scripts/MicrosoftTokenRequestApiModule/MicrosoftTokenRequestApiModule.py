@@ -675,9 +675,11 @@ class TokenClient:
             if isinstance(error, ErrorResponse):
                 allowed = {error.response.status_code: _allowed_retries(request, error.response)}
                 return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
-            if isinstance(error, SignInUnavailableError) and error.code not in ('untrusted_certificate', 'invalid_address'):
-                return policy.delay(attempt, None)
-            return None
+            # A host that accepts connections and is silent has started: each attempt would take the whole timeout.
+            is_silent_host = request.is_host_service and isinstance(error.__context__, requests.exceptions.ReadTimeout)
+            if not isinstance(error, SignInUnavailableError) or (is_silent_host and attempt > 0):
+                return None
+            return None if error.code in ('untrusted_certificate', 'invalid_address') else policy.delay(attempt, None)
 
         try:
             return run_with_retries(send_once, delay_after, policy, self.clock, self._sleep)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import socket
 import math
 import random
 import re
@@ -578,6 +579,17 @@ def test_a_client_without_retries_sends_a_request_once(token_client: TokenClient
         assert token_client.without_retries(5).send(TokenRequest('POST', service.url)).status_code == 503
         assert token_client.send(TokenRequest('POST', service.url)).status_code == 200
     assert (len(service.seen), clock.waits) == (2, [])
+
+
+def test_a_host_that_accepts_connections_and_is_silent_is_tried_twice(token_client: TokenClient, clock: StoppedClock) -> None:
+    """It is not one that has not started yet, and each attempt takes the whole timeout."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        url = f'http://127.0.0.1:{server.getsockname()[1]}/token'
+        with pytest.raises(SignInUnavailableError, match='in time'):
+            token_client.send(
+                TokenRequest('GET', url, read_timeout=0.1, is_host_service=True, retry_policy=MANAGED_IDENTITY_RETRIES)
+            )
+    assert len(clock.waits) == 1
 
 
 @pytest.mark.parametrize('url', ['https:///token', 'login.example/token', 'htps://login.example/token'])
