@@ -118,3 +118,33 @@ def test_what_graph_ignores_of_a_reply_draft_is_changed(
     assert shown(draft)[:-1] == [[ZOE], ['desk@contoso.example'], 'Mine', 'high', 'flagged']
     assert draft.html.index('All well.') < draft.html.index('Status?')
     assert sender.client.count('PATCH', '') == 1
+
+
+# What the heading of a quoted message begins with, or an image alone.
+LIKE_A_QUOTE = [
+    {'text': 'F'},
+    {'text': 'From:'},
+    {'html': '<p>From</p>'},
+    {'html': '<p><img src="https://contoso.example/x.png"></p>'},
+]
+
+
+@pytest.mark.parametrize('body', LIKE_A_QUOTE)
+@pytest.mark.parametrize('action', [REPLY, FORWARD])
+def test_a_text_that_begins_as_the_quote_does_is_in_the_draft(
+    sender: WatchedSender, adas: Mailbox, question: str, body: dict[str, str], action: str
+) -> None:
+    sender.create_reply_draft(action, question, OutgoingMail(to=[Address(BOB)]))
+    sender.create_reply_draft(action, question, OutgoingMail(to=[Address(BOB)], **body))
+    without, with_text = sorted((one.html for one in in_folder(adas, 'drafts')), key=len)
+    assert len(with_text) >= len(without) + len(next(iter(body.values())))
+
+
+@pytest.mark.parametrize('body', LIKE_A_QUOTE)
+def test_a_text_that_begins_as_the_quote_does_replaces_it(
+    sender: WatchedSender, adas: Mailbox, question: str, body: dict[str, str]
+) -> None:
+    adas.ignores_reply_messages = True
+    sender.reply(REPLY, question, OutgoingMail(**body))
+    [sent] = in_folder(adas, 'sentitems')
+    assert (sent.html or sent.plain) == next(iter(body.values()))

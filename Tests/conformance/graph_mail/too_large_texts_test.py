@@ -72,6 +72,19 @@ def test_a_reply_to_a_large_email_resumes(instance: Instance, adas: Mailbox, que
     assert draft.html.count('once only') == 1
 
 
+@pytest.mark.parametrize('body', ['once only', 'From', 'Von'])
+def test_a_large_quote_without_the_text_above_it_is_an_error(
+    instance: Instance, adas: Mailbox, question: Message, body: str
+) -> None:
+    question.html = HUGE['HTML']
+    adas.ignores_comments = True
+    assert instance.error('msgraph-mail-create-draft', reply_to_id=question.immutable_id, body=body) == (
+        'Microsoft Graph left the text out, because the quoted email is large. '
+        'Use reply-mail, which quotes nothing, or send the text in an email of its own.'
+    )
+    assert in_folder(adas, 'drafts') == []
+
+
 def test_a_text_in_another_script_takes_its_bytes_in_utf_8(instance: Instance, bobs: Mailbox) -> None:
     text = 1_300_000 * 'п'
     instance.text('send-mail', to=BOB, subject='x', body=text)

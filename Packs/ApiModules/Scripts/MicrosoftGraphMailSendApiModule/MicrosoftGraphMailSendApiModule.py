@@ -765,6 +765,13 @@ class _Draft:
             self._remove(self.progress.draft_id)
         self.remove_duplicates()
 
+    def require_text(self, own: JsonObject, quoted: JsonObject) -> None:
+        """Raise GraphError if Graph has not put the text of `own` above that of `quoted`. Both are an ``itemBody``."""
+        body = self.read().get('body') or {}
+        if _text_of(body) == _text_of(quoted) or not _starts_with(body, own):
+            what = 'Microsoft Graph left the text out, because the quoted email is large.'
+            raise GraphError(what, 'Use reply-mail, which quotes nothing, or send the text in an email of its own.')
+
     def discard(self) -> None:
         """Remove the draft, so that another one can be created."""
         self.remove()
@@ -1063,12 +1070,14 @@ class MailSender:
         with self._new_draft(progress, 'html') as draft:
             _, change = draft.create_reply(action, message_id, message)
             if draft.progress.first_files is None:  # otherwise an earlier run made the change
-                body = draft.read().get('body') or {} if own['content'] else own
-                if not _starts_with(body, own):  # an earlier run may have written it
-                    change['body'] = {'contentType': 'html', 'content': above_quote(body.get('content') or '', mail)}
+                quoted = draft.read().get('body') or {} if own['content'] else own
+                is_written = draft.progress.is_resumed and _starts_with(quoted, own)  # by an earlier run
+                if own['content'] and not is_written:
+                    change['body'] = {'contentType': 'html', 'content': above_quote(quoted.get('content') or '', mail)}
                 if len(json_bytes(change)) > MAX_REQUEST_SIZE:  # with a comment, the quoted message stays at Graph
                     draft.discard()
                     _, change = draft.create_reply(action, message_id, message, own['content'])
+                    draft.require_text(own, quoted)
                 files = draft.files()
                 draft.change(change)
                 draft.progress.first_files = files
@@ -1201,10 +1210,15 @@ def _comparable(value: Any) -> Any:
     return value or []
 
 
+def _text_of(body: JsonObject, length: int = 5000) -> str:
+    """Return the beginning of the text of an ``itemBody`` of Graph, which may show the same text as other HTML."""
+    return ''.join(body_text(body, length).split())
+
+
 def _starts_with(body: JsonObject, start: JsonObject) -> bool:
-    """Return whether an ``itemBody`` of Graph starts with the text of another one, which Graph may show as other HTML."""
-    own, text = (''.join(body_text(one, length).split()) for one, length in ((start, 500), (body, 5000)))
-    return text.startswith(own) if own else start['content'] in (body.get('content') or '')
+    """Return whether an ``itemBody`` of Graph starts with the text of another one, or has its images if it has no text."""
+    own, images = _text_of(start, 500), re.findall(r'(?i)\bsrc\s*=\s*["\']?([^"\'\s>]+)', start['content'])
+    return _text_of(body).startswith(own) if own else all(image in (body.get('content') or '') for image in images)
 
 
 def _missing_properties(draft: JsonObject, wanted: JsonObject) -> JsonObject:
@@ -1212,7 +1226,7 @@ def _missing_properties(draft: JsonObject, wanted: JsonObject) -> JsonObject:
 
     def is_missing(name: str, value: Any) -> bool:
         if name == 'body':
-            return not _starts_with(draft.get('body') or {}, value)
+            return _text_of(draft.get('body') or {}) != _text_of(value) or not _starts_with(draft.get('body') or {}, value)
         return bool(_comparable(draft.get(name)) != _comparable(value))
 
     return {name: value for name, value in wanted.items() if is_missing(name, value)}
