@@ -62,7 +62,7 @@ class Instance:
             return AccessToken(context['access_token'], 0, 0)
         session = CachedSession(context.get('current_refresh_token', ''), self.pending)
         client = self.processes.provider(self.credential, MemoryStorage()).token_client
-        token, refresh_token = self.credential.request_token(client, self.processes.graph, session)
+        token, refresh_token, _ = self.credential.request_token(client, self.processes.graph, session)
         values = refresh_token, token.value, int(token.expires_on) - 300
         demisto.setIntegrationContext({**context, **dict(zip(PUBLIC_KEYS, values, strict=True))})
         return token
