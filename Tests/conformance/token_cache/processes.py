@@ -44,6 +44,9 @@ class CloudClock(SystemClock):
     def now(self) -> float:
         return self.cloud.clock.now()
 
+    def elapsed(self) -> float:
+        return super().elapsed() + self.slept
+
     def sleep(self, seconds: float) -> None:
         self.slept += seconds
         self.cloud.clock.advance(seconds)

@@ -59,6 +59,9 @@ class FakeClock(SystemClock):
     def now(self) -> float:
         return self.time
 
+    def elapsed(self) -> float:
+        return self.slept
+
     def sleep(self, seconds: float) -> None:
         self.time += seconds
         self.slept += seconds
@@ -260,7 +263,7 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
     old.put_token(AccessToken('old', NOW + 10, NOW + 10))
     old.put_session('old')
     old.put_pending(PendingSignIn('old'), 3600)
-    old.put_lease(Lease('killed', NOW - 24 * 3600 + 1))
+    old.put_lease(Lease('killed', NOW - 3600 + 1))
     cached(context).put_token(AccessToken('new', NOW + 4000, NOW + 4000))
     demisto.setIntegrationContext(context)
 
@@ -283,6 +286,17 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
         'latest',
         'started',
     }, 'what a person has created does not end by the clock of the engine'
+
+
+@pytest.mark.parametrize('ahead', [-600, 0, 600])
+def test_the_space_of_a_code_that_was_sent_is_kept_while_the_response_is_awaited(clock: FakeClock, ahead: float) -> None:
+    context: dict[str, Any] = {}
+    tokens = cached(context, USER)
+    tokens.record_single_use_request()
+    demisto.setIntegrationContext(context)
+    clock.time = NOW + USER.max_request_seconds + ahead
+    provider(APPLICATION, clock).update(lambda _cached: None)
+    assert tokens.single_use_key in demisto.getIntegrationContext()
 
 
 def test_all_tokens_can_be_dropped_and_the_rest_remains() -> None:
