@@ -699,17 +699,24 @@ class CachedTokens:
             names['access_token'] = 'valid_until'  # noqa: S105 - the name of a key
         for name, end in names.items():
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
-            if self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
+            # the public module used it until then
+            if self.now < valid_until and self._is_of_credential(value) and self._is_of_kind(str(value)):
                 return AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
         return None
 
     def _public_refresh_token(self) -> str:
         refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
         is_usable = isinstance(refresh_token, str) and self._is_of_credential(self.context.get('access_token', ''))
-        return refresh_token if is_usable else ''
+        may_have_user = self._credential.needs_user or self._credential.is_single_use
+        return refresh_token if is_usable and may_have_user else ''
 
     def _is_of_credential(self, access_token: Any) -> bool:
         return isinstance(access_token, str) and self._credential.matches_claims(AccessToken(access_token, 0, 0).claims())
+
+    def _is_of_kind(self, access_token: str) -> bool:
+        """Return whether it acts on behalf of a user, or of the application, as the credential does. Some cannot be read."""
+        claims = AccessToken(access_token, 0, 0).claims()
+        return not claims or self._credential.is_single_use or ('scp' in claims) == self._credential.needs_user
 
 
 def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
