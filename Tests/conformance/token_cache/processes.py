@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -16,6 +17,7 @@ from MicrosoftCredentialsApiModule import (
     Credential,
     DeviceCodeCredential,
     PendingSignIn,
+    parse_authorization_response,
 )
 from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage, TokenProvider
 from MicrosoftTokenRequestApiModule import (
@@ -43,6 +45,9 @@ class CloudClock(SystemClock):
 
     def now(self) -> float:
         return self.cloud.clock.now()
+
+    def elapsed(self) -> float:
+        return super().elapsed() + self.slept
 
     def sleep(self, seconds: float) -> None:
         self.slept += seconds
@@ -118,6 +123,12 @@ class Processes:
 
     def code_of(self, user: str) -> str:
         return Browser(self.cloud, user).sign_in(self.web().authorize_url(self.graph, *PENDING[:2]))
+
+    def code_without_state(self, user: str) -> str:
+        """Return the code alone, of a sign-in that the public module or the user has started: without state and PKCE."""
+        address, _, query = self.web().authorize_url(self.graph, '', '').partition('?')
+        parameters = {name: value for name, value in parse_qsl(query) if 'challenge' not in name}
+        return parse_authorization_response(Browser(self.cloud, user).sign_in(f'{address}?{urlencode(parameters)}')).code
 
     def signed_in(self, user: str = ADA) -> AuthorizationCodeCredential:
         """Return the web application, with `user` signed in by a code in the settings."""

@@ -62,7 +62,7 @@ class Instance:
             return AccessToken(context['access_token'], 0, 0)
         session = CachedSession(context.get('current_refresh_token', ''), self.pending)
         client = self.processes.provider(self.credential, MemoryStorage()).token_client
-        token, refresh_token = self.credential.request_token(client, self.processes.graph, session)
+        token, refresh_token, _ = self.credential.request_token(client, self.processes.graph, session)
         values = refresh_token, token.value, int(token.expires_on) - 300
         demisto.setIntegrationContext({**context, **dict(zip(PUBLIC_KEYS, values, strict=True))})
         return token
@@ -165,3 +165,22 @@ def test_a_dead_token_of_the_public_pack_gives_way_to_ours(processes: Processes)
     demisto.setIntegrationContext({**demisto.getIntegrationContext(), 'current_refresh_token': 'dead'})
     assert instance.run('ours ours') == [ADA, ADA]
     assert instance.refusals() == 1
+
+
+@pytest.mark.parametrize('later', [60, 3700])
+@pytest.mark.parametrize('history', ['public+', 'ours+ public', 'public+ ours public'])
+def test_an_application_is_not_given_the_tokens_of_a_user(processes: Processes, history: str, later: float) -> None:
+    Instance(processes, 'code').run(history, later=60)
+    for _ in range(2):
+        token = processes.provider(processes.application('web'), default_target=processes.graph).get_token(processes.graph)
+        assert 'scp' not in token.claims()
+        processes.cloud.clock.advance(later)
+
+
+@pytest.mark.parametrize('history', ['public', 'public ours', 'public ours public'])
+def test_a_user_is_not_given_the_tokens_of_an_application(processes: Processes, history: str) -> None:
+    instance = Instance(processes, 'code')
+    instance.credential = processes.application('web')
+    instance.run(history, later=60)
+    instance.credential = processes.web(processes.code_without_state(ADA))
+    assert instance.run('ours ours', later=60) == [ADA, ADA]

@@ -237,18 +237,15 @@ class TokenProvider:
         Raises:
             MicrosoftSignInError: another process has published why it got no token.
         """
-        watch, waited, conflicts = _LeaseWatch(), 0.0, 0
-        max_wait = _MAX_HOLDERS * self.credential.max_request_seconds
-        while not cached.token and waited < min(max_wait, self.clock.remaining()) and conflicts < _CLAIM_TRIES:
+        watch, conflicts = _LeaseWatch(), 0
+        end = min(self.clock.elapsed() + _MAX_HOLDERS * self.credential.max_request_seconds, self.clock.end)
+        while not cached.token and self.clock.elapsed() < end and conflicts < _CLAIM_TRIES:
             watch.raise_published_error(cached)
-            is_free = watch.is_free(cached)
+            is_free = watch.is_free(cached, self.clock.elapsed())
             if is_free and self._claim(cached):
                 return cached, True
             conflicts += is_free
-            pause = random.uniform(0, 0.05 if is_free else 0.2)  # noqa: S311 - no secret
-            self.clock.sleep(pause)
-            waited += pause
-            watch.unchanged_seconds += pause
+            self.clock.sleep(random.uniform(0, 0.05 if is_free else 0.2))  # noqa: S311 - no secret
             cached = self._read(cached.target, cached.rejected)
         return cached, False
 
@@ -334,13 +331,9 @@ class _LeaseWatch:
     """Watch the lease of another process: one that was killed does not renew it any more.
 
     Its end is not compared with the time, since the clocks of two engines may differ.
-
-    Attributes:
-        unchanged_seconds: for which the lease has not been renewed.
     """
 
-    unchanged_seconds = 0.0
-    _holder, _until = '', 0.0
+    _holder, _until, _seen_since = '', 0.0, 0.0
 
     def raise_published_error(self, cached: 'CachedTokens') -> None:
         """Raise the error of the process that was waited for, if the same request would fail again."""
@@ -350,11 +343,11 @@ class _LeaseWatch:
         if lease.kind and still_applies and lease.token_name == cached.token_name:
             raise lease.error(cached.now)
 
-    def is_free(self, cached: 'CachedTokens') -> bool:
-        """Return whether the lease may be claimed."""
+    def is_free(self, cached: 'CachedTokens', elapsed: float) -> bool:
+        """Return whether the lease may be claimed, `elapsed` seconds by a clock that cannot be set."""
         if (self._holder, self._until) != (cached.holder, cached.lease.until):
-            self._holder, self._until, self.unchanged_seconds = cached.holder, cached.lease.until, 0.0
-        return not cached.holder or self.unchanged_seconds >= LEASE_SECONDS
+            self._holder, self._until, self._seen_since = cached.holder, cached.lease.until, elapsed
+        return not cached.holder or elapsed - self._seen_since >= LEASE_SECONDS
 
 
 def not_stored(what: str) -> SignInUnavailableError:
@@ -378,7 +371,7 @@ def _may_try_next_session(error: MicrosoftSignInError, session: CachedSession) -
 
 _PREFIX = 'microsoft-sign-in'
 _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is invalid
-_LEASE_RETENTION = 24 * 3600  # seconds; more than the clocks of two engines differ
+_MAX_CLOCK_DIFFERENCE = 3600.0  # seconds by which the clocks of two engines may differ
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
 _SINGLE_USE_KEY = 'works_once'  # in the entry of a sign-in
@@ -537,7 +530,8 @@ class CachedTokens:
         self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        self.holder = '' if self.lease.kind else self.lease.holder
+        is_of_wrong_clock = self.lease.until - LEASE_SECONDS - now > _MAX_CLOCK_DIFFERENCE
+        self.holder = '' if self.lease.kind or is_of_wrong_clock else self.lease.holder
         self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
         written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
         self._others_token = written if written and written not in self._own_refresh_tokens().values() else ''
@@ -671,7 +665,7 @@ class CachedTokens:
 
     def record_single_use_request(self) -> None:
         """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
-        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else LEASE_SECONDS)
+        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else _MAX_CLOCK_DIFFERENCE)
         entry = {'token': self._single_use_digest(), 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
         self.context[self.single_use_key] = json.dumps(entry)
 
@@ -691,7 +685,7 @@ class CachedTokens:
         if lease is None:
             self.context.pop(self._lease_key, None)
         else:
-            ends_on = max(lease.until, lease.retry_after_time) + _LEASE_RETENTION
+            ends_on = max(lease.until, lease.retry_after_time) + _MAX_CLOCK_DIFFERENCE
             self.context[self._lease_key] = json.dumps({**lease._asdict(), 'ends_on': ends_on})
 
     def _public_token(self) -> AccessToken | None:
@@ -705,17 +699,24 @@ class CachedTokens:
             names['access_token'] = 'valid_until'  # noqa: S105 - the name of a key
         for name, end in names.items():
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
-            if self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
+            # the public module used it until then
+            if self.now < valid_until and self._is_of_credential(value) and self._is_of_kind(str(value)):
                 return AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
         return None
 
     def _public_refresh_token(self) -> str:
         refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
         is_usable = isinstance(refresh_token, str) and self._is_of_credential(self.context.get('access_token', ''))
-        return refresh_token if is_usable else ''
+        may_have_user = self._credential.needs_user or self._credential.is_single_use
+        return refresh_token if is_usable and may_have_user else ''
 
     def _is_of_credential(self, access_token: Any) -> bool:
         return isinstance(access_token, str) and self._credential.matches_claims(AccessToken(access_token, 0, 0).claims())
+
+    def _is_of_kind(self, access_token: str) -> bool:
+        """Return whether it acts on behalf of a user, or of the application, as the credential does. Some cannot be read."""
+        claims = AccessToken(access_token, 0, 0).claims()
+        return not claims or self._credential.is_single_use or ('scp' in claims) == self._credential.needs_user
 
 
 def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:

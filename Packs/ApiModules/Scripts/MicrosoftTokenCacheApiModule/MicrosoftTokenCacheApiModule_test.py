@@ -59,6 +59,9 @@ class FakeClock(SystemClock):
     def now(self) -> float:
         return self.time
 
+    def elapsed(self) -> float:
+        return self.slept
+
     def sleep(self, seconds: float) -> None:
         self.time += seconds
         self.slept += seconds
@@ -260,7 +263,7 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
     old.put_token(AccessToken('old', NOW + 10, NOW + 10))
     old.put_session('old')
     old.put_pending(PendingSignIn('old'), 3600)
-    old.put_lease(Lease('killed', NOW - 24 * 3600 + 1))
+    old.put_lease(Lease('killed', NOW - 3600 + 1))
     cached(context).put_token(AccessToken('new', NOW + 4000, NOW + 4000))
     demisto.setIntegrationContext(context)
 
@@ -283,6 +286,17 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
         'latest',
         'started',
     }, 'what a person has created does not end by the clock of the engine'
+
+
+@pytest.mark.parametrize('ahead', [-600, 0, 600])
+def test_the_space_of_a_code_that_was_sent_is_kept_while_the_response_is_awaited(clock: FakeClock, ahead: float) -> None:
+    context: dict[str, Any] = {}
+    tokens = cached(context, USER)
+    tokens.record_single_use_request()
+    demisto.setIntegrationContext(context)
+    clock.time = NOW + USER.max_request_seconds + ahead
+    provider(APPLICATION, clock).update(lambda _cached: None)
+    assert tokens.single_use_key in demisto.getIntegrationContext()
 
 
 def test_all_tokens_can_be_dropped_and_the_rest_remains() -> None:
@@ -357,9 +371,10 @@ def test_a_token_of_the_public_module_is_used_only_for_its_scope_or_resource(tar
 
 @pytest.mark.parametrize('claims', [{'appid': 'another'}, {'tid': 'another'}, {'azp': 'another'}])
 def test_public_tokens_of_another_client_or_tenant_are_not_used(claims: dict[str, str]) -> None:
-    own = {'azp' if 'azp' in claims else 'appid': 'app', 'tid': TENANT}
+    own = {'azp' if 'azp' in claims else 'appid': 'app', 'tid': TENANT, 'scp': 'Mail.Read'}
     for found, is_own in ((own, True), ({**own, **claims}, False)):
-        tokens = cached({'access_token': jwt_of(**found), 'valid_until': 9e9, 'current_refresh_token': 'public'})
+        context = {'access_token': jwt_of(**found), 'valid_until': 9e9, 'current_refresh_token': 'public'}
+        tokens = cached(context, USER)
         assert bool(tokens.token) == is_own
         assert tokens.sessions[0].refresh_token == ('public' if is_own else '')
 
@@ -369,11 +384,10 @@ def test_a_context_of_the_public_module_is_not_read_once_there_are_own_tokens(cl
     demisto.setIntegrationContext(dict(public))
     credential = ScriptedCredential(response('own'))
     assert provider(credential, clock).get_token(AZURE).value == 'own'
-    assert credential.sessions == [CachedSession('public', is_from_public_module=True)]
+    assert credential.sessions == [CachedSession()], 'a refresh token is that of a user'
     context = demisto.getIntegrationContext()
     assert {key: context[key] for key in public} == public
     assert cached(context).token is None
-    assert cached(context).sessions == [CachedSession()]
 
 
 # endregion
@@ -808,7 +822,7 @@ def test_a_refresh_token_of_the_public_module_is_followed_by_what_was_pasted(
     clock: FakeClock, error: Exception, is_next: bool
 ) -> None:
     demisto.setIntegrationContext({'current_refresh_token': 'public'})
-    credential = ScriptedCredential(error, response('own'))
+    credential = SingleUse(error, response('own'))
     if is_next:
         assert provider(credential, clock).get_token(GRAPH).value == 'own'
     else:
@@ -839,7 +853,7 @@ def test_the_refusal_of_what_was_pasted_is_raised_before_that_of_the_public_toke
     demisto.setIntegrationContext({'current_refresh_token': 'public'})
     first = SignInRequiredError('The first has ended.', code='invalid_grant')
     with pytest.raises(SignInRequiredError, match=says(text)):
-        provider(ScriptedCredential(first, second), clock).get_token(GRAPH)
+        provider(SingleUse(first, second), clock).get_token(GRAPH)
 
 
 @pytest.mark.parametrize(
@@ -856,16 +870,18 @@ def test_a_token_that_cannot_be_refreshed_early_is_replaced_early(credential: Cr
 
 def test_a_refresh_token_of_the_public_module_is_not_used_beside_an_own_token() -> None:
     context: dict[str, Any] = {'current_refresh_token': 'public'}
-    assert cached(context, target=AZURE).sessions == [CachedSession('public', is_from_public_module=True), CachedSession()]
-    cached(context).put_token(AccessToken('own', NOW + 3600, NOW + 3600))
-    assert cached(context, target=AZURE).sessions == [CachedSession()]
+    credential = SingleUse()
+    public = CachedSession('public', is_from_public_module=True)
+    assert cached(context, credential, AZURE).sessions == [public, CachedSession()]
+    cached(context, credential).put_token(AccessToken('own', NOW + 3600, NOW + 3600))
+    assert cached(context, credential, AZURE).sessions == [CachedSession()]
 
 
 @pytest.mark.parametrize('is_refused', [True, False])
 def test_a_refresh_token_of_the_public_module_is_replaced_by_the_newest_one(clock: FakeClock, is_refused: bool) -> None:
     demisto.setIntegrationContext({'current_refresh_token': 'public'})
     refusals = [SignInRefusedError('It was refused.')] if is_refused else []
-    provider(ScriptedCredential(*refusals, response('own', refresh_token='next')), clock).get_token(GRAPH)
+    provider(SingleUse(*refusals, response('own', refresh_token='next')), clock).get_token(GRAPH)
     assert demisto.getIntegrationContext()['current_refresh_token'] == 'next'
 
 
