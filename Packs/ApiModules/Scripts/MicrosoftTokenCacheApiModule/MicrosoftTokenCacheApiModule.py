@@ -544,16 +544,29 @@ class CachedTokens:
     def _is_public_newer(self, session: CachedSession | None) -> bool:
         """Return whether the public module, which a pack may be reverted to, has written tokens since these were written.
 
-        An integration may write the same refresh token before each command: it is newer only once.
+        It writes an access token with each refresh token. Integrations write their refresh token alone, before each command.
         """
-        if self.pending and self.pending.state and self.pending.state in self._credential.pasted:
-            return False  # the code in the settings is of a sign-in that was started since
+        needs_user = self._credential.needs_user
         if self._others_token and session:
-            return _short_digest(self._others_token) != self._known_digest
+            token, _, access_tokens = self._known_digest.partition(' ')
+            is_of_public_module = not needs_user or access_tokens != self._access_tokens_digest()
+            return is_of_public_module and token != _short_digest(self._others_token)
         own = [key for key in self.context if key.startswith(_PREFIX)]
+        is_first = not any('/token/' in key or key.endswith('/sign-in') for key in own)
+        if needs_user and self._credential.pasted:  # the code in the settings was not redeemed, unless the public module has
+            return is_first and not session and not self._is_code_of_pending() and bool(self._access_tokens_digest())
         if self._others_token:
             return not any(key.startswith(self._token_prefix) for key in own)
-        return len(own) < len(self.context) and not any('/token/' in key or key.endswith('/sign-in') for key in own)
+        return len(own) < len(self.context) and is_first
+
+    def _is_code_of_pending(self) -> bool:
+        """Return whether the code in the settings is of the sign-in that was started."""
+        return bool(self.pending and self.pending.state and self.pending.state in self._credential.pasted)
+
+    def _access_tokens_digest(self) -> str:
+        """Return the digest of the access tokens that the public module left, empty if there are none."""
+        keys = [key for key in sorted(self.context) if key.endswith('access_token') or key.startswith('https://')]
+        return _short_digest(json.dumps([self.context[key] for key in keys])) if keys else ''
 
     def _select_token(self, is_public_newer: bool) -> AccessToken | None:
         """Return the access token, if it can be used."""
@@ -568,8 +581,9 @@ class CachedTokens:
     def _sessions(self, session: CachedSession | None, is_public_newer: bool) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
-        A device code; what the public module left, if that is newer; our refresh token, before the first what was pasted; if
-        nothing was pasted, a refresh token that others wrote: some integrations write theirs before each command.
+        A device code; what the public module left, if that is newer; our refresh token, before the first what was pasted; unless
+        that has led to a session, a refresh token that others wrote: some integrations write theirs before each command, and the
+        public module may have redeemed the code.
         """
         if not self._is_own_tenant and is_guid(self._credential.tenant_id):
             session = None  # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
@@ -582,7 +596,8 @@ class CachedTokens:
             sessions.append(CachedSession(session.refresh_token, tenants=() if self._is_own_tenant else self._tenants))
         elif not pending.device_code:
             sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
-        if self._credential.needs_user and not self._credential.pasted and not is_public_newer:
+        is_of_code = self._credential.pasted and (session or self._is_code_of_pending())
+        if self._credential.needs_user and not is_of_code and not is_public_newer:
             sessions += others
         return sessions
 
@@ -612,7 +627,8 @@ class CachedTokens:
             names = {tenant_id, token_tenant or tenant_id}
             tenants = tuple(sorted({*names, *(tenants if names.intersection(tenants) else ())}))
         is_single_use = self._credential.is_single_use
-        others_digest = _short_digest(self._others_token) if self._others_token else self._known_digest
+        known, _, _ = self._known_digest.partition(' ')
+        others_digest = f'{_short_digest(self._others_token) if self._others_token else known} {self._access_tokens_digest()}'
         entry = {'refresh_token': refresh_token, 'tenants': tenants, 'others_digest': others_digest}
         self.context[self._session_key] = json.dumps({**entry, _SINGLE_USE_KEY: is_single_use, 'ends_on': ends_on})
         if self._credential.needs_user:
