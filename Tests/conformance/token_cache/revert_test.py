@@ -249,3 +249,23 @@ def test_a_refresh_token_that_an_integration_writes_later_does_not_replace_who_h
     for _ in range(3):
         demisto.setIntegrationContext({**demisto.getIntegrationContext(), 'current_refresh_token': of_bob})
         assert instance.run('ours', later) == [ADA]
+
+
+@pytest.mark.parametrize('history', ['public+ ours', 'public+ ours public', 'public+ ours public ours', 'public+ ours ours+ public'])
+def test_a_reset_keeps_the_newest_token_that_works_once_whichever_pack_wrote_it(processes: Processes, history: str) -> None:
+    instance = Instance(processes, 'cortex')
+    instance.run(history)
+    assert 'next Token' in str(reset_auth().readable_output)
+    assert 'access_token' not in demisto.getIntegrationContext()
+    assert instance.run('ours public ours') == [instance.user] * 2
+    assert instance.refusals() == 0
+
+
+def test_a_reset_deletes_the_refresh_token_that_an_integration_wrote_before_the_sign_in(processes: Processes) -> None:
+    instance = Instance(processes, 'cortex')
+    instance.run('public+')
+    written = demisto.getIntegrationContext()['current_refresh_token']
+    instance.run('ours')
+    demisto.setIntegrationContext({**demisto.getIntegrationContext(), 'current_refresh_token': written})
+    reset_auth()
+    assert 'current_refresh_token' not in demisto.getIntegrationContext()

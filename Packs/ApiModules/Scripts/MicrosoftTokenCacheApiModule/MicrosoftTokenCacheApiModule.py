@@ -739,10 +739,17 @@ def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
     """Drop every token in `context`, of all credentials and of the public module, and return the keys of those that remain.
 
     Args:
-        discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent.
+        discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent. The public module may have
+            written the newest one, after a revert.
     """
     mark = f'"{_SINGLE_USE_KEY}": true'
     remaining = [key for key in context if not discard and key.startswith(_PREFIX) and mark in str(context[key])]
+    sessions = {key: _read_entry(context, key, CachedSession) for key in context if key.endswith('/sign-in')}
+    dropped = {session.refresh_token for key, session in sessions.items() if session and key not in remaining}
+    older = {session.others_digest.partition(' ')[0] for session in sessions.values() if session}
+    token = str(context.get(_PUBLIC_REFRESH_TOKEN) or '')
+    if remaining and token and token not in dropped and _short_digest(token) not in older:
+        remaining.append(_PUBLIC_REFRESH_TOKEN)
     for key in context.keys() - remaining:
         # The public module stores the tokens of several resources under their addresses.
         if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
