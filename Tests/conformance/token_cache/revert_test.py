@@ -251,7 +251,9 @@ def test_a_refresh_token_that_an_integration_writes_later_does_not_replace_who_h
         assert instance.run('ours', later) == [ADA]
 
 
-@pytest.mark.parametrize('history', ['public+ ours', 'public+ ours public', 'public+ ours public ours', 'public+ ours ours+ public'])
+@pytest.mark.parametrize(
+    'history', ['public+ ours', 'public+ ours public', 'public+ ours public ours', 'public+ ours ours+ public']
+)
 def test_a_reset_keeps_the_newest_token_that_works_once_whichever_pack_wrote_it(processes: Processes, history: str) -> None:
     instance = Instance(processes, 'cortex')
     instance.run(history)

@@ -150,7 +150,7 @@ class TokenProvider:
             if refresh_token or self.credential.needs_user:
                 if not refresh_token_used:
                     cached.drop_previous_session()
-                cached.put_session(refresh_token, refresh_token_used, str(response.token.claims().get('tid') or ''))
+                cached.put_session(refresh_token, str(response.token.claims().get('tid') or ''))
             cached.put_token(response.token)
 
         # The refresh token that was used may be invalid now: if the new one is lost, a user has to sign in again.
@@ -619,7 +619,7 @@ class CachedTokens:
         key = self._token_prefix + self.token_name
         self.context[key] = json.dumps({**token._asdict(), 'ends_on': token.expires_on})
 
-    def put_session(self, refresh_token: str, refresh_token_used: str = '', token_tenant: str = '') -> None:
+    def put_session(self, refresh_token: str, token_tenant: str = '') -> None:
         """Write the latest refresh token, which came with a token of `token_tenant`. The code in the settings is redeemed."""
         ends_on = self.now + _SESSION_LIFETIME
         tenant_id, tenants = self._credential.tenant_id, self._tenants
