@@ -371,7 +371,7 @@ def _may_try_next_session(error: MicrosoftSignInError, session: CachedSession) -
 
 _PREFIX = 'microsoft-sign-in'
 _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is invalid
-_MAX_CLOCK_DIFFERENCE = 3600.0  # seconds by which the clocks of two engines may differ
+_PLAUSIBLE_SKEW = 3600.0  # seconds by which the clocks of two engines may differ
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
 _SINGLE_USE_KEY = 'works_once'  # in the entry of a sign-in
@@ -530,7 +530,7 @@ class CachedTokens:
         self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        is_of_wrong_clock = self.lease.until - LEASE_SECONDS - now > _MAX_CLOCK_DIFFERENCE
+        is_of_wrong_clock = self.lease.until - LEASE_SECONDS - now > _PLAUSIBLE_SKEW
         self.holder = '' if self.lease.kind or is_of_wrong_clock else self.lease.holder
         self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
         written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
@@ -681,7 +681,7 @@ class CachedTokens:
 
     def record_single_use_request(self) -> None:
         """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
-        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else _MAX_CLOCK_DIFFERENCE)
+        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else _PLAUSIBLE_SKEW)
         entry = {'token': self._single_use_digest(), 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
         self.context[self.single_use_key] = json.dumps(entry)
 
@@ -701,7 +701,7 @@ class CachedTokens:
         if lease is None:
             self.context.pop(self._lease_key, None)
         else:
-            ends_on = max(lease.until, lease.retry_after_time) + _MAX_CLOCK_DIFFERENCE
+            ends_on = max(lease.until, lease.retry_after_time) + _PLAUSIBLE_SKEW
             self.context[self._lease_key] = json.dumps({**lease._asdict(), 'ends_on': ends_on})
 
     def _public_token(self) -> AccessToken | None:
