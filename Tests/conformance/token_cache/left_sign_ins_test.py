@@ -62,7 +62,8 @@ def test_a_reset_keeps_the_token_that_works_once_unless_told_otherwise(processes
     said = str(reset_auth(discard_token=discard).readable_output)
     context = demisto.getIntegrationContext()
     assert ('next Token' in said) is not discard
-    assert {key.rpartition('/')[2] for key in context} == ({'of others'} if discard else {'of others', 'sign-in'})
+    assert {key.rpartition('/')[2] for key in context} == ({'of others'} if discard else {'of others', 'sign-in', REPEATED})
+    assert repeated() == ('' if discard else processes.refresh_token(cortex))
     assert processes.refresh_token(user) == ''
     if not discard:
         assert processes.token(cortex) != first

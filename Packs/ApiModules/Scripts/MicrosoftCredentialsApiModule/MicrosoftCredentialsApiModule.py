@@ -244,7 +244,7 @@ class CachedSession(NamedTuple):
         is_code_redeemed: the code in the settings was used.
         tenants: ID and names of the tenant, if the settings name another one that may be the same.
         is_from_public_module: the public module, or an integration written for it, has written the refresh token.
-        others_digest: digest of the refresh token that these had written when ours was cached.
+        others_digest: digests of the refresh token and access tokens that these had written when ours was cached.
     """
 
     refresh_token: str = ''

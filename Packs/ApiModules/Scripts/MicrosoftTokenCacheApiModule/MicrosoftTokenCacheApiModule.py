@@ -150,7 +150,7 @@ class TokenProvider:
             if refresh_token or self.credential.needs_user:
                 if not refresh_token_used:
                     cached.drop_previous_session()
-                cached.put_session(refresh_token, refresh_token_used, str(response.token.claims().get('tid') or ''))
+                cached.put_session(refresh_token, str(response.token.claims().get('tid') or ''))
             cached.put_token(response.token)
 
         # The refresh token that was used may be invalid now: if the new one is lost, a user has to sign in again.
@@ -371,7 +371,7 @@ def _may_try_next_session(error: MicrosoftSignInError, session: CachedSession) -
 
 _PREFIX = 'microsoft-sign-in'
 _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is invalid
-_MAX_CLOCK_DIFFERENCE = 3600.0  # seconds by which the clocks of two engines may differ
+_PLAUSIBLE_SKEW = 3600.0  # seconds by which the clocks of two engines may differ
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
 _SINGLE_USE_KEY = 'works_once'  # in the entry of a sign-in
@@ -530,7 +530,7 @@ class CachedTokens:
         self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        is_of_wrong_clock = self.lease.until - LEASE_SECONDS - now > _MAX_CLOCK_DIFFERENCE
+        is_of_wrong_clock = self.lease.until - LEASE_SECONDS - now > _PLAUSIBLE_SKEW
         self.holder = '' if self.lease.kind or is_of_wrong_clock else self.lease.holder
         self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
         written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
@@ -544,16 +544,29 @@ class CachedTokens:
     def _is_public_newer(self, session: CachedSession | None) -> bool:
         """Return whether the public module, which a pack may be reverted to, has written tokens since these were written.
 
-        An integration may write the same refresh token before each command: it is newer only once.
+        It writes an access token with each refresh token. Integrations write their refresh token alone, before each command.
         """
-        if self.pending and self.pending.state and self.pending.state in self._credential.pasted:
-            return False  # the code in the settings is of a sign-in that was started since
+        needs_user = self._credential.needs_user
         if self._others_token and session:
-            return _short_digest(self._others_token) != self._known_digest
+            token, _, access_tokens = self._known_digest.partition(' ')
+            is_of_public_module = not needs_user or access_tokens != self._access_tokens_digest()
+            return is_of_public_module and token != _short_digest(self._others_token)
         own = [key for key in self.context if key.startswith(_PREFIX)]
+        is_first = not any('/token/' in key or key.endswith('/sign-in') for key in own)
+        if needs_user and self._credential.pasted:  # the code in the settings was not redeemed, unless the public module has
+            return is_first and not session and not self._is_code_of_pending() and bool(self._access_tokens_digest())
         if self._others_token:
             return not any(key.startswith(self._token_prefix) for key in own)
-        return len(own) < len(self.context) and not any('/token/' in key or key.endswith('/sign-in') for key in own)
+        return len(own) < len(self.context) and is_first
+
+    def _is_code_of_pending(self) -> bool:
+        """Return whether the code in the settings is of the sign-in that was started."""
+        return bool(self.pending and self.pending.state and self.pending.state in self._credential.pasted)
+
+    def _access_tokens_digest(self) -> str:
+        """Return the digest of the access tokens that the public module left, empty if there are none."""
+        keys = [key for key in sorted(self.context) if key.endswith('access_token') or key.startswith('https://')]
+        return _short_digest(json.dumps([self.context[key] for key in keys])) if keys else ''
 
     def _select_token(self, is_public_newer: bool) -> AccessToken | None:
         """Return the access token, if it can be used."""
@@ -568,8 +581,9 @@ class CachedTokens:
     def _sessions(self, session: CachedSession | None, is_public_newer: bool) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
-        A device code; what the public module left, if that is newer; our refresh token, before the first what was pasted; if
-        nothing was pasted, a refresh token that others wrote: some integrations write theirs before each command.
+        A device code; what the public module left, if that is newer; our refresh token, before the first what was pasted; unless
+        that has led to a session, a refresh token that others wrote: some integrations write theirs before each command, and the
+        public module may have redeemed the code.
         """
         if not self._is_own_tenant and is_guid(self._credential.tenant_id):
             session = None  # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
@@ -582,7 +596,8 @@ class CachedTokens:
             sessions.append(CachedSession(session.refresh_token, tenants=() if self._is_own_tenant else self._tenants))
         elif not pending.device_code:
             sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
-        if self._credential.needs_user and not self._credential.pasted and not is_public_newer:
+        is_of_code = self._credential.pasted and (session or self._is_code_of_pending())
+        if self._credential.needs_user and not is_of_code and not is_public_newer:
             sessions += others
         return sessions
 
@@ -604,7 +619,7 @@ class CachedTokens:
         key = self._token_prefix + self.token_name
         self.context[key] = json.dumps({**token._asdict(), 'ends_on': token.expires_on})
 
-    def put_session(self, refresh_token: str, refresh_token_used: str = '', token_tenant: str = '') -> None:
+    def put_session(self, refresh_token: str, token_tenant: str = '') -> None:
         """Write the latest refresh token, which came with a token of `token_tenant`. The code in the settings is redeemed."""
         ends_on = self.now + _SESSION_LIFETIME
         tenant_id, tenants = self._credential.tenant_id, self._tenants
@@ -612,7 +627,8 @@ class CachedTokens:
             names = {tenant_id, token_tenant or tenant_id}
             tenants = tuple(sorted({*names, *(tenants if names.intersection(tenants) else ())}))
         is_single_use = self._credential.is_single_use
-        others_digest = _short_digest(self._others_token) if self._others_token else self._known_digest
+        known, _, _ = self._known_digest.partition(' ')
+        others_digest = f'{_short_digest(self._others_token) if self._others_token else known} {self._access_tokens_digest()}'
         entry = {'refresh_token': refresh_token, 'tenants': tenants, 'others_digest': others_digest}
         self.context[self._session_key] = json.dumps({**entry, _SINGLE_USE_KEY: is_single_use, 'ends_on': ends_on})
         if self._credential.needs_user:
@@ -665,7 +681,7 @@ class CachedTokens:
 
     def record_single_use_request(self) -> None:
         """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
-        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else _MAX_CLOCK_DIFFERENCE)
+        ends_on = self.now + (_SESSION_LIFETIME if self._credential.is_single_use else _PLAUSIBLE_SKEW)
         entry = {'token': self._single_use_digest(), 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
         self.context[self.single_use_key] = json.dumps(entry)
 
@@ -685,7 +701,7 @@ class CachedTokens:
         if lease is None:
             self.context.pop(self._lease_key, None)
         else:
-            ends_on = max(lease.until, lease.retry_after_time) + _MAX_CLOCK_DIFFERENCE
+            ends_on = max(lease.until, lease.retry_after_time) + _PLAUSIBLE_SKEW
             self.context[self._lease_key] = json.dumps({**lease._asdict(), 'ends_on': ends_on})
 
     def _public_token(self) -> AccessToken | None:
@@ -723,10 +739,17 @@ def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
     """Drop every token in `context`, of all credentials and of the public module, and return the keys of those that remain.
 
     Args:
-        discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent.
+        discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent. The public module may have
+            written the newest one, after a revert.
     """
     mark = f'"{_SINGLE_USE_KEY}": true'
     remaining = [key for key in context if not discard and key.startswith(_PREFIX) and mark in str(context[key])]
+    sessions = {key: _read_entry(context, key, CachedSession) for key in context if key.endswith('/sign-in')}
+    dropped = {session.refresh_token for key, session in sessions.items() if session and key not in remaining}
+    older = {session.others_digest.partition(' ')[0] for session in sessions.values() if session}
+    token = str(context.get(_PUBLIC_REFRESH_TOKEN) or '')
+    if remaining and token and token not in dropped and _short_digest(token) not in older:
+        remaining.append(_PUBLIC_REFRESH_TOKEN)
     for key in context.keys() - remaining:
         # The public module stores the tokens of several resources under their addresses.
         if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
