@@ -23,7 +23,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchResult,
         ByteWriter,
         CHECK_PROXY,
-        CONFLICT_RETRIES,
         GraphClient,
         GraphError,
         MALFORMED_PROPERTIES,
@@ -725,28 +724,43 @@ class Mailbox:
 
         def change() -> None:
             # a new version has to be read before it can be changed: sending the update again would not help
-            nonlocal pending
-            updates = []
-            for result in self.batch(pending):
-                message_id, present = result.request.message_id, result.body.get('categories') or []
-                version = result.body.get('@odata.etag')
-                results[message_id] = result
+            found = self.client.batch(pending, NO_RETRIES)
+            updates = list(filter(None, (self._categories_update(result, changed, folder_id) for result in found)))
+            for result in [*found, *self.client.batch(updates, NO_RETRIES)]:
+                results[result.request.message_id] = result
+            for result in results.values():
                 if result.error:
-                    continue
-                if MALFORMED_PROPERTIES in result.body or not version:
-                    result.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
-                elif (categories := changed(present)) != present:
-                    update = self.update_request(message_id, {'categories': categories}, folder_id)
-                    updates.append(update._replace(if_match=str(version)))
-            results.update((update.request.message_id, update) for update in self.batch(updates))
-            errors = {name: result.error for name, result in results.items() if result.error}
-            pending = [one for one in reads if one.message_id in errors and errors[one.message_id].status in CONFLICT_RETRIES]
-            if pending:
-                raise errors[pending[0].message_id]
+                    raise result.error
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            nonlocal pending
+            if not isinstance(error, GraphError):
+                return None
+            waits = {read: delay for read in reads if (delay := self._delay_after(results[read.message_id], attempt)) is not None}
+            pending = list(waits)
+            return max(waits.values(), default=None)
 
         with suppress(GraphError):  # the results tell it
-            self.client.retry(change, RetryPolicy(CONFLICT_RETRIES))
+            run_with_retries(change, delay_after, self._policy, self.client.clock)
         return [results[read.message_id] for read in reads]
+
+    def _delay_after(self, result: BatchResult, attempt: int) -> float | None:
+        """Return the seconds to wait before a request of a batch is sent again, None if it must not be, or need not."""
+        if result.error is None or result.error.res is None:
+            return None
+        return self.client.retry_delay(self._policy, attempt, result.error.res, is_idempotent=True)
+
+    def _categories_update(
+        self, result: BatchResult, changed: Callable[[list[str]], list[str]], folder_id: str
+    ) -> BatchRequest | None:
+        """Return a request that changes the categories in a result, None if there is nothing to change, or it has an error."""
+        version, present = result.body.get('@odata.etag'), result.body.get('categories') or []
+        if not result.error and (MALFORMED_PROPERTIES in result.body or not version):
+            result.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
+        if result.error or (categories := changed(present)) == present:
+            return None
+        update = self.update_request(result.request.message_id, {'categories': categories}, folder_id)
+        return update._replace(if_match=str(version))
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
         """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""
