@@ -120,6 +120,43 @@ def test_an_email_that_changes_all_the_time_is_an_error(
     assert sum(waits) < 10
 
 
+@pytest.mark.parametrize('method', ['GET', 'PATCH'])
+@pytest.mark.parametrize('status, most', [(409, 3), (412, 3), (429, 9), (503, 9)])
+@pytest.mark.parametrize('count', [1, 2])
+def test_all_that_goes_wrong_shares_one_budget(
+    mail: GraphMailClient,
+    ada: Mailbox,
+    cloud: MicrosoftCloud,
+    waits: list[float],
+    method: str,
+    status: int,
+    most: int,
+    count: int,
+) -> None:
+    ids = [delivered(ada).immutable_id for _ in range(count)]
+    for one in ids:
+        cloud.faults.add(service='graph', method=method, path=one, status=status, times=None)
+    before = len(cloud.requests.of('graph'))
+    with pytest.raises(DemistoException):
+        run(mail, ADD, message_ids=','.join(ids), categories='Mine')
+    batches = sum(one.path.endswith('$batch') for one in cloud.requests.of('graph')[before:])
+    assert 0 < len(waits) <= most
+    assert sum(waits) <= 30
+    assert batches <= (1 if method == 'GET' else 2) * (len(waits) + 1)
+
+
+@pytest.mark.usefixtures('waits')
+def test_an_email_that_is_gone_does_not_stop_the_retries_of_others(
+    mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud
+) -> None:
+    throttled, conflicting = delivered(ada), delivered(ada)
+    for message, status in ((throttled, 429), (conflicting, 409)):
+        cloud.faults.add(service='graph', method='PATCH', path=message.immutable_id, status=status, times=2)
+    ids = f'{UNKNOWN_ID},{throttled.immutable_id},{conflicting.immutable_id}'
+    assert '(2 of 3)' in run(mail, ADD, message_ids=ids, categories='Mine').readable_output
+    assert throttled.categories == conflicting.categories == ['Mine']
+
+
 def test_two_analysts_at_once_lose_nothing(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada)
     start = threading.Barrier(2)

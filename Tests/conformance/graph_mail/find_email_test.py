@@ -110,6 +110,16 @@ def test_a_day_without_a_time_is_the_whole_day(mail: GraphMailClient, ada: Mailb
     assert found(mail, subject='Day', received_time=text) == expected
 
 
+def test_a_time_in_words_is_no_day(mail: GraphMailClient, ada: Mailbox) -> None:
+    midnight = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0).timestamp() - 86_400
+    messages = [delivered(ada, 'Day') for _ in range(3)]
+    for message, hour in zip(messages, (8, 12, 13), strict=True):
+        message.received = midnight + hour * 3600
+        ada.touch(message)
+    assert found(mail, subject='Day', received_time='yesterday at noon') == ids(messages[1])
+    assert found(mail, subject='Day', received_time='yesterday') == ids(*messages[::-1])
+
+
 def test_a_day_before_now_is_the_whole_day(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada, 'Day')
     message.received -= 86_400

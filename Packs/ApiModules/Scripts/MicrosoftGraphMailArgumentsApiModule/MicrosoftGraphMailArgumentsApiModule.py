@@ -295,10 +295,20 @@ def due_date(args: Arguments, name: str = 'due_date') -> dict[str, str]:
     return due if re.search(_TIME_OF_DAY, text) else {**due, 'dateTime': f'{due["dateTime"][:10]}T12:00:00'}
 
 
+_WEEKDAY = r'(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?'
+_MONTH = r'(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?'
+_DAY, _YEAR = r'\d{1,2}(?:st|nd|rd|th|\.)?', r'(?:,?[\s-]+\d{4})?'
+# Without a time of the day, also none such as noon.
+_DATE_ALONE = (
+    rf'(?i)today|yesterday|tomorrow|{_WEEKDAY}|(?:{_WEEKDAY},?\s+)?(?:\d{{1,4}}([-./])\d{{1,2}}\1\d{{1,4}}|'
+    rf'{_DAY}[\s-]+(?:of\s+)?{_MONTH}{_YEAR}|{_MONTH}\s+{_DAY}{_YEAR})'
+)
+
+
 def day_argument(args: Arguments, name: str) -> date | None:
-    """Return a time as `time_argument`, or the day in UTC if it is written without a time."""
+    """Return a time as `time_argument`, or the day in UTC if it is written as a date alone."""
     moment = time_argument(args, name)
-    return moment.date() if moment and not re.search(_TIME_OF_DAY, clean_value(args.get(name))) else moment
+    return moment.date() if moment and re.fullmatch(_DATE_ALONE, clean_value(args.get(name))) else moment
 
 
 def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:

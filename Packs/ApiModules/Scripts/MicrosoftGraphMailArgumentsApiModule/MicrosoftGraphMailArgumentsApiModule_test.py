@@ -1,7 +1,7 @@
 """Unit tests of the arguments and outputs of mail commands, without a cloud."""
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from MicrosoftGraphMailArgumentsApiModule import (
     nested_depth,
     one_line,
     parse_declarations,
+    day_argument,
     time_argument,
     property_outputs,
     text_as_html,
@@ -175,6 +176,58 @@ def test_a_time_is_read_as_utc_unless_it_has_a_zone(text: str, moment: str) -> N
 
 def test_no_time_is_none() -> None:
     assert time_argument({'time': ' '}, 'time') is None
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '2026-11-28',
+        ' "2026-11-28" ',
+        '2026/11/28',
+        '11/28/2026',
+        '28.11.2026',
+        '28 Nov 2026',
+        '28-Nov-2026',
+        'Sat, 28 Nov 2026',
+        'Saturday 28th of November 2026',
+        'November 28, 2026',
+        'Nov. 28th 2026',
+        'Sept 28',
+        'today',
+        'Yesterday',
+        'tomorrow',
+        'Monday',
+    ],
+)
+def test_a_date_alone_is_a_day(text: str) -> None:
+    found = day_argument({'time': text}, 'time')
+    assert isinstance(found, date)
+    assert not isinstance(found, datetime)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '2026-11-28T08:00:00Z',
+        '2026-11-28 08:00',
+        '2026-11-28 noon',
+        '28 Nov 2026 8pm',
+        'yesterday at noon',
+        'yesterday noon',
+        'today at 13h',
+        'midnight',
+        'noon',
+        'now',
+        '3 days ago',
+        '1 week ago',
+        '2 hours ago',
+        'in 2 days',
+        '1700000000',
+        '1700000000000',
+    ],
+)
+def test_anything_else_is_a_time(text: str) -> None:
+    assert isinstance(day_argument({'time': text}, 'time'), datetime)
 
 
 @pytest.mark.parametrize('text', ['15', '999999999', '1899-12-31', '9999-01-01'])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -22,7 +23,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchResult,
         ByteWriter,
         CHECK_PROXY,
-        CONFLICT_RETRIES,
         GraphClient,
         GraphError,
         MALFORMED_PROPERTIES,
@@ -210,6 +210,11 @@ def _page_size(link: str) -> int:
     """Return how many messages the page of a link may have, 0 if it does not say."""
     size = _option(link, '$top')
     return int(size) if size.isdecimal() else 0
+
+
+def _with_size(link: str, size: int, usual: int) -> str:
+    """Return the link to a page that may have `size` messages. One that does not say its size has the `usual` one."""
+    return link if (_page_size(link) or usual) == size else _with_option(link, '$top', str(size))
 
 
 def message_id_condition(forms: Sequence[str]) -> str:
@@ -485,24 +490,24 @@ class Mailbox:
             page_size: messages of a page, 1 to 1,000. Where Graph is too slow for them, several smaller pages count as one.
             pages: maximum number of pages.
             next_page: link that an earlier list ended with; it contains the arguments above, except `pages`.
-            limit: maximum number of messages. The first page is not cut, so that following its link makes progress. If a later
-                page is cut, the returned link leads to that page, so that no message is skipped.
+            limit: maximum number of messages. If Graph sends a page with more than were requested, the first page is not cut, so
+                that following its link makes progress. If a later page is cut, the returned link leads to that page, so that no
+                message is skipped.
         """
         if next_page and not re.fullmatch(_MESSAGE_LIST, urlsplit(next_page).path, re.IGNORECASE):
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
-        options, link = {**(query or {}), '$top': str(page_size)}, next_page
         page_size = _page_size(next_page) or page_size
+        total = page_size * pages
+        limit = min(limit or total, total)
         messages: list[JsonObject] = []
-        read = partial(self._smaller_page, path=self.messages_path(folder_id), query=options)
-        for number, page in enumerate(self._pages(read, next_page), 1):
-            messages += page_rows(page)
-            if limit and number > 1 and len(messages) > limit:
-                return messages[:limit], link
-            link = _link_of(page)
-            is_smaller = 0 < _page_size(link) < page_size
-            if (number >= pages and not (is_smaller and len(messages) < pages * page_size)) or (limit and len(messages) >= limit):
+        link, is_first = next_page, True
+        for rows, next_link in self._message_pages(folder_id, query, page_size, total, limit, next_page):
+            messages += rows
+            if len(messages) > limit and not is_first:
+                messages = messages[:limit]
                 break
-        return messages, self.client.require_own_link(link)
+            link, is_first = next_link, False
+        return messages, _with_size(self.client.require_own_link(link), page_size, page_size)
 
     def message_page(
         self, folder_id: str = '', query: ODataQuery | None = None, size: int = 20, link: str = ''
@@ -514,31 +519,56 @@ class Mailbox:
             size: messages of the page.
             link: of the page, instead of the arguments above.
         """
-        page = self._message_page(link, self.messages_path(folder_id), {**(query or {}), '$top': str(size)})
+        page = self._message_page(link or self._first_page(folder_id, query, size))
         return page_rows(page), self.client.require_own_link(_link_of(page))
 
-    def _smaller_page(self, link: str, path: str, query: ODataQuery) -> JsonObject:
-        """Read a page as `_message_page`. As long as Graph is too slow for it, request half as many messages
-        (microsoft-graph-docs#5288 and #5853)."""
-        link = link or f'{self.client.base_url}{path}?{urlencode(query)}'
+    def _first_page(self, folder_id: str, query: ODataQuery | None, size: int) -> str:
+        """Return the link to the first page of a list."""
+        options = urlencode({**(query or {}), '$top': str(size)})
+        return f'{self.client.base_url}{self.messages_path(folder_id)}?{options}'
 
-        def delay_after(error: Exception, _attempt: int) -> float | None:
-            nonlocal link
-            size = _page_size(link)
-            if not isinstance(error, GraphError) or not error.is_too_slow or size <= MIN_PAGE_SIZE:
+    def _message_pages(
+        self, folder_id: str, query: ODataQuery | None, page_size: int, total: int, limit: int, next_page: str = ''
+    ) -> Iterator[tuple[list[JsonObject], str]]:
+        """Yield the messages of each page of a list, and the link to the next one, until `limit` of them were found.
+
+        If Graph answers that it is too slow for a page, the page is requested once more: this may be so for a moment only. Then
+        half as many messages are requested (microsoft-graph-docs#5288 and #5853).
+
+        Args:
+            folder_id, query, page_size, next_page: as in `list_messages`.
+            total: messages to request at most. Pages without messages count too, so that they come to an end.
+        """
+        first, size, top = self._first_page(folder_id, query, page_size), page_size, min(page_size, limit)
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            nonlocal size, top
+            if not isinstance(error, GraphError) or not error.is_too_slow or top <= MIN_PAGE_SIZE:
                 return None
-            link = _with_option(link, '$top', str(max(size // 2, MIN_PAGE_SIZE)))
+            if attempt or error.is_timeout:
+                size = top = max(top // 2, MIN_PAGE_SIZE)
             return self._policy.delay(0, error.res, self.client.clock.now())
 
-        return run_with_retries(lambda: self._message_page(link, path, query), delay_after, self._policy, self.client.clock)
+        def read(link: str) -> JsonObject:
+            def step() -> JsonObject:
+                return self._message_page(_with_size(link or first, top, page_size))
 
-    def _message_page(self, link: str, path: str, query: ODataQuery) -> JsonObject:
-        """Read a page of messages. Arguments as `_page`.
+            return run_with_retries(step, delay_after, self._policy, self.client.clock)
+
+        for page in islice(self._pages(read, next_page), _MAX_PAGES):
+            rows, next_link = page_rows(page), _link_of(page)
+            yield rows, next_link
+            total, limit = total - size, limit - len(rows)
+            top = min(size, total, limit)
+            if top <= 0:
+                return
+
+    def _message_page(self, link: str) -> JsonObject:
+        """Read a page of messages.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
-        link = link or f'{self.client.base_url}{path}?{urlencode(query)}'
         size = _page_size(link)
         try:
             return self._page(link, size=size)
@@ -629,7 +659,7 @@ class Mailbox:
             conditions: of OData. The newest messages are searched first if one on the received time comes first.
             matches: checks what Graph cannot.
         """
-        query = {'$filter': ' and '.join(conditions), '$top': str(_SEARCH_PAGE)}
+        query = {'$filter': ' and '.join(conditions)}
         if conditions[0].startswith('receivedDateTime'):  # Graph sorts only by what comes first in the filter
             query['$orderby'] = 'receivedDateTime desc'
         try:
@@ -646,13 +676,11 @@ class Mailbox:
     ) -> tuple[list[JsonObject], bool]:
         """Return what `search` finds with a query, unsorted. The newest of an unsorted list may be on its last page."""
         found: list[JsonObject] = []
-        searched, has_more = 0, False
-        read = partial(self._smaller_page, path=self.messages_path(folder_id), query=query)
-        for page in self._pages(read):
-            found += filter(matches, page_rows(page))
-            link = _link_of(page)
-            searched, has_more = searched + (_page_size(link) or _SEARCH_PAGE), bool(link)
-            if searched >= MAX_SEARCHED or (len(found) >= limit and '$orderby' in query):
+        has_more = False
+        for rows, link in self._message_pages(folder_id, query, _SEARCH_PAGE, MAX_SEARCHED, MAX_SEARCHED):
+            found += filter(matches, rows)
+            has_more = bool(link)
+            if len(found) >= limit and '$orderby' in query:
                 break
         return found, has_more
 
@@ -696,28 +724,43 @@ class Mailbox:
 
         def change() -> None:
             # a new version has to be read before it can be changed: sending the update again would not help
-            nonlocal pending
-            updates = []
-            for result in self.batch(pending):
-                message_id, present = result.request.message_id, result.body.get('categories') or []
-                version = result.body.get('@odata.etag')
-                results[message_id] = result
+            found = self.client.batch(pending, NO_RETRIES)
+            updates = list(filter(None, (self._categories_update(result, changed, folder_id) for result in found)))
+            for result in [*found, *self.client.batch(updates, NO_RETRIES)]:
+                results[result.request.message_id] = result
+            for result in results.values():
                 if result.error:
-                    continue
-                if MALFORMED_PROPERTIES in result.body or not version:
-                    result.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
-                elif (categories := changed(present)) != present:
-                    update = self.update_request(message_id, {'categories': categories}, folder_id)
-                    updates.append(update._replace(if_match=str(version)))
-            results.update((update.request.message_id, update) for update in self.batch(updates))
-            errors = {name: result.error for name, result in results.items() if result.error}
-            pending = [one for one in reads if one.message_id in errors and errors[one.message_id].status in CONFLICT_RETRIES]
-            if pending:
-                raise errors[pending[0].message_id]
+                    raise result.error
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            nonlocal pending
+            if not isinstance(error, GraphError):
+                return None
+            waits = {read: delay for read in reads if (delay := self._delay_after(results[read.message_id], attempt)) is not None}
+            pending = list(waits)
+            return max(waits.values(), default=None)
 
         with suppress(GraphError):  # the results tell it
-            self.client.retry(change, RetryPolicy(CONFLICT_RETRIES))
+            run_with_retries(change, delay_after, self._policy, self.client.clock)
         return [results[read.message_id] for read in reads]
+
+    def _delay_after(self, result: BatchResult, attempt: int) -> float | None:
+        """Return the seconds to wait before a request of a batch is sent again, None if it must not be, or need not."""
+        if result.error is None or result.error.res is None:
+            return None
+        return self.client.retry_delay(self._policy, attempt, result.error.res, is_idempotent=True)
+
+    def _categories_update(
+        self, result: BatchResult, changed: Callable[[list[str]], list[str]], folder_id: str
+    ) -> BatchRequest | None:
+        """Return a request that changes the categories in a result, None if there is nothing to change, or it has an error."""
+        version, present = result.body.get('@odata.etag'), result.body.get('categories') or []
+        if not result.error and (MALFORMED_PROPERTIES in result.body or not version):
+            result.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
+        if result.error or (categories := changed(present)) == present:
+            return None
+        update = self.update_request(result.request.message_id, {'categories': categories}, folder_id)
+        return update._replace(if_match=str(version))
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
         """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""

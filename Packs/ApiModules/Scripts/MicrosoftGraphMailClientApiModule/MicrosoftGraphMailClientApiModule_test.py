@@ -230,6 +230,13 @@ def test_a_link_to_another_host_is_not_followed(link: str) -> None:
     assert len(client.script.requests) == 1
 
 
+def test_a_page_with_more_messages_than_requested_is_cut_without_skipping_any() -> None:
+    second = 'https://graph.example/v1.0/me/messages?$top=2&$skip=2'
+    client = ScriptedClient(page({'id': '1'}, {'id': '2'}, link=second), page({'id': '3'}, {'id': '4'}, {'id': '5'}, link='x'))
+    found, link = client.mailbox.list_messages(page_size=2, pages=9, limit=4)
+    assert ([one['id'] for one in found], link) == (['1', '2', '3', '4'], second)
+
+
 def test_the_case_of_the_host_in_a_link_does_not_matter() -> None:
     client = ScriptedClient(page(link='HTTPS://Graph.Example/v1.0/me/messages?$skip=1'), page())
     client.mailbox.list_messages(pages=2)
