@@ -36,6 +36,7 @@ def test_they_are_turned_on_and_off_and_keep_what_is_not_given(mail: GraphMailCl
 
 
 NOBODY = 'Nobody gets a reply: internal_message is empty, and '
+INSIDE = 'Senders in the organization get no reply: internal_message is empty.'
 OUTSIDE = 'Senders outside of the organization get no reply: '
 
 
@@ -51,9 +52,15 @@ OUTSIDE = 'Senders outside of the organization get no reply: '
             f'{OUTSIDE}external_audience is none.',
         ),
         ({'external_audience': 'all', 'internal_message': 'a'}, f'{OUTSIDE}external_message is empty.'),
-        ({'external_message': 'Away'}, ''),
+        ({'external_message': 'Away'}, INSIDE),
+        ({'external_message': 'Away', 'internal_message': '<p></p>', 'external_audience': 'all'}, INSIDE),
+        ({'external_message': '<table background="a.png"><tr><td></td></tr></table>'}, INSIDE),
+        ({'external_message': '<p background></p>'}, f'{NOBODY}external_message is empty.'),
         ({'internal_message': 'Away'}, ''),
         ({'internal_message': '<img src="https://contoso.example/away.png">'}, ''),
+        ({'internal_message': '<TABLE\nclass=x BACKGROUND=a.png><tr><td></td></tr></TABLE>'}, ''),
+        ({'internal_message': '<p style="height:9px;background:url(a.png)"></p>'}, ''),
+        ({'internal_message': '<p style="background-color: red"></p>'}, f'{NOBODY}external_message is empty.'),
         ({'status': 'disabled'}, ''),
     ],
 )

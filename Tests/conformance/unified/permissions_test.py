@@ -160,4 +160,7 @@ def test_a_rule_with_the_name_of_a_folder_needs_another_permission(instance: Ins
 
 @pytest.mark.parametrize('access', [OWN, SHARED, APPLICATION])
 def test_an_email_that_is_not_saved_needs_one_permission(instance: Instance, access: str) -> None:
-    assert Trial(instance, access).is_allowed('send-mail', TABLE['send-mail'][access][1:], save_to_sent_items='false')
+    trial, sending = Trial(instance, access), TABLE['send-mail'][access][1:]
+    assert trial.is_allowed('send-mail', sending, save_to_sent_items='false')
+    told = trial.refusal('send-mail', TABLE['msgraph-mail-get-email'][access], save_to_sent_items='false')
+    assert 'Check that the permission Mail.Send is granted' in told

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -167,24 +168,27 @@ def _read_word(text: str, start: int) -> Word:
 
 def _read_value(text: str, start: int) -> tuple[str, int]:
     first = text[start : start + 1]
-    if first and first in '"\'':
+    if first == '"':
         return _read_quoted(text, start)
     if first == '`':
         end = text.find('`', start + 1)
         if end < 0:
             raise Refusal(f'The backtick at character {start + 1} is not closed: end the value with a backtick.')
         return text[start + 1 : end], end + 1
-    if first and first in '{[':
-        try:
-            _, end = json.JSONDecoder().raw_decode(text, start)
-        except json.JSONDecodeError:
-            pass  # a value such as [urgent] is text, not JSON
-        else:
-            if end == len(text) or text[end].isspace():
-                return text[start:end], end
+    readers = {"'": _read_quoted, '{': _read_json, '[': _read_json}
+    if first in readers:
+        with suppress(Refusal, json.JSONDecodeError):
+            value, end = readers[first](text, start)
+            if end == len(text) or text[end].isspace():  # otherwise it is a text such as 'tis or [urgent]
+                return value, end
     end = start
     while end < len(text) and not text[end].isspace():
         end += 1
+    return text[start:end], end
+
+
+def _read_json(text: str, start: int) -> tuple[str, int]:
+    _, end = json.JSONDecoder().raw_decode(text, start)
     return text[start:end], end
 
 

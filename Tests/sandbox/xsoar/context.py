@@ -147,6 +147,6 @@ def ask(context: Any, query: str) -> Any:
         path = path[2:-1].strip()
     if path in ('', '.'):
         return context
-    if re.search(r'[(){}\[\]]', path):
+    if re.search(r'[(){}\[\]=]', path):
         raise Refusal(f'The query {query!r} is not supported here: ask for ${{.}} or for a dotted path such as ${{File.Name}}.')
     return look_up(context, path)

@@ -233,6 +233,8 @@ def with_advice(error: GraphError, args: Arguments) -> GraphError:
     if error.advice != CHECK_PERMISSION or not demisto.command():
         return error
     names: Sequence[str] = permissions_of(demisto.command())
+    if str(error.res.url).endswith('/sendMail'):  # without a draft, whatever the command may do otherwise
+        names = ('Mail.Send',)
     is_of_settings = names[0].startswith('MailboxSettings')
     if is_of_settings and re.search('/mailFolders(?!.*/messageRules)', str(error.res.url)):  # the folder of a rule is looked up
         names = (*names, 'Mail.Read')

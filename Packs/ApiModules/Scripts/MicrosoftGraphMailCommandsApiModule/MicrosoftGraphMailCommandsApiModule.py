@@ -961,17 +961,24 @@ def _automatic_replies(args: Arguments) -> JsonObject:
 
 def _unanswered(replies: JsonObject, args: Arguments) -> str:
     """Return who gets no reply although replies are turned on, empty if that is nobody, or what was meant."""
-    texts = [replies.get(name) for name in ('internalReplyMessage', 'externalReplyMessage')]
-    if replies.get('status') == 'disabled' or None in texts:
+    internal, external = replies.get('internalReplyMessage'), replies.get('externalReplyMessage')
+    if replies.get('status') == 'disabled' or None in (internal, external):
         return ''
-    is_internal, is_external = ('<img' in str(text) or bool(html_to_text(str(text)).strip()) for text in texts)
-    reason = '' if is_external else 'external_message is empty'
+    inside = '' if _is_shown(str(internal)) else 'internal_message is empty'
+    outside = '' if _is_shown(str(external)) else 'external_message is empty'
     if replies.get('externalAudience') == 'none':
-        reason = 'external_audience is none'
-    if reason and not is_internal:
-        return f'\nNobody gets a reply: internal_message is empty, and {reason}.'
+        outside = 'external_audience is none'
+    if inside and outside:
+        return f'\nNobody gets a reply: {inside}, and {outside}.'
+    if inside:
+        return f'\nSenders in the organization get no reply: {inside}.'
     is_meant = not args.get('external_message') and args.get('external_audience') in (None, '', 'none')
-    return f'\nSenders outside of the organization get no reply: {reason}.' if reason and not is_meant else ''
+    return f'\nSenders outside of the organization get no reply: {outside}.' if outside and not is_meant else ''
+
+
+def _is_shown(html: str) -> bool:
+    """Return whether HTML has a text or an image."""
+    return bool(re.search(r'(?i)<(?:img|svg|video)\b|<[^>]*(?:\sbackground\s*=|\burl\()', html) or html_to_text(html).strip())
 
 
 def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
