@@ -236,7 +236,8 @@ def with_advice(error: GraphError, args: Arguments) -> GraphError:
     if str(error.res.url).endswith('/sendMail'):  # without a draft, whatever the command may do otherwise
         names = ('Mail.Send',)
     is_of_settings = names[0].startswith('MailboxSettings')
-    if is_of_settings and re.search('/mailFolders(?!.*/messageRules)', str(error.res.url)):  # the folder of a rule is looked up
+    url = str(error.res.url)
+    if is_of_settings and '/mailFolders' in url and '/messageRules' not in url:  # the folder of a rule is looked up
         names = (*names, 'Mail.Read')
     granted = f'permission {names[0]} is' if len(names) == 1 else f'permissions {_listed(names)} are'
     # there is no shared form of the permissions for settings
