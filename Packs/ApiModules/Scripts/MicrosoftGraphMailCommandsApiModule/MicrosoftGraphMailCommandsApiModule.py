@@ -978,7 +978,7 @@ def _unanswered(replies: JsonObject, args: Arguments) -> str:
 
 def _is_shown(html: str) -> bool:
     """Return whether HTML has a text or an image."""
-    return bool(re.search(r'(?i)<(?:img|svg|video)\b|<[^>]*(?:\sbackground\s*=|\burl\()', html) or html_to_text(html).strip())
+    return bool(re.search(r'(?i)<(?:img|svg|video)\b|\sbackground\s{0,9}=|\burl\(', html) or html_to_text(html).strip())
 
 
 def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
