@@ -596,7 +596,8 @@ _STATE = {
 def _extended_property(message: JsonObject, name: str) -> str:
     """Return the value of an extended property, empty if it has none. Graph writes the tag in its name without leading zeros."""
     tag = name.partition('0x')[2].lstrip('0').lower()
-    for one in message.get('singleValueExtendedProperties') or ():
+    properties = message.get('singleValueExtendedProperties')
+    for one in properties if isinstance(properties, list) else ():
         if isinstance(one, dict) and str(one.get('id')).lower().endswith(tag):
             return str(one.get('value') or '')
     return ''
