@@ -451,3 +451,26 @@ def test_drafts_and_replies_resume(
 
 
 # endregion
+
+
+@pytest.mark.parametrize(
+    'path',
+    [
+        ['toRecipients'],
+        ['toRecipients', 0],
+        ['toRecipients', 0, 'emailAddress'],
+        ['toRecipients', 0, 'emailAddress', 'address'],
+        ['ccRecipients'],
+        ['subject'],
+        ['singleValueExtendedProperties'],
+        ['singleValueExtendedProperties', 0],
+        ['singleValueExtendedProperties', 0, 'id'],
+    ],
+    ids=lambda path: '.'.join(map(str, path)),
+)
+@pytest.mark.parametrize('value', [5, -1, 'text', None, ['text'], {'name': 5}], ids=repr)
+def test_a_sent_draft_is_reported_whatever_graph_says_of_it(instance: Instance, path: list[Any], value: Any) -> None:
+    more = {'send_time': '2999-01-01T08:00:00Z'} if path[0].startswith('single') else {}
+    draft_id = instance.context('msgraph-mail-create-draft', to=BOB, cc=BOB, subject='Plan', **more)['ID']
+    instance.cloud.faults.add(service='graph', method='GET', path='/messages/[^/]+$', replace=[path, value], times=None)
+    assert instance.context('msgraph-mail-send-draft', draft_id=draft_id)['ID'] == draft_id

@@ -48,7 +48,7 @@ def _classifier(document: Item) -> Iterator[str]:
     for kind, mapping in _item(document.get('mapping')).items():
         title = f'the mapping of {kind}'
         if mapping is not None and not isinstance(mapping, dict):
-            yield f'{title} is no object'
+            yield f'{title} is not an object'
         yield from _objects(title, _item(mapping), 'internalMapping')
         for field, rule in _item(_item(mapping).get('internalMapping')).items():
             yield from _rule(f'{field} in {title}', _item(rule))
@@ -81,7 +81,7 @@ def _integration(document: Any) -> Iterator[str]:
         yield 'it is no integration'
     about, script = (_item(document.get(name)) for name in ('commonfields', 'script'))
     if not (_is_text(about.get('id')) and _is_text(document.get('name')) and isinstance(script.get('script'), str)):
-        yield 'it is no unified integration, which has the texts commonfields.id, name and script.script'
+        yield 'it is not a unified integration, which has the texts commonfields.id, name and script.script'
     if script.get('type') != 'python' or not script['script'].strip('-\n '):
         yield 'it holds no Python script, which demisto-sdk puts there'
     yield from _scalars('the integration', document, *_TEXTS, *_MAPPINGS)
@@ -95,7 +95,7 @@ def _integration(document: Any) -> Iterator[str]:
 def _parameter(title: str, parameter: Item) -> Iterator[str]:
     kind = parameter.get('type') or 0
     if not str(kind).isdecimal():
-        yield f'the type of {title} is no number'
+        yield f'the type of {title} is not a number'
     elif int(kind) == _INTERVAL and not is_interval(parameter.get('defaultvalue') or 1):
         yield f'the defaultvalue of {title} is no whole number of minutes from 1 to 999999'
     elif int(kind) != _MULTIPLE_SELECT or not isinstance(parameter.get('defaultvalue'), list):
@@ -110,7 +110,7 @@ def _command(title: str, command: Item) -> Iterator[str]:
     if any(each.isspace() for each in command['name']):
         yield f'the name of {title} holds a space'
     if not is_time_limit(command.get('timeout') or 0):
-        yield f'the timeout of {title} is no number of seconds from 0 to {_MOST_SECONDS}'
+        yield f'the timeout of {title} is not a number of seconds from 0 to {_MOST_SECONDS}'
     yield from _scalars(title, command, 'description')
     yield from _named('argument', f' of {title}', command.get('arguments'), _argument)
     yield from _outputs(title, command.get('outputs'))
@@ -169,16 +169,16 @@ def is_time_limit(value: Any) -> bool:
 
 
 def _scalars(title: str, item: Item, *names: str) -> Iterator[str]:
-    return (f'{name} of {title} is no single value' for name in names if isinstance(item.get(name), (dict, list)))
+    return (f'{name} of {title} is not a single value' for name in names if isinstance(item.get(name), (dict, list)))
 
 
 def _list_of_scalars(title: str, item: Item, name: str) -> Iterator[str]:
     values = item.get(name)
     if values is not None and not isinstance(values, list):
-        yield f'{name} of {title} is no list'
+        yield f'{name} of {title} is not a list'
     elif any(isinstance(each, (dict, list)) for each in values or ()):
         yield f'{name} of {title} holds more than single values'
 
 
 def _objects(title: str, item: Item, *names: str) -> Iterator[str]:
-    return (f'{name} of {title} is no object' for name in names if not isinstance(item.get(name) or {}, dict))
+    return (f'{name} of {title} is not an object' for name in names if not isinstance(item.get(name) or {}, dict))

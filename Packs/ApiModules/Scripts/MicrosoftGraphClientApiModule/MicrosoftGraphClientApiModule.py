@@ -350,7 +350,8 @@ _OBJECTS = (
     'uniqueBody',
 )  # fmt: skip
 _LISTS_OF_OBJECTS = (
-    'attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo', 'toRecipients',
+    'attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo',
+    'singleValueExtendedProperties', 'toRecipients',
 )  # fmt: skip
 _TEXTS = (
     'bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName', 'id',

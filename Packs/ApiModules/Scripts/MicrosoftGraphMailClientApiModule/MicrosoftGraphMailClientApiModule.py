@@ -532,7 +532,7 @@ class Mailbox:
     ) -> Iterator[tuple[list[JsonObject], str]]:
         """Yield the messages of each page of a list, and the link to the next one, until `limit` of them were found.
 
-        If Graph answers that it is too slow for a page, the page is requested once more: this may be so for a moment only. Then
+        If Graph answers that it is too slow for a page, the page is requested again: this may be so for a moment only. Then
         half as many messages are requested (microsoft-graph-docs#5288 and #5853).
 
         Args:

@@ -34,6 +34,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         body_type_preference,
         json_bytes,
         prefer_header,
+        without_malformed_values,
     )
     from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS
     from MicrosoftGraphMailArgumentsApiModule import text_as_html
@@ -596,9 +597,8 @@ _STATE = {
 def _extended_property(message: JsonObject, name: str) -> str:
     """Return the value of an extended property, empty if it has none. Graph writes the tag in its name without leading zeros."""
     tag = name.partition('0x')[2].lstrip('0').lower()
-    properties = message.get('singleValueExtendedProperties')
-    for one in properties if isinstance(properties, list) else ():
-        if isinstance(one, dict) and str(one.get('id')).lower().endswith(tag):
+    for one in message.get('singleValueExtendedProperties') or ():
+        if str(one.get('id')).lower().endswith(tag):
             return str(one.get('value') or '')
     return ''
 
@@ -932,7 +932,7 @@ class _Draft:
         """Return the state of the message: what _STATE selects. If Graph does not find the draft, find it by its mark and update
         its ID."""
         try:
-            found = self._mailbox.request('GET', self._path, params=_STATE)
+            found = self._request_state()
         except GraphError as error:
             # The sent mail may have another ID than its draft (microsoftgraph/microsoft-graph-docs#1533).
             moved = [*self._marked('sentitems'), *self._marked('drafts')] if error.status == 404 else []
@@ -940,10 +940,13 @@ class _Draft:
                 raise
             self.progress.draft_id = moved[0]['id']
             sent = moved[0].get('isDraft') is False
-            found = moved[0] if sent else self._mailbox.request('GET', self._path, params=_STATE)
+            found = moved[0] if sent else self._request_state()
         if not isinstance(found.get('isDraft'), bool):
             raise GraphError('Microsoft Graph sent an incomplete response.', 'Try again.')
         return found
+
+    def _request_state(self) -> JsonObject:
+        return without_malformed_values(self._mailbox.request('GET', self._path, params=_STATE))
 
     def _look_if_submitted(self) -> bool:
         """Return whether the draft was sent. Raise UnknownOutcomeError if it is sent later, since it is a draft in any case."""

@@ -323,9 +323,7 @@ _DEFAULTS: JsonObject = {'importance': 'normal', 'flag': {'flagStatus': 'notFlag
 
 def _addresses_of(message: JsonObject, name: str) -> list[str]:
     """Return the addresses in a list of recipients of a message."""
-    recipients = message.get(name)
-    found = [one for one in recipients if isinstance(one, dict)] if isinstance(recipients, list) else []
-    return [EmailAddress.from_json(one).address for one in found if isinstance(one.get('emailAddress'), dict)]
+    return [EmailAddress.from_json(one).address for one in message.get(name) or ()]
 
 
 def draft_outputs(message: JsonObject) -> JsonObject:

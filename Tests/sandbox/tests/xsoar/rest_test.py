@@ -201,7 +201,7 @@ BROKEN = [
         zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': '[]'}),
         'Integrations/i.yml cannot be used, because it is no integration',
     ),
-    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'name: I'}), 'is no unified integration'),
+    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'name: I'}), 'is not a unified integration'),
     (
         zip_of(
             {
@@ -278,17 +278,17 @@ FAULTY_YML = [
     (yml_of(commands='[{name: no}]'), 'the command 1 has no name that is a text'),
     (yml_of(commands='[{name: two words}]'), 'the name of the command two words holds a space'),
     (yml_of(commands='[{name: a}, {name: a}]'), 'the command a is there twice'),
-    (yml_of(commands='[{name: a, description: [d]}]'), 'description of the command a is no single value'),
-    (yml_of(commands='[{name: a, timeout: soon}]'), 'the timeout of the command a is no number of seconds'),
-    (yml_of(commands='[{name: a, timeout: -1}]'), 'the timeout of the command a is no number of seconds'),
-    (yml_of(commands='[{name: a, timeout: .inf}]'), 'the timeout of the command a is no number of seconds'),
-    (yml_of(commands='[{name: a, timeout: [1]}]'), 'the timeout of the command a is no number of seconds'),
+    (yml_of(commands='[{name: a, description: [d]}]'), 'description of the command a is not a single value'),
+    (yml_of(commands='[{name: a, timeout: soon}]'), 'the timeout of the command a is not a number of seconds'),
+    (yml_of(commands='[{name: a, timeout: -1}]'), 'the timeout of the command a is not a number of seconds'),
+    (yml_of(commands='[{name: a, timeout: .inf}]'), 'the timeout of the command a is not a number of seconds'),
+    (yml_of(commands='[{name: a, timeout: [1]}]'), 'the timeout of the command a is not a number of seconds'),
     (yml_of(commands='[{name: a, arguments: {name: b}}]'), 'the arguments of the command a are no list'),
     (yml_of(commands='[{name: a, arguments: [{required: true}]}]'), 'the argument 1 of the command a has no name'),
     (yml_of(commands='[{name: a, arguments: [{name: b}, {name: b}]}]'), 'the argument b of the command a is there twice'),
     (
         yml_of(commands='[{name: a, arguments: [{name: b, predefined: c}]}]'),
-        'predefined of the argument b of the command a is no list',
+        'predefined of the argument b of the command a is not a list',
     ),
     (yml_of(commands='[{name: a, arguments: [{name: b, predefined: [{c: d}]}]}]'), 'holds more than single values'),
     (
@@ -301,19 +301,19 @@ FAULTY_YML = [
     (yml_of(configuration='foo'), 'the parameters are no list'),
     (yml_of(configuration='[{type: 0}]'), 'the parameter 1 has no name'),
     (yml_of(configuration='[{name: p}, {name: p}]'), 'the parameter p is there twice'),
-    (yml_of(configuration='[{name: p, type: text}]'), 'the type of the parameter p is no number'),
-    (yml_of(configuration='[{name: p, type: 8.5}]'), 'the type of the parameter p is no number'),
-    (yml_of(configuration='[{name: p, options: 7}]'), 'options of the parameter p is no list'),
-    (yml_of(configuration='[{name: p, defaultvalue: [a]}]'), 'defaultvalue of the parameter p is no single value'),
+    (yml_of(configuration='[{name: p, type: text}]'), 'the type of the parameter p is not a number'),
+    (yml_of(configuration='[{name: p, type: 8.5}]'), 'the type of the parameter p is not a number'),
+    (yml_of(configuration='[{name: p, options: 7}]'), 'options of the parameter p is not a list'),
+    (yml_of(configuration='[{name: p, defaultvalue: [a]}]'), 'defaultvalue of the parameter p is not a single value'),
     (yml_of(configuration='[{name: p, type: 16, defaultvalue: [[a]]}]'), 'defaultvalue of the parameter p holds more'),
     (yml_of(configuration='[{name: p, type: 19, defaultvalue: -5}]'), 'the defaultvalue of the parameter p is no whole number'),
-    (yml_of(more='display: [a]'), 'display of the integration is no single value'),
-    (yml_of(more='sectionorder: Connect'), 'sectionorder of the integration is no list'),
+    (yml_of(more='display: [a]'), 'display of the integration is not a single value'),
+    (yml_of(more='sectionorder: Connect'), 'sectionorder of the integration is not a list'),
     (yml_of(more='2001-01-01: a'), 'it holds something that JSON cannot express'),
     (yml_of(more='more: &a [*a]'), 'it holds something that JSON cannot express'),
-    (yml_of(script='script: [1],'), 'it is no unified integration'),
-    ('commonfields: {id: 7}\nname: A\nscript: {type: python, script: pass}', 'it is no unified integration'),
-    ('commonfields: foo\nname: A\nscript: pass', 'it is no unified integration'),
+    (yml_of(script='script: [1],'), 'it is not a unified integration'),
+    ('commonfields: {id: 7}\nname: A\nscript: {type: python, script: pass}', 'it is not a unified integration'),
+    ('commonfields: foo\nname: A\nscript: pass', 'it is not a unified integration'),
 ]
 
 
@@ -331,21 +331,21 @@ def test_a_faulty_yml_is_refused_and_breaks_nothing(xsoar: XsoarTestClient, yml:
 
 
 FAULTY_MAPPERS = [
-    ({'mapping': 'foo'}, 'mapping of the classifier is no object'),
-    ({'mapping': {'Phishing': 'foo'}}, 'the mapping of Phishing is no object'),
-    ({'mapping': {'Phishing': {'internalMapping': ['foo']}}}, 'internalMapping of the mapping of Phishing is no object'),
+    ({'mapping': 'foo'}, 'mapping of the classifier is not an object'),
+    ({'mapping': {'Phishing': 'foo'}}, 'the mapping of Phishing is not an object'),
+    ({'mapping': {'Phishing': {'internalMapping': ['foo']}}}, 'internalMapping of the mapping of Phishing is not an object'),
     ({'mapping': {'P': {'internalMapping': {'F': {'complex': {'filters': [{}]}}}}}}, 'the filters of F in the mapping of P'),
     (
         {'mapping': {'P': {'internalMapping': {'F': {'complex': {'transformers': 'x'}}}}}},
         'the transformers of F in the mapping of P',
     ),
-    ({'mapping': {'P': {'internalMapping': {'F': {'simple': ['x']}}}}}, 'simple of F in the mapping of P is no single value'),
+    ({'mapping': {'P': {'internalMapping': {'F': {'simple': ['x']}}}}}, 'simple of F in the mapping of P is not a single value'),
     (
         {'mapping': {'P': {'internalMapping': {'F': {'complex': {'transformers': [{'args': {'a': {'value': 'x'}}}]}}}}}},
-        'value of F in the mapping of P is no object',
+        'value of F in the mapping of P is not an object',
     ),
     ({'transformer': {'complex': {'filters': 7}}}, 'the filters of the transformer'),
-    ({'keyTypeMap': ['x']}, 'keyTypeMap of the classifier is no object'),
+    ({'keyTypeMap': ['x']}, 'keyTypeMap of the classifier is not an object'),
 ]
 
 

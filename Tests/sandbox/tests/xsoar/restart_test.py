@@ -84,7 +84,7 @@ def test_a_faulty_integration_of_an_older_server_is_removed(
     assert [each['id'] for each in found] == ['Probe']
     said = capsys.readouterr().err
     assert 'Faulty was removed, because the command 1 has no name' in said
-    assert 'M was removed, because mapping of the classifier is no object' in said
+    assert 'M was removed, because mapping of the classifier is not an object' in said
 
 
 def test_an_interval_that_an_older_server_took_counts_as_a_minute(start: Callable[..., XsoarTestClient], tmp_path: Path) -> None:
