@@ -356,6 +356,10 @@ def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
     return text if len(text) <= MAX_OUTSIDE_TEXT else f'{text[: MAX_OUTSIDE_TEXT - 3]}...'
 
 
+def without_empty(fields: Mapping[str, Any]) -> JsonObject:
+    return {name: value for name, value in fields.items() if value}
+
+
 def float_or_none(value: Any) -> float | None:
     try:
         number = float(value)

@@ -28,6 +28,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         clean_value,
         is_guid,
         is_public_id,
+        without_empty,
     )
     from MicrosoftHttpApiModule import RetryPolicy, require_https
     from MicrosoftTokenRequestApiModule import (
@@ -348,7 +349,7 @@ class EntraCredential(Credential):
         return TokenRequest(
             'POST',
             self.token_url,
-            form={name: value for name, value in form.items() if value},
+            form=without_empty(form),
             advice=ErrorAdvice(by_code=self.advice_by_code),
             rebuild=lambda: self.post(target, grant_type, **fields),
         )
@@ -368,10 +369,6 @@ class EntraCredential(Credential):
         tenant = self.tenant_id if is_guid(self.tenant_id) else claims.get('tid')
         client = claims.get('appid') or claims.get('azp') or self.client_id  # of the v1 and the v2 endpoint
         return client == self.client_id and claims.get('tid', tenant) == tenant
-
-
-def _without_empty(fields: StrMapping) -> StrMapping:
-    return {name: value for name, value in fields.items() if value}
 
 
 def _client_assertion(assertion: str) -> StrMapping:
@@ -570,7 +567,7 @@ class AuthorizationCodeCredential(Credential):
             'prompt': 'select_account',
             'login_hint': login_hint if '@' in login_hint else '',  # not an object ID
         }
-        return f'{self.client.endpoint("authorize")}?{urlencode(_without_empty(parameters), quote_via=quote)}'
+        return f'{self.client.endpoint("authorize")}?{urlencode(without_empty(parameters), quote_via=quote)}'
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         refresh_token = session.refresh_token
@@ -846,7 +843,7 @@ class ManagedIdentityHost:
         return TokenRequest(
             'GET',
             self.endpoint,
-            _without_empty({'api-version': self.version, 'resource': resource, 'client_id': client_id}),
+            without_empty({'api-version': self.version, 'resource': resource, 'client_id': client_id}),
             headers=self.headers,
             retry_policy=MANAGED_IDENTITY_RETRIES,
             connect_timeout=_METADATA_CONNECT_TIMEOUT,
