@@ -34,17 +34,14 @@ class MicrosoftSignInError(Exception):
         self.correlation_id = correlation_id
         super().__init__(str(self))
 
-    def with_detail(self, text: str) -> 'MicrosoftSignInError':
-        """Return a copy that says `text` after what happened."""
-        return self._replace(what=f'{self.what} {text}')
-
     def with_advice(self, text: str) -> 'MicrosoftSignInError':
         """Return a copy with `text` in place of its advice."""
-        return self._replace(advice=text)
+        return self.replace(advice=text)
 
-    def _replace(self, **fields: str) -> 'MicrosoftSignInError':
+    def replace(self, **attributes: Any) -> 'MicrosoftSignInError':
+        """Return a copy with other values of its attributes."""
         error = copy.copy(self)
-        vars(error).update(fields)
+        vars(error).update(attributes)
         error.args = (str(error),)
         return error
 

@@ -76,7 +76,7 @@ def test_an_error_says_what_happened_what_to_do_and_its_correlation_id(error: Mi
 
 def test_an_error_gets_another_advice_or_more_detail_in_a_copy() -> None:
     error = CredentialError('It broke.', 'Mend it.', 'code', '1-2')
-    advised, detailed = error.with_advice('Buy it.'), error.with_detail('It was old.')
+    advised, detailed = error.with_advice('Buy it.'), error.replace(what='It broke. It was old.')
     assert (str(advised), str(detailed)) == (
         'It broke. Buy it. Correlation ID: 1-2',
         'It broke. It was old. Mend it. Correlation ID: 1-2',

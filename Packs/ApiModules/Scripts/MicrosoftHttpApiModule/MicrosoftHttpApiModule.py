@@ -544,7 +544,7 @@ def read_json(response: requests.Response) -> Any:
         raise ValueError(f'{name} is not JSON.')
 
     content: Any = response.content
-    if not isinstance(content, bytes):  # a part of a batch, parsed with it
+    if not isinstance(content, bytes):  # a response that a test of an integration has mocked
         return response.json()
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)

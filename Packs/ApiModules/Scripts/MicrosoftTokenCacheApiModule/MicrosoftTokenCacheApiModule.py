@@ -225,8 +225,8 @@ class TokenProvider:
         try:
             return self._request_and_save(cached.target, cached.sessions, token_client)
         except MicrosoftSignInError as error:
-            lost_token = cached.lost_token_message() if is_claimed and isinstance(error, SignInRefusedError) else ''
-            error = error.with_detail(lost_token) if lost_token else error
+            if is_claimed and isinstance(error, SignInRefusedError) and (lost_token := cached.lost_token_message()):
+                error = error.replace(what=f'{error.what} {lost_token}')
             return self._token_after_failure(error, cached, token_client)
 
     def _wait_for_lease(self, cached: 'CachedTokens') -> 'tuple[CachedTokens, bool]':
