@@ -42,18 +42,6 @@ _CLAIM_TRIES = 20
 _REUSE_SECONDS = 10.0  # within which a command does not read the same token again; less than MIN_REMAINING_LIFETIME
 
 
-class _RecentToken(NamedTuple):
-    """A token that this process has read or saved, and its number of writes until then."""
-
-    token: AccessToken
-    time: float
-    write_count: int
-
-    def is_recent(self, now: float) -> bool:
-        is_unchanged = self.write_count == ContextStorage.write_count
-        return is_unchanged and 0 <= now - self.time < _REUSE_SECONDS and now < self.token.expires_on
-
-
 class TokenProvider:
     """Provide access tokens of one credential, from the cache if possible.
 
@@ -81,13 +69,16 @@ class TokenProvider:
         self._log = log
         self._default_target = default_target or TokenTarget()
         self._name = secrets.token_hex(16)
-        self._recent_tokens: dict[TokenTarget, _RecentToken] = {}
+        # Tokens that this process has read or saved, when that was, and the number of its writes until then.
+        self._recent_tokens: dict[TokenTarget, tuple[AccessToken, float, int]] = {}
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
-        recent = self._recent_tokens.get(target)
-        if recent and recent.is_recent(self.clock.now()) and recent.token.value != rejected:
-            return recent.token
+        now = self.clock.now()
+        token, time, write_count = self._recent_tokens.get(target) or (None, 0.0, 0)
+        is_recent = 0 <= now - time < _REUSE_SECONDS and write_count == ContextStorage.write_count
+        if token and is_recent and now < token.expires_on and token.value != rejected:
+            return token
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
@@ -97,7 +88,7 @@ class TokenProvider:
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
             return self._refresh(token, cached, cached.sessions[:1])
-        self._recent_tokens[target] = _RecentToken(token, cached.now, ContextStorage.write_count)
+        self._recent_tokens[target] = token, cached.now, ContextStorage.write_count
         return token
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
@@ -298,7 +289,7 @@ class TokenProvider:
                     failures.append(no_session())
                     continue
                 self.save(target, response, session.refresh_token)
-                self._recent_tokens[target] = _RecentToken(response.token, self.clock.now(), ContextStorage.write_count)
+                self._recent_tokens[target] = response.token, self.clock.now(), ContextStorage.write_count
                 return response.token
         # The error of what was pasted says more than that of a token of the public module, if anything was pasted.
         raise failures[-1] if sessions[0].is_from_public_module and failures[-1].code else failures[0]
