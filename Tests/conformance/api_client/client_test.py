@@ -449,11 +449,11 @@ def test_only_an_authorization_code_is_completed_with_a_code(instance: Instance)
 
 def test_a_user_signs_in_with_a_device_code(instance: Instance) -> None:
     started = start_device_sign_in(instance.device())
-    assert not hasattr(started, 'device_code')
+    assert 'device_code' not in started
     with pytest.raises(SignInPendingError) as pending:
         complete_device_sign_in(instance.device())
-    assert pending.value.interval == started.interval == 5
-    Browser(instance.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
+    assert pending.value.interval == started['interval'] == 5
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
     assert instance.user_of(instance.device().get_access_token()) == ADA
 
@@ -488,7 +488,7 @@ def test_instructions_are_those_of_a_device_auth_request_that_an_integration_rep
 
 def test_another_command_can_complete_a_device_sign_in(instance: Instance) -> None:
     started = start_device_sign_in(instance.device())
-    Browser(instance.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     assert instance.user_of(instance.device().get_access_token()) == ADA
     assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
 
@@ -499,7 +499,7 @@ def test_a_device_sign_in_that_another_command_completes_meanwhile_is_complete(i
     send = slow.token_provider.token_client.send
 
     def complete_elsewhere_first(request: TokenRequest) -> requests.Response:
-        Browser(instance.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
+        Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
         instance.device().get_access_token()
         return send(request)
 
@@ -510,7 +510,7 @@ def test_a_device_sign_in_that_another_command_completes_meanwhile_is_complete(i
 def test_a_user_with_a_device_code_consents_to_all_resources(instance: Instance) -> None:
     scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
     started = start_device_sign_in(instance.device(scope=scope))
-    Browser(instance.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     token = complete_device_sign_in(instance.device(scope=scope))
     assert token.claims()['aud'] == instance.cloud.resource_manager
     for_graph = instance.device(scope=scope).get_access_token(scope=f'{instance.cloud.graph}/User.Read')
@@ -519,7 +519,7 @@ def test_a_user_with_a_device_code_consents_to_all_resources(instance: Instance)
 
 def test_a_device_code_is_dropped_when_it_expires(instance: Instance) -> None:
     started = start_device_sign_in(instance.device())
-    assert started.expires_in == 900
+    assert started['expires_in'] == 900
     assert instance.device().token_provider.pending_sign_in()
     instance.cloud.clock.advance(901)
     assert instance.device().token_provider.pending_sign_in() is None
@@ -578,7 +578,8 @@ def test_a_device_code_is_polled_and_expires_within_limits(
 ) -> None:
     instance.fail(service='entra', path='devicecode', status=200, body={**DEVICE_ANSWER, 'user_code': 'A' * 50, **named})
     started = start_device_sign_in(instance.device())
-    assert started == ('A' * 50, DEVICE_ANSWER['verification_uri'], interval, lifetime)
+    assert (started['user_code'], started['verification_uri']) == ('A' * 50, DEVICE_ANSWER['verification_uri'])
+    assert (started['interval'], started['expires_in']) == (interval, lifetime)
 
 
 @pytest.mark.parametrize(

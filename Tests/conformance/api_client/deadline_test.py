@@ -441,8 +441,8 @@ def test_a_malformed_response_is_an_error_of_the_request(answer: str, is_stream:
         with pytest.raises(requests.exceptions.RequestException) as failure:
             for _ in session.get(f'http://{host}/', timeout=5, stream=is_stream).iter_content(1000):
                 pass
-        problem = connection_problem(failure.value, 'The host', 'Try again.')
-    assert problem.what.startswith('The host ')
+        what, _, _ = connection_problem(failure.value, 'The host', 'Try again.')
+    assert what.startswith('The host ')
 
 
 @pytest.mark.parametrize('times', [1, 2])

@@ -75,7 +75,7 @@ def _one_form(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, 'secret_forms', lambda secret: [secret])
 
 
-def _nameless(error: Exception, _host: str, advice: str) -> MicrosoftHttpApiModule.ConnectionProblem:
+def _nameless(error: Exception, _host: str, advice: str) -> tuple[str, str, str]:
     return MicrosoftHttpApiModule.connection_problem(error, 'The service', advice)
 
 

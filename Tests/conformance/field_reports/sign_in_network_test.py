@@ -99,7 +99,7 @@ def test_the_sign_in_uses_the_adapter_of_the_platform(
     with old_server(str(certificate), str(key), ciphers) as url:
         settings['azure_cloud'] = get_azure_cloud({'azure_ad_endpoint': url, 'graph_endpoint': url}, 'test')
         if method == DEVICE_CODE:
-            now = f'the code {start_device_sign_in(workbench.client({**settings, "verify": False})).user_code}'
+            now = f'the code {start_device_sign_in(workbench.client({**settings, "verify": False}))["user_code"]}'
         else:
             refused = workbench.ask(workbench.client(settings))
             assert isinstance(refused, MicrosoftSignInError), 'without the adapter there is no connection'

@@ -81,7 +81,7 @@ def device_code(workbench: Workbench, user: str = ADA) -> Settings:
     """Return the keywords for a device code that the user has entered. No token was requested yet."""
     settings = device_signed_out(workbench)
     started = MicrosoftApiModule.start_device_sign_in(workbench.client(settings))
-    Browser(workbench.cloud, user).enter_device_code(started.verification_uri, started.user_code)
+    Browser(workbench.cloud, user).enter_device_code(started['verification_uri'], started['user_code'])
     return settings
 
 

@@ -10,7 +10,6 @@ from conformance.sign_in.running import run
 from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import (
     MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
-    DeviceCode,
     complete_device_sign_in,
     reset_auth,
     start_device_sign_in,
@@ -193,7 +192,7 @@ def test_a_page_in_place_of_an_endpoint_is_not_that_of_an_azure_host(workbench: 
 # region device code
 
 
-def start_device(workbench: Workbench) -> tuple[Settings, DeviceCode]:
+def start_device(workbench: Workbench) -> tuple[Settings, dict[str, Any]]:
     settings = device_signed_out(workbench)
     return settings, start_device_sign_in(workbench.client(settings))
 
@@ -216,7 +215,7 @@ def test_all_later_polls_wait_longer_after_each_slow_down(workbench: Workbench) 
         intervals.append(error.interval)
     assert intervals == [5, 10, 15, 15, 20]
     assert workbench.cached_entry(workbench.client(settings), 'started')['ends_on'] == ends_on
-    Browser(workbench.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
+    Browser(workbench.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     assert isinstance(poll(workbench, settings), AccessToken)
 
 

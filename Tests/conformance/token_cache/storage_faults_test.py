@@ -82,7 +82,7 @@ def test_a_browser_sign_in_is_not_completed_for_nothing(workbench: Workbench, re
 def test_a_device_sign_in_is_not_completed_for_nothing(workbench: Workbench, refusing: Callable[[bool], None]) -> None:
     settings = device_signed_out(workbench)
     started = start_device_sign_in(workbench.client(settings))
-    Browser(workbench.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
+    Browser(workbench.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     refusing(True)
     with pytest.raises(SignInUnavailableError, match='did not store'):
         complete_device_sign_in(workbench.client(settings))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
 import demistomock as demisto
@@ -672,12 +672,10 @@ class MicrosoftClient(BaseClient):
     # endregion
 
     def device_auth_request(self) -> JsonObject:
-        """Start a sign-in with a device code. Return `message` and the fields of DeviceCode. The device code itself is cached."""
+        """Start a sign-in with a device code as `start_device_sign_in` does. Return what it returns and `message`."""
         started = start_device_sign_in(self)
-        return {
-            **started._asdict(),
-            'message': f'Open {started.verification_uri} in a browser and enter the code {started.user_code}.',
-        }
+        message = f'Open {started["verification_uri"]} in a browser and enter the code {started["user_code"]}.'
+        return {**started, 'message': message}
 
     def start_auth(self, complete_command: str) -> str:
         """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
@@ -861,20 +859,6 @@ def _takes_entries() -> bool:
 # region sign-in of users
 
 
-class DeviceCode(NamedTuple):
-    """The code for a user to enter, and the page for it.
-
-    Args:
-        interval: seconds between two requests for the token.
-        expires_in: seconds until the code expires.
-    """
-
-    user_code: str
-    verification_uri: str
-    interval: float
-    expires_in: float
-
-
 def start_browser_sign_in(client: MicrosoftClient, permissions: Sequence[str] = (), login_hint: str = '') -> str:
     """Start a sign-in with state and PKCE, and return the address to open in a browser.
 
@@ -907,11 +891,14 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
     return response.token
 
 
-def start_device_sign_in(client: MicrosoftClient, permissions: Sequence[str] = ()) -> DeviceCode:
-    """Start a sign-in with a device code. The device code itself is cached and not returned.
+def start_device_sign_in(client: MicrosoftClient, permissions: Sequence[str] = ()) -> JsonObject:
+    """Start a sign-in with a device code, which is cached.
 
     Args:
         permissions: names of the permissions to ask for, by default those of the client.
+    Returns:
+        The fields of the response (RFC 8628, 3.2) without the device code itself: `user_code` for the user to enter on the page
+        `verification_uri`, and in seconds, `interval` between two requests for the token and `expires_in`.
     """
     credential = client.credential
     if not isinstance(credential, DeviceCodeCredential):
@@ -927,7 +914,8 @@ def start_device_sign_in(client: MicrosoftClient, permissions: Sequence[str] = (
     interval = min(max(float_or_none(body.get('interval')) or 5, 1), 60)
     lifetime = min(max(float_or_none(body.get('expires_in')) or 900, 60), 3600)
     provider.start_sign_in(PendingSignIn(device_code=device_code, interval=interval), lifetime)
-    return DeviceCode(user_code, re.sub(r'[^!-\'*-Z_a-z~]', '', address), interval, lifetime)  # nothing that Markdown reads
+    address = re.sub(r'[^!-\'*-Z_a-z~]', '', address)  # nothing that Markdown reads
+    return {'user_code': user_code, 'verification_uri': address, 'interval': interval, 'expires_in': lifetime}
 
 
 def device_code_instructions(url: str, user_code: str, complete_command: str) -> str:

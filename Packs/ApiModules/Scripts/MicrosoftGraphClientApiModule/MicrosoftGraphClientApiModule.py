@@ -774,8 +774,8 @@ class GraphClient(MicrosoftClient):
         advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
         if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
             advice = f"{advice[:-1]}, or increase 'HTTP timeout'."
-        problem = connection_problem(cause, host, advice)
-        result = kind(problem.what, problem.advice)
+        what, advice, _ = connection_problem(cause, host, advice)
+        result = kind(what, advice)
         result.is_timeout = isinstance(cause, requests.exceptions.ReadTimeout)
         return result
 

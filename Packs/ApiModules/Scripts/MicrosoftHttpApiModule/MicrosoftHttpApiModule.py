@@ -108,20 +108,11 @@ _JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
-class ResponseLimits(NamedTuple):
-    """What a response may take.
-
-    Args:
-        size: bytes, decompressed, unless the response is streamed.
-        is_strict: also limit the values of JSON, and end a request within minutes even if its response still arrives.
-    """
-
-    size: int
-    is_strict: bool = True
-
-
-STRICT_LIMITS = ResponseLimits(64 * 2**20)
-LARGE_LIMITS = ResponseLimits(512 * 2**20, is_strict=False)  # for files and tables of any size
+# What a response may take: bytes, decompressed, unless it is streamed; and whether the limits are strict: the values of JSON are
+# limited too, and a request ends within minutes even if its response still arrives.
+ResponseLimits = tuple[int, bool]
+STRICT_LIMITS = 64 * 2**20, True
+LARGE_LIMITS = 512 * 2**20, False  # for files and tables of any size
 
 
 class DeadlineError(ReadTimeout):
@@ -280,12 +271,13 @@ class _LimitedAdapter:
 
     def __init__(self, adapter: Any, remaining: Callable[[], float], limits: ResponseLimits):
         self._adapter, self._remaining, self._limits = adapter, remaining, limits
+        self._is_strict = limits[1]
 
     def send(self, request: Any, stream: bool = False, timeout: Any = None, **kwargs: Any) -> requests.Response:
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         own = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
         own_seconds = max(STREAM_SECONDS if stream else REQUEST_SECONDS, own)
-        seconds = min(own_seconds if self._limits.is_strict else LARGE_REQUEST_SECONDS, self._remaining())
+        seconds = min(own_seconds if self._is_strict else LARGE_REQUEST_SECONDS, self._remaining())
         if seconds <= 0:
             raise DeadlineError('The command has no time left.', request=request)
         # By itself, requests also asks for those whose packages are installed, which are not read here.
@@ -352,13 +344,14 @@ def _joined(pieces: Iterator[bytes], encoding: str, limits: ResponseLimits) -> b
     """Return the decompressed bytes of a response. Raise ContentDecodingError if they, or the values of JSON, are too many."""
     if encoding not in ('', 'gzip', 'x-gzip', 'deflate'):
         raise ContentDecodingError('The response is compressed in an unknown way.')
+    max_size, is_strict = limits
     body = bytearray()
-    for piece in _decompressed(pieces, encoding, limits.size + 1) if encoding else pieces:
+    for piece in _decompressed(pieces, encoding, max_size + 1) if encoding else pieces:
         body += piece
-        if len(body) > limits.size:
-            raise ContentDecodingError(f'The response is too large: it has more than {limits.size} bytes.')
+        if len(body) > max_size:
+            raise ContentDecodingError(f'The response is too large: it has more than {max_size} bytes.')
     content = bytes(body)
-    if limits.is_strict and (_has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000)):
+    if is_strict and (_has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000)):
         raise ContentDecodingError('The response is too large: it has too many values.')
     return content
 
@@ -401,14 +394,6 @@ def _has_more(content: bytes, characters: bytes, limit: int) -> bool:
 
 # endregion
 # region why no response came
-
-
-class ConnectionProblem(NamedTuple):
-    """Why no response came: what happened, what to do, and a code for programs."""
-
-    what: str
-    advice: str
-    code: str
 
 
 _PROXY = (ProxyError, InvalidProxyURL)
@@ -503,13 +488,17 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
 )
 
 
-def connection_problem(error: Exception, host: str, advice: str) -> ConnectionProblem:
-    """Return why no response came from `host`. `advice` is for a host that cannot be reached."""
+def connection_problem(error: Exception, host: str, advice: str) -> tuple[str, str, str]:
+    """Return why no response came from `host`: what happened, what to do, and a code for programs.
+
+    Args:
+        advice: what to do if the host cannot be reached.
+    """
     error_class = type(error)
     if not issubclass(error_class, RequestException):
         if issubclass(error_class, (TypeError, ValueError)):
-            problem = f'The request to {host} is not valid.'
-            return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
+            advice = 'Check the address of the service and the proxy settings.'
+            return f'The request to {host} is not valid.', advice, 'invalid_request'
         error_class = SSLError  # the file of certificates
     text = str(error)
     status = re.search(r'(?:Tunnel connection failed|response): (\d{3})', text)
@@ -517,8 +506,8 @@ def connection_problem(error: Exception, host: str, advice: str) -> ConnectionPr
     text += f' answered-{number}' if status else ''
     for classes, words, what, own_advice, code in _CONNECTION_PROBLEMS:
         if issubclass(error_class, classes) and any(word in text for word in words.split('|')):
-            return ConnectionProblem(what.format(host, number), own_advice or advice, code)
-    return ConnectionProblem(f'{host} did not answer.', advice, 'unreachable')
+            return what.format(host, number), own_advice or advice, code
+    return f'{host} did not answer.', advice, 'unreachable'
 
 
 def is_reset(error: Exception) -> bool:

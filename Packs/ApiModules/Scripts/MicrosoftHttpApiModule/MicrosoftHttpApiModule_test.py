@@ -25,7 +25,6 @@ from MicrosoftHttpApiModule import (
     DeadlineError,
     ErrorResponse,
     LimitedSession,
-    ResponseLimits,
     RetryPolicy,
     _Deadline,
     _joined,
@@ -266,7 +265,7 @@ def deadlines_by(elapsed: Callable[[], float], monkeypatch: pytest.MonkeyPatch) 
 
 
 def session_of(service: requests.adapters.BaseAdapter, remaining: float = math.inf, max_size: int = 99) -> LimitedSession:
-    session = LimitedSession(lambda: remaining, ResponseLimits(max_size))
+    session = LimitedSession(lambda: remaining, (max_size, True))
     session.mount('https://', service)
     return session
 
@@ -394,7 +393,7 @@ def test_a_response_that_cannot_be_read_is_an_error_without_its_text(is_stream: 
 
 def test_padding_is_read_so_that_the_connection_can_be_used_again() -> None:
     pieces = iter([gzip.compress(TEXT, mtime=0), bytes(10), bytes(10)])
-    assert _joined(pieces, 'gzip', ResponseLimits(100)) == TEXT
+    assert _joined(pieces, 'gzip', (100, True)) == TEXT
     assert list(pieces) == []
 
 
@@ -402,7 +401,7 @@ def test_members_are_read_wherever_the_network_divides_them() -> None:
     body = b''.join(gzip.compress(bytes([letter]), mtime=0) for letter in TEXT)
     for size in range(1, 30):
         pieces = (body[start : start + size] for start in range(0, len(body), size))
-        assert _joined(pieces, 'gzip', ResponseLimits(10)) == TEXT
+        assert _joined(pieces, 'gzip', (10, True)) == TEXT
 
 
 def test_no_other_compression_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

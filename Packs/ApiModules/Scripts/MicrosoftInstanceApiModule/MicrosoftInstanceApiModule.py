@@ -532,10 +532,9 @@ def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arg
     permissions = text_list(args, 'permissions')
     if isinstance(client.credential, DeviceCodeCredential):
         started = start_device_sign_in(client, permissions)
-        complete_command = f'!{spec.command_prefix}-auth-complete'
-        return CommandResults(
-            readable_output=device_code_instructions(started.verification_uri, started.user_code, complete_command)
-        )
+        page, user_code = started['verification_uri'], started['user_code']
+        instructions = device_code_instructions(page, user_code, f'!{spec.command_prefix}-auth-complete')
+        return CommandResults(readable_output=instructions)
     if not isinstance(client.credential, AuthorizationCodeCredential):
         return CommandResults(readable_output=f'{no_sign_in(spec, client)} {spec.instruction("auth-test")}')
     login_url = start_browser_sign_in(client, permissions, spec.account(client))
@@ -776,8 +775,8 @@ def error_text(error: Exception) -> str:
     """Return the text of an error if it was written for users, or else a text with its type."""
     if isinstance(error, requests.exceptions.RequestException):
         host = urlsplit(getattr(error.request, 'url', None) or '').netloc or 'the service'
-        problem = connection_problem(error, host, 'Try again, and check the network of the engine and the proxy.')
-        return f'{problem.what} {problem.advice}'
+        what, advice, _ = connection_problem(error, host, 'Try again, and check the network of the engine and the proxy.')
+        return f'{what} {advice}'
     if (
         isinstance(error, (DemistoException, MicrosoftSignInError, NotImplementedError, NotFoundError))
         or type(error) is Exception

@@ -28,7 +28,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftHttpApiModule import (
         ErrorResponse,
         LimitedSession,
-        ResponseLimits,
         RetryPolicy,
         connection_problem,
         json_or_none,
@@ -516,7 +515,7 @@ TOKEN_ENDPOINT_RETRIES = RetryPolicy(
 _CONNECT_TIMEOUT = 10.0  # seconds
 HEARTBEAT_SECONDS = 3.0  # between two heartbeats of the process that holds the lease
 TOKEN_THREAD = 'token request'  # noqa: S105 - a name
-_TOKEN_LIMITS = ResponseLimits(2**20)
+_TOKEN_LIMITS = 2**20, True
 _SECRET_FIELDS = (
     'client_secret',
     'client_assertion',
