@@ -89,13 +89,11 @@ class SignInAdvice(NamedTuple):
     Args:
         is_for_registration: it only helps those who sign in with an app registration. The Cortex XSOAR app and hosts have none,
             and advice of their own.
-        ends_session: the refresh token or the code is of no more use.
         needs_new_sign_in: as in SignInRequiredError.
     """
 
     text: str = ''
     is_for_registration: bool = False
-    ends_session: bool = False
     needs_new_sign_in: bool = False
 
 
@@ -111,7 +109,7 @@ TRY_LATER = 'Try again in a few minutes.'
 _NEW = 'What was just created may take a minute to be known.'
 # The browser alone shows it, and the code waits until it expires.
 IF_BLOCKED = 'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code.'
-_SIGN_IN_AGAIN = SignInAdvice('Sign in again.', is_for_registration=True, ends_session=True, needs_new_sign_in=True)
+_SIGN_IN_AGAIN = _for_registration('Sign in again.', needs_new_sign_in=True)  # the refresh token or the code is of no more use
 _SIGN_IN_LOG = SignInAdvice('Look up the sign-in in the sign-in log of the tenant, which names the policy.')
 _DEVICE = _for_new_sign_in('Sign in again on another device, or have an administrator enable and register this one.')
 _ACCOUNT = SignInAdvice('Check the user account: password, expiry, lock, and that it exists in this tenant.')
@@ -209,7 +207,7 @@ _NUMBERED = [
 ]
 SIGN_IN_ADVICE = {number: advice for _, number, advice in _NUMBERED}
 _ERROR_OF_CODE = {f'AADSTS{number}': error for error, number, _ in _NUMBERED}
-DEAD_TOKEN_CODES = {'invalid_grant', *(f'AADSTS{number}' for _, number, advice in _NUMBERED if advice.ends_session)}
+DEAD_TOKEN_CODES = {'invalid_grant', *(f'AADSTS{number}' for _, number, advice in _NUMBERED if advice is _SIGN_IN_AGAIN)}
 # Numbers that stand for several causes: the whole description is shown.
 _SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313, 700024, 500133)
 # Of several causes, the description tells which it is.
@@ -285,24 +283,20 @@ def parse_oauth_error(
     numbers = _error_numbers(description, body.get('error_codes'))
     code = f'AADSTS{numbers[0]}' if numbers else error
     known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
-    by_error = {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, _CHECK_SETTINGS)
     advice = _find_advice(known, description, str(body.get('suberror') or ''))
-    if own_advice and (advice is None or advice.is_for_registration or advice.needs_new_sign_in):
-        added_to = '' if advice is None or advice.is_for_registration else advice.text
-        advice = _for_new_sign_in(f'{added_to} {own_advice}'.strip())
-    elif advice is None and numbers and error not in _ADVICE_BY_ERROR:
-        url = 'https://login.microsoftonline.com/error'
-        advice = SignInAdvice(f'Look up {code} at {url} and in the sign-in log of the tenant.')
-    elif advice is None:
-        advice = by_error
+    if not own_advice:
+        advice = advice or _advice_by_name(error, numbers)
+    elif not advice or advice.is_for_registration:
+        advice = _for_new_sign_in(own_advice)
+    elif advice.needs_new_sign_in:
+        advice = _for_new_sign_in(f'{advice.text} {own_advice}')
     if known and known not in _SEVERAL_CAUSES:
         description = re.split(r'(?<=[^\d\s][.!?])\s', description)[0]
     answered = f'HTTP status {status}, ' if status else ''
     reason = description or f'{answered}{error or "no reason given"}.'
     what = f'Microsoft refused the sign-in: {reason}'
     refusal = what, without_repetition(advice.text, what), code, outside_text(body.get('correlation_id'), redact)
-    is_for_user = error in _NEEDS_USER
-    return SignInRequiredError(*refusal, advice.needs_new_sign_in) if is_for_user else SignInRefusedError(*refusal)
+    return SignInRequiredError(*refusal, advice.needs_new_sign_in) if error in _NEEDS_USER else SignInRefusedError(*refusal)
 
 
 def _error_numbers(description: str, error_codes: Any) -> list[int]:
@@ -312,10 +306,18 @@ def _error_numbers(description: str, error_codes: Any) -> list[int]:
 
 
 def _find_advice(number: int, description: str, suberror: str) -> SignInAdvice | None:
+    """Return the advice for what a response adds to the name of an error, None if there is none."""
     for pattern, advice in _ADVICE_BY_DESCRIPTION.items():
         if re.search(pattern, description):
             return advice
     return SIGN_IN_ADVICE.get(number) or _ADVICE_BY_SUBERROR.get(suberror)
+
+
+def _advice_by_name(error: str, numbers: list[int]) -> SignInAdvice:
+    if numbers and error not in _ADVICE_BY_ERROR:
+        url = 'https://login.microsoftonline.com/error'
+        return SignInAdvice(f'Look up AADSTS{numbers[0]} at {url} and in the sign-in log of the tenant.')
+    return {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, _CHECK_SETTINGS)
 
 
 def without_repetition(advice: str, what: str) -> str:
