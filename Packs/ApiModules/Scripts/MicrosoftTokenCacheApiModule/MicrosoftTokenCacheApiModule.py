@@ -507,45 +507,44 @@ class CachedTokens:
         self.context, self.version, self.now = context, version, now
         self.target, self.rejected = target, rejected
         self._credential, self._default_target = credential, default_target
-        self._latest_key, self._pending_key = (f'{_PREFIX}/{credential.application}/{name}' for name in ('latest', 'started'))
+        of_application = f'{_PREFIX}/{credential.application}'
+        self._latest_key, self._pending_key = f'{of_application}/latest', f'{of_application}/started'
+        self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
         latest = None if credential.pasted else _read_entry(context, self._latest_key, _Latest, now)
         self._identity = latest.identity if latest else credential.identity
-        self._token_prefix, self._session_key, self._lease_key, self.single_use_key = (
-            f'{_PREFIX}/{self._identity}/{name}' for name in ('token/', 'sign-in', 'lease', 'sent')
-        )
+        own = f'{_PREFIX}/{self._identity}'
+        self._token_prefix, self._session_key = f'{own}/token/', f'{own}/sign-in'
+        self._lease_key, self.single_use_key = f'{own}/lease', f'{own}/sent'
         # A claims challenge is not part of the name: the token that it leads to serves all requests.
-        named_by = json.dumps([target.scope, target.resource, target.audience])
-        self.token_name = _short_digest(named_by)
-        session = _read_entry(context, self._session_key, CachedSession, now)
-        self._tenants = tuple(map(str, session.tenants)) if session else ()
-        self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
-        self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
+        self.token_name = _short_digest(json.dumps([target.scope, target.resource, target.audience]))
         self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
         is_of_wrong_clock = self.lease.until - LEASE_SECONDS - now > _PLAUSIBLE_SKEW
         self.holder = '' if self.lease.kind or is_of_wrong_clock else self.lease.holder
         self._earlier_request = _read_entry(context, self.single_use_key, _SingleUseRecord)
+        self._session = _read_entry(context, self._session_key, CachedSession, now)
+        self._tenants = tuple(map(str, self._session.tenants)) if self._session else ()
+        self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
         self._others_token = written if written and written not in self._own_refresh_tokens().values() else ''
-        self._known_digest = session.others_digest if session else ''
-        is_public_newer = self._is_public_newer(session)
+        is_public_newer = self._is_public_newer()
         self.token = self._select_token(is_public_newer)
-        self.sessions = self._sessions(session, is_public_newer)
+        self.sessions = self._sessions(is_public_newer)
         self.is_single_use = credential.is_single_use or (credential.needs_user and not self.sessions[0].refresh_token)
 
-    def _is_public_newer(self, session: CachedSession | None) -> bool:
+    def _is_public_newer(self) -> bool:
         """Return whether the public module, which a pack may be reverted to, has written tokens since these were written.
 
         It writes an access token with each refresh token. Integrations write their refresh token alone, before each command.
         """
         needs_user = self._credential.needs_user
-        if self._others_token and session:
-            token, _, access_tokens = self._known_digest.partition(' ')
+        if self._others_token and self._session:
+            token, _, access_tokens = self._session.others_digest.partition(' ')
             is_of_public_module = not needs_user or access_tokens != self._access_tokens_digest()
             return is_of_public_module and token != _short_digest(self._others_token)
         own = [key for key in self.context if key.startswith(_PREFIX)]
         is_first = not any('/token/' in key or key.endswith('/sign-in') for key in own)
         if needs_user and self._credential.pasted:  # the code in the settings was not redeemed, unless the public module has
-            return is_first and not session and not self._is_code_of_pending() and bool(self._access_tokens_digest())
+            return is_first and not self._session and not self._is_code_of_pending() and bool(self._access_tokens_digest())
         if self._others_token:
             return not any(key.startswith(self._token_prefix) for key in own)
         return len(own) < len(self.context) and is_first
@@ -569,15 +568,15 @@ class CachedTokens:
         min_remaining = REFRESH_MARGIN if self._credential.is_single_use else MIN_REMAINING_LIFETIME
         return token if token and token.is_usable(self.now, min_remaining) and token.value != self.rejected else None
 
-    def _sessions(self, session: CachedSession | None, is_public_newer: bool) -> list[CachedSession]:
+    def _sessions(self, is_public_newer: bool) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
         A device code; what the public module left, if that is newer; our refresh token, before the first what was pasted; unless
         that has led to a session, a refresh token that others wrote: some integrations write theirs before each command, and the
         public module may have redeemed the code.
         """
-        if not self._is_own_tenant and is_guid(self._credential.tenant_id):
-            session = None  # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
+        # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
+        session = None if not self._is_own_tenant and is_guid(self._credential.tenant_id) else self._session
         pending = self.pending or PendingSignIn()
         sessions = [CachedSession(pending=pending)] if pending.device_code else []
         others = [CachedSession(self._others_token, is_from_public_module=True)] if self._others_token else []
@@ -618,7 +617,7 @@ class CachedTokens:
             names = {tenant_id, token_tenant or tenant_id}
             tenants = tuple(sorted({*names, *(tenants if names.intersection(tenants) else ())}))
         is_single_use = self._credential.is_single_use
-        known, _, _ = self._known_digest.partition(' ')
+        known = self._session.others_digest.partition(' ')[0] if self._session else ''
         others_digest = f'{_short_digest(self._others_token) if self._others_token else known} {self._access_tokens_digest()}'
         entry = {'refresh_token': refresh_token, 'tenants': tenants, 'others_digest': others_digest}
         self.context[self._session_key] = json.dumps({**entry, _SINGLE_USE_KEY: is_single_use, 'ends_on': ends_on})
