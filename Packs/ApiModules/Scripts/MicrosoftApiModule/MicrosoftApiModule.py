@@ -769,7 +769,7 @@ class _Body:
         parts = [request.get('data'), *(files.values() if isinstance(files, dict) else (part for _, part in files))]
         sources = [part[1] if isinstance(part, tuple) else part for part in parts]
         self._starts: list[tuple[Any, int]] = []
-        self.can_be_read_again = not any(hasattr(source, '__next__') and not hasattr(source, 'seek') for source in sources)
+        self.can_be_read_again = True
         for source in sources:
             if hasattr(source, 'read'):
                 try:
@@ -778,6 +778,8 @@ class _Body:
                     self._starts.append((source, start))
                 except (AttributeError, OSError):  # some files have a position, but cannot go back to it
                     self.can_be_read_again = False
+            elif hasattr(source, '__next__') and not hasattr(source, 'seek'):
+                self.can_be_read_again = False
 
     def rewind(self) -> None:
         for source, start in self._starts:

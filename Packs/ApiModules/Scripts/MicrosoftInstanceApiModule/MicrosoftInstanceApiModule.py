@@ -104,9 +104,7 @@ def id_list(args: Arguments, name: str) -> list[str]:
     Raises:
         DemistoException: there are none, or it is not clear where one ends. It names the argument.
     """
-    given = args.get(name)
-    if isinstance(given, str):
-        given = _json_or_text(given)
+    given = _from_json(args.get(name))
     if isinstance(given, str):
         given = [text for text in re.findall(r'(?:<[^<>]*>|[^,])+', given) if clean_value(text)]
         unclear = [text for text in given if re.search('[@<>]', text) and not re.fullmatch('<[^<>]+>', clean_value(text))]
@@ -120,13 +118,12 @@ def id_list(args: Arguments, name: str) -> list[str]:
     return ids
 
 
-def _json_or_text(text: str) -> Any:
-    """Return the list or the object that a text is in JSON, otherwise the text."""
+def _from_json(value: Any) -> Any:
+    """Return the list or the object that a text is in JSON, anything else as it is."""
     try:
-        value = json.loads(text) if re.match(r'\s*[\[{]', text) else None
+        return json.loads(value) if isinstance(value, str) and re.match(r'\s*[\[{]', value) else value
     except (ValueError, RecursionError):
-        return text
-    return text if value is None else value
+        return value
 
 
 def id_of(value: Any, name: str) -> str:
@@ -135,7 +132,7 @@ def id_of(value: Any, name: str) -> str:
     Raises:
         DemistoException: it is something else; it names the argument.
     """
-    found = _json_or_text(value) if isinstance(value, str) else value
+    found = _from_json(value)
     if isinstance(found, list) and all(isinstance(one, (str, dict)) for one in found):  # a folder may be named [2024]
         if len(found) != 1:
             raise DemistoException(f'The argument {name} has {len(found)} values. Enter one.')
@@ -195,11 +192,7 @@ def choice_argument(args: Arguments, name: str, choices: Iterable[str], default:
 
 def json_argument(args: Arguments, name: str) -> JsonObject:
     """Return an argument that is a JSON object; an empty argument is an empty object. Raise DemistoException otherwise."""
-    given = args.get(name) or {}
-    try:
-        value = json.loads(given) if isinstance(given, str) else given
-    except (ValueError, RecursionError):
-        value = None
+    value = _from_json(args.get(name) or {})
     if not isinstance(value, dict):
         raise DemistoException(f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
     return value
