@@ -33,7 +33,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftHttpApiModule import RetryPolicy, require_https
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
-        ErrorAdvice,
         IF_BLOCKED,
         SignInRefusedError,
         SignInRequiredError,
@@ -350,7 +349,7 @@ class EntraCredential(Credential):
             'POST',
             self.token_url,
             form=without_empty(form),
-            advice=ErrorAdvice(by_code=self.advice_by_code),
+            advice_by_code=self.advice_by_code,
             rebuild=lambda: self.post(target, grant_type, **fields),
         )
 
@@ -734,7 +733,7 @@ class CortexAppCredential(Credential):
             },
             extra_secrets=(token, self._key),
             read_timeout=self.READ_TIMEOUT,
-            advice=ErrorAdvice(
+            refusal_advice=(
                 'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
             ),
         )
@@ -824,14 +823,14 @@ class ManagedIdentityHost:
     Attributes:
         variables: the environment variables that such a host has.
         version: that of the service.
-        no_response: what to do if no response comes. Variables or a folder identify the other hosts, but any may be a VM.
+        no_response_advice: what to do if no response comes. Variables or a folder identify the other hosts, but any may be a VM.
         echoes_client_id: a response for a user-assigned identity names it. Without that name, it is for another identity.
     """
 
     variables: tuple[str, ...] = ()
     version = ''
     headers: StrMapping = {'Metadata': 'true'}
-    no_response = _NETWORK_ADVICE
+    no_response_advice = _NETWORK_ADVICE
     echoes_client_id = False
     advice_by_code: StrMapping = {}
     client_id = ''
@@ -848,7 +847,9 @@ class ManagedIdentityHost:
             retry_policy=MANAGED_IDENTITY_RETRIES,
             connect_timeout=_METADATA_CONNECT_TIMEOUT,
             is_host_service=True,
-            advice=ErrorAdvice(_IDENTITY_ADVICE, self.no_response, self.advice_by_code),
+            refusal_advice=_IDENTITY_ADVICE,
+            no_response_advice=self.no_response_advice,
+            advice_by_code=self.advice_by_code,
         )
 
     def authenticate(self, request: TokenRequest, _token_client: TokenClient) -> TokenRequest:
@@ -860,7 +861,7 @@ class VirtualMachine(ManagedIdentityHost):
     """A virtual machine or scale set, with the instance metadata service (IMDS)."""
 
     version = '2018-02-01'
-    no_response = _HOST_ADVICE
+    no_response_advice = _HOST_ADVICE
     advice_by_code = dict.fromkeys(
         ('403', '421'),  # without a body, from the agent that this protocol puts before the service
         f'{_IDENTITY_ADVICE} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.',
@@ -905,8 +906,11 @@ class AzureArc(ManagedIdentityHost):
             raise unusable_response(request, 'a token in place of a challenge')
         headers = {**request.headers, 'Authorization': f'Basic {self._read_key(challenge[1])}'}
         once = token_client.without_retries(_CHALLENGE_SECONDS)  # a challenge can be answered once
-        advice = request.advice._replace(no_response=_IDENTITY_ADVICE)  # the agent has answered already
-        return request._replace(headers=headers, advice=advice, rebuild=lambda: self.authenticate(request, once))
+        return request._replace(
+            headers=headers,
+            no_response_advice=_IDENTITY_ADVICE,  # the agent has answered already
+            rebuild=lambda: self.authenticate(request, once),
+        )
 
     def _read_key(self, path: str) -> str:
         # The path comes over plain http: another service at this address must not make the integration read other files.
@@ -991,22 +995,27 @@ class WorkloadIdentity(ManagedIdentityHost):
             form=form,
             rebuild=lambda: self.request(resource, client_id),
             transient_numbers=('70021', '50166', '90061'),
-            advice=ErrorAdvice(
-                'Check the federated credential of the managed identity or application, and its client ID.',
-                by_code={'AADSTS50166': _ISSUER_ADVICE, 'AADSTS90061': _ISSUER_ADVICE, 'AADSTS700024': _STALE_FILE_ADVICE},
-            ),
+            refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
+            advice_by_code={
+                'AADSTS50166': _ISSUER_ADVICE,
+                'AADSTS90061': _ISSUER_ADVICE,
+                'AADSTS700024': _STALE_FILE_ADVICE,
+            },
         )
         return self._through_proxy(request) if self._has_proxy else request
 
     def _through_proxy(self, request: TokenRequest) -> TokenRequest:
         """Return a token request as the proxy of the cluster takes it. Raise CredentialError if it cannot be verified."""
-        by_code = {
-            'AADSTS700024': _STALE_FILE_ADVICE,
-            **dict.fromkeys(('AADSTS700211', 'AADSTS700212', 'AADSTS700213'), _BINDING_ADVICE),
-            **dict.fromkeys(('untrusted_certificate', 'no_tls'), _PROXY_TLS_ADVICE),
-        }
-        adapter = _TokenProxyAdapter(self._environment.get('AZURE_KUBERNETES_SNI_NAME', ''), self._proxy_tls())
-        return request._replace(is_host_service=True, advice=ErrorAdvice(_BINDING_ADVICE, by_code=by_code), adapter=adapter)
+        return request._replace(
+            is_host_service=True,
+            refusal_advice=_BINDING_ADVICE,
+            advice_by_code={
+                'AADSTS700024': _STALE_FILE_ADVICE,
+                **dict.fromkeys(('AADSTS700211', 'AADSTS700212', 'AADSTS700213'), _BINDING_ADVICE),
+                **dict.fromkeys(('untrusted_certificate', 'no_tls'), _PROXY_TLS_ADVICE),
+            },
+            adapter=_TokenProxyAdapter(self._environment.get('AZURE_KUBERNETES_SNI_NAME', ''), self._proxy_tls()),
+        )
 
     def _proxy_tls(self) -> ssl.SSLContext:
         """Return what the token proxy is verified with. Raise CredentialError if its certificates cannot be read."""

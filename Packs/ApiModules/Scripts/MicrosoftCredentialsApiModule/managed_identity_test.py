@@ -340,11 +340,12 @@ def test_a_variable_of_an_identity_binding_that_cannot_be_used_is_named(
 
 
 def test_a_refusal_of_the_proxy_and_of_its_certificate_have_their_own_advice(bound_pod: dict[str, str]) -> None:
-    advice = ManagedIdentityCredential(environment=bound_pod).token_request(RESOURCE, NOTHING).advice
+    request = ManagedIdentityCredential(environment=bound_pod).token_request(RESOURCE, NOTHING)
+    by_code = request.advice_by_code
     binding = 'Check the identity binding of the managed identity, and that the service account may use it.'
     tls = 'Check AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_SNI_NAME in the container of the integration.'
-    assert {advice.refusal, *(advice.by_code[f'AADSTS{number}'] for number in (700211, 700212, 700213))} == {binding}
-    assert {advice.by_code[code] for code in ('untrusted_certificate', 'no_tls')} == {tls}
+    assert {request.refusal_advice, *(by_code[f'AADSTS{number}'] for number in (700211, 700212, 700213))} == {binding}
+    assert {by_code[code] for code in ('untrusted_certificate', 'no_tls')} == {tls}
 
 
 def test_service_fabric_is_refused() -> None:

@@ -532,20 +532,6 @@ _SECRET_FIELDS = (
 _JWT = r'(?<![\w-])eyJ[\w-]+(?:\.[\w-]*){0,2}'
 
 
-class ErrorAdvice(NamedTuple):
-    """What to do about the errors of a token request.
-
-    Args:
-        refusal: if the request is refused.
-        no_response: if no response comes, or one that is not from such a service.
-        by_code: after these errors, in place of the usual advice.
-    """
-
-    refusal: str = ''
-    no_response: str = ''
-    by_code: StrMapping = {}
-
-
 class TokenRequest(NamedTuple):
     """A request to a token service.
 
@@ -554,6 +540,9 @@ class TokenRequest(NamedTuple):
         read_timeout: seconds that the service may take to respond, 0 for the default.
         is_host_service: the service is that of the Azure host itself. It is reached without a proxy, does not exist on other
             machines, and may respond with a token from its own cache.
+        refusal_advice: what to do if the request is refused.
+        no_response_advice: what to do if no response comes, or one that is not from such a service.
+        advice_by_code: what to do about these errors, in place of the usual advice.
         rebuild: returns the request for a retry, if the same one must not be sent twice.
         transient_numbers: how numbers of errors begin that may be gone some seconds later.
         adapter: sends the request, and verifies the certificate of the service by itself.
@@ -570,7 +559,9 @@ class TokenRequest(NamedTuple):
     connect_timeout: float = _CONNECT_TIMEOUT
     read_timeout: float = 0
     is_host_service: bool = False
-    advice: ErrorAdvice = ErrorAdvice()
+    refusal_advice: str = ''
+    no_response_advice: str = ''
+    advice_by_code: StrMapping = {}
     rebuild: Callable[[], Any] | None = None
     transient_numbers: tuple[str, ...] = ()
     adapter: requests.adapters.BaseAdapter | None = None
@@ -770,9 +761,9 @@ class TokenClient:
                     )
                 )
             except OSError as error:  # all of requests, and that of a missing CA bundle
-                advice = request.advice.no_response or 'Check the address, the proxy settings and that the engine may reach it.'
+                advice = request.no_response_advice or 'Check the address, the proxy settings and that the engine may reach it.'
                 what, advice, code = connection_problem(error, request.host, advice)
-                raise SignInUnavailableError(what, request.advice.by_code.get(code, advice), code) from None
+                raise SignInUnavailableError(what, request.advice_by_code.get(code, advice), code) from None
         if not response.ok:
             raise ErrorResponse(response)
         return response
@@ -782,7 +773,7 @@ class TokenClient:
         status = response.status_code
         if _is_not_token_service(request, response):
             what = f'The service at {request.host} is not an Azure identity endpoint (HTTP status {status}).'
-            return SignInRefusedError(what, request.advice.no_response, str(status))
+            return SignInRefusedError(what, request.no_response_advice, str(status))
 
         def redact(text: str) -> str:
             return request.redact(self._redact(text))
@@ -791,7 +782,7 @@ class TokenClient:
         name = error.get('error')
         is_transient = status in request.retry_policy.retries or status >= 500 or name == _TEMPORARY
         is_temporary = is_transient and name not in _FINAL
-        refusal = parse_oauth_error(error, status, '' if is_temporary else request.advice.refusal, redact)
+        refusal = parse_oauth_error(error, status, '' if is_temporary else request.refusal_advice, redact)
         answered = f'The sign-in service at {request.host} answered with HTTP status {status}'
         text = outside_text(error.get('error_description'), redact)
         what = f'{answered}: {text}' if text else f'{answered}.'
@@ -799,9 +790,9 @@ class TokenClient:
             what = f'{answered} ({refusal.code})' if refusal.code.startswith('AADSTS') else what
             return _temporary_error(request, response, what, refusal, self.clock.now())
         if error and refusal.code != 'refused':
-            return refusal.with_advice(request.advice.by_code.get(refusal.code, refusal.advice))
+            return refusal.with_advice(request.advice_by_code.get(refusal.code, refusal.advice))
         advice = _refusal_advice(request, response, text) or 'Check the address of the service, the cloud setting and the proxy.'
-        advice = request.advice.by_code.get(str(status), advice)
+        advice = request.advice_by_code.get(str(status), advice)
         return SignInRefusedError(what, without_repetition(advice, what), 'refused' if text else str(status))
 
 
@@ -823,7 +814,7 @@ def _temporary_error(
     elif status in _BUSY:
         advice = TRY_LATER
     else:
-        own_advice = request.advice.no_response if status == 404 else _refusal_advice(request, response)
+        own_advice = request.no_response_advice if status == 404 else _refusal_advice(request, response)
         advice = f'{TRY_LATER} {own_advice}'.strip()
     return SignInUnavailableError(what, advice, str(status), refusal.correlation_id, retry_after)
 
@@ -835,7 +826,7 @@ def _refusal_advice(request: TokenRequest, response: requests.Response, text: st
         text: what the response says.
     """
     is_of_service = text or not (response.status_code == 404 or '<' in response.text)
-    return request.advice.refusal if is_of_service else ''
+    return request.refusal_advice if is_of_service else ''
 
 
 def _error_of(response: requests.Response) -> JsonObject:
@@ -872,7 +863,7 @@ def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableErro
     """Return the error for a response with `what`, which a token service does not send."""
     return SignInUnavailableError(
         f'The sign-in service at {request.host} answered with {what}.',
-        request.advice.no_response or 'Check the address and the proxy settings.',
+        request.no_response_advice or 'Check the address and the proxy settings.',
         'unusable_response',
     )
 

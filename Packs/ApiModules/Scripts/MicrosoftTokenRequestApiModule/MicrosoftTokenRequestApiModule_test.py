@@ -24,7 +24,6 @@ from MicrosoftTokenRequestApiModule import (
     TOKEN_ENDPOINT_RETRIES,
     TOKEN_THREAD,
     AccessToken,
-    ErrorAdvice,
     SignInPendingError,
     SignInRefusedError,
     SignInRequiredError,
@@ -658,7 +657,7 @@ def test_a_response_without_a_token_raises_the_error_of_its_kind(
 def test_the_request_has_the_advice_for_an_unknown_refusal(token_client: TokenClient) -> None:
     answer: Response = (400, {}, '{"message": "No."}')
     with ScriptedService([answer]) as service, pytest.raises(SignInRefusedError, match=r'No\. Ask the owner\.'):
-        token_client.request_token(TokenRequest('POST', service.url, advice=ErrorAdvice('Ask the owner.')))
+        token_client.request_token(TokenRequest('POST', service.url, refusal_advice='Ask the owner.'))
 
 
 # endregion
@@ -671,7 +670,7 @@ CHECK_ADDRESS = 'Check the address of the service, the cloud setting and the pro
 BLOCK_PAGE = '<html><body>access_denied: This category is blocked.</body></html>'
 A_HOST = 'Choose an Azure host.'
 AN_OWNER = 'Ask the owner.'
-OF_A_HOST: dict[str, Any] = {'is_host_service': True, 'advice': ErrorAdvice(no_response=A_HOST)}
+OF_A_HOST: dict[str, Any] = {'is_host_service': True, 'no_response_advice': A_HOST}
 NOT_A_HOST = f'The service at service.example is not an Azure identity endpoint (HTTP status {{}}). {A_HOST}'
 
 
@@ -688,20 +687,20 @@ def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
     [
         ((503, {}, ''), {}, 'HTTP status 503. Try again in a few minutes.'),
         ((503, {'Retry-After': '31'}, ''), {}, 'HTTP status 503. Try again in 31 seconds.'),
-        ((503, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, 'HTTP status 503. Try again in a few minutes.'),
-        ((500, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 500. Try again in a few minutes. {AN_OWNER}'),
+        ((503, {}, ''), {'refusal_advice': AN_OWNER}, 'HTTP status 503. Try again in a few minutes.'),
+        ((500, {}, ''), {'refusal_advice': AN_OWNER}, f'HTTP status 500. Try again in a few minutes. {AN_OWNER}'),
         ((500, {}, '{"message": "Broken."}'), {}, 'HTTP status 500: Broken. Try again in a few minutes.'),
         ((500, {}, ''), {'retry_policy': RetryPolicy()}, 'HTTP status 500. Try again in a few minutes.'),
         ((499, {}, ''), {'retry_policy': RetryPolicy()}, f'HTTP status 499. {CHECK_ADDRESS}'),
         ((400, {}, '{"message": "No."}'), {}, f'HTTP status 400: No. {CHECK_ADDRESS}'),
-        ((400, {}, '{"message": "No."}'), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 400: No. {AN_OWNER}'),
+        ((400, {}, '{"message": "No."}'), {'refusal_advice': AN_OWNER}, f'HTTP status 400: No. {AN_OWNER}'),
         ((418, {}, '<html>'), {}, f'HTTP status 418. {CHECK_ADDRESS}'),
-        ((401, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 401. {AN_OWNER}'),
-        ((403, {}, BLOCK_PAGE), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 403. {CHECK_ADDRESS}'),
-        ((500, {}, BLOCK_PAGE), {'advice': ErrorAdvice(AN_OWNER)}, 'HTTP status 500. Try again in a few minutes.'),
-        ((404, {}, ''), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 404. {CHECK_ADDRESS}'),
-        ((404, {}, '{"message": "No."}'), {'advice': ErrorAdvice(AN_OWNER)}, f'HTTP status 404: No. {AN_OWNER}'),
-        ((418, {}, '<html>'), {'advice': ErrorAdvice(by_code={'418': 'Make tea.'})}, 'HTTP status 418. Make tea.'),
+        ((401, {}, ''), {'refusal_advice': AN_OWNER}, f'HTTP status 401. {AN_OWNER}'),
+        ((403, {}, BLOCK_PAGE), {'refusal_advice': AN_OWNER}, f'HTTP status 403. {CHECK_ADDRESS}'),
+        ((500, {}, BLOCK_PAGE), {'refusal_advice': AN_OWNER}, 'HTTP status 500. Try again in a few minutes.'),
+        ((404, {}, ''), {'refusal_advice': AN_OWNER}, f'HTTP status 404. {CHECK_ADDRESS}'),
+        ((404, {}, '{"message": "No."}'), {'refusal_advice': AN_OWNER}, f'HTTP status 404: No. {AN_OWNER}'),
+        ((418, {}, '<html>'), {'advice_by_code': {'418': 'Make tea.'}}, 'HTTP status 418. Make tea.'),
         ((302, {}, ''), {}, 'HTTP status 302. Check the address and the proxy settings.'),
         ((300, {}, GOOD[2]), {}, 'HTTP status 300. Check the address and the proxy settings.'),
         ((200, {}, '[]'), {}, 'something that is not a JSON object. Check the address and the proxy settings.'),
@@ -715,7 +714,7 @@ def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
         ((500, {}, '<html>'), OF_A_HOST, 'HTTP status 500. Try again in a few minutes.'),
         (
             (404, {}, ''),
-            {**OF_A_HOST, 'advice': ErrorAdvice(AN_OWNER, A_HOST), 'retry_policy': MANAGED_IDENTITY_RETRIES},
+            {**OF_A_HOST, 'refusal_advice': AN_OWNER, 'no_response_advice': A_HOST, 'retry_policy': MANAGED_IDENTITY_RETRIES},
             f'HTTP status 404. Try again in a few minutes. {A_HOST}',
         ),
     ],
@@ -738,7 +737,7 @@ LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and 
     'error, description, of_request, text',
     [
         ('new_error', 'AADSTS7654321: New. Odd.', {}, f'AADSTS7654321: New. Odd. {LOOK_UP}'),
-        ('new_error', 'AADSTS7654321: New.', {'advice': ErrorAdvice(AN_OWNER)}, f'AADSTS7654321: New. {AN_OWNER}'),
+        ('new_error', 'AADSTS7654321: New.', {'refusal_advice': AN_OWNER}, f'AADSTS7654321: New. {AN_OWNER}'),
         (
             'access_denied',
             'AADSTS7654321: New.',
@@ -748,25 +747,25 @@ LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and 
         ('new_error', '', {}, 'HTTP status 400, new_error. Check the settings of the instance.'),
         ('invalid_client', '', {}, 'HTTP status 400, invalid_client. Check ID, Token and Key against the app registration.'),
         ('invalid_grant', 'Bad.', {}, 'Bad. Sign in again.'),
-        ('invalid_grant', 'Bad.', {'advice': ErrorAdvice(AN_OWNER)}, f'Bad. {AN_OWNER}'),
+        ('invalid_grant', 'Bad.', {'refusal_advice': AN_OWNER}, f'Bad. {AN_OWNER}'),
         ('invalid_grant', 'AADSTS50076: MFA. More.', {}, f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076].text}'),
         (
             'invalid_grant',
             'AADSTS50076: MFA.',
-            {'advice': ErrorAdvice(AN_OWNER)},
+            {'refusal_advice': AN_OWNER},
             f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076].text} {AN_OWNER}',
         ),
-        ('invalid_grant', 'AADSTS700082: Old.', {'advice': ErrorAdvice(AN_OWNER)}, f'AADSTS700082: Old. {AN_OWNER}'),
+        ('invalid_grant', 'AADSTS700082: Old.', {'refusal_advice': AN_OWNER}, f'AADSTS700082: Old. {AN_OWNER}'),
         (
             'invalid_grant',
             'AADSTS53003: Blocked.',
-            {'advice': ErrorAdvice(AN_OWNER)},
+            {'refusal_advice': AN_OWNER},
             f'AADSTS53003: Blocked. {SIGN_IN_ADVICE[53003].text}',
         ),
         (
             'invalid_client',
             'AADSTS7000215: Wrong.',
-            {'advice': ErrorAdvice(by_code={'AADSTS7000215': 'Paste it.'})},
+            {'advice_by_code': {'AADSTS7000215': 'Paste it.'}},
             'AADSTS7000215: Wrong. Paste it.',
         ),
         *(
@@ -970,7 +969,7 @@ def test_what_ends_a_single_use_request_is_raised(error: BaseException, kind: ty
 
     client = TokenClient().without_retries(9).with_heartbeat(lambda: None, is_single_use=True)
     with Broken([GOOD]) as service, pytest.raises(kind, match=f'^{re.escape(text)}$'):
-        client.request_token(TokenRequest('POST', service.url, advice=ErrorAdvice(no_response='Check it.')))
+        client.request_token(TokenRequest('POST', service.url, no_response_advice='Check it.'))
 
 
 # endregion
