@@ -123,16 +123,13 @@ class _Deadline:
     """The time by which a request ends. Each read and write of its connection gets what is left as its timeout.
 
     The timeouts of requests apply to each read of a socket: a service that sends a byte per second never exceeds them.
-
-    Args:
-        elapsed: returns monotonic seconds.
     """
 
-    def __init__(self, seconds: float, elapsed: Callable[[], float] = time.monotonic):
-        self.seconds, self._start, self._elapsed = seconds, elapsed(), elapsed
+    def __init__(self, seconds: float):
+        self.seconds, self._end = seconds, time.monotonic() + seconds
 
     def seconds_left(self) -> float:
-        return self._start + self.seconds - self._elapsed()
+        return self._end - time.monotonic()
 
     def is_over(self) -> bool:
         return self.seconds_left() <= 0

@@ -1,6 +1,5 @@
 """Requests with limits, checks of addresses, reasons for missing responses, and retries. No service is called."""
 
-import functools
 import gzip
 import io
 import json
@@ -26,7 +25,6 @@ from MicrosoftHttpApiModule import (
     ErrorResponse,
     LimitedSession,
     RetryPolicy,
-    _Deadline,
     _joined,
     backoff_seconds,
     connection_problem,
@@ -261,7 +259,7 @@ class Service(requests.adapters.BaseAdapter):
 
 def deadlines_by(elapsed: Callable[[], float], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the deadlines of requests come by another clock."""
-    monkeypatch.setattr(MicrosoftHttpApiModule, '_Deadline', functools.partial(_Deadline, elapsed=elapsed))
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'time', SimpleNamespace(monotonic=elapsed))
 
 
 def session_of(service: requests.adapters.BaseAdapter, remaining: float = math.inf, max_size: int = 99) -> LimitedSession:
