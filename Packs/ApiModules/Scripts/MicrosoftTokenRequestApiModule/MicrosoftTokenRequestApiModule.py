@@ -314,10 +314,12 @@ def _find_advice(number: int, description: str, suberror: str) -> SignInAdvice |
 
 
 def _advice_by_name(error: str, numbers: list[int]) -> SignInAdvice:
-    if numbers and error not in _ADVICE_BY_ERROR:
+    if error in _ADVICE_BY_ERROR:
+        return _ADVICE_BY_ERROR[error]
+    if numbers:
         url = 'https://login.microsoftonline.com/error'
         return SignInAdvice(f'Look up AADSTS{numbers[0]} at {url} and in the sign-in log of the tenant.')
-    return {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, _CHECK_SETTINGS)
+    return _ADVICE_WITHOUT_NUMBER.get(error, _CHECK_SETTINGS)
 
 
 def without_repetition(advice: str, what: str) -> str:
