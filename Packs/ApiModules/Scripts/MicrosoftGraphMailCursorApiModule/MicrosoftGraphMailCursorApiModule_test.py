@@ -421,6 +421,84 @@ def test_a_last_run_of_another_integration_is_ignored() -> None:
     assert state_of(FetchCursor.from_last_run({'LAST_RUN_TIME': NINE, 'LAST_RUN_IDS': []}, ADA, '')) == ([], False, [], {})
 
 
+# With all that a last run may contain: folders in several states, pending mails, and mails that became incidents before a backlog.
+STORED: dict[str, Any] = {
+    'version': 1,
+    'mailbox': 'aJ_3ssoo',
+    'wanted': 'XvXvA2S2',
+    'folders': {
+        'Inbox': {
+            'id': 'f1',
+            'first': NINE,
+            'since': TEN,
+            'backlog': None,
+            'changed': [TEN, ''],
+            'link': 'https://graph.example/x',
+            'is_first_round': False,
+            'checked': ELEVEN,
+            'strict': True,
+            'until': TEN,
+        },
+        'Junk': {
+            'id': 'f2',
+            'first': NINE,
+            'since': TEN,
+            'backlog': [NINE, 'abcdefgh'],
+            'changed': [TEN, '~'],
+            'link': '',
+            'is_first_round': True,
+            'checked': ELEVEN,
+            'is_deleted': True,
+            'no_delta': ELEVEN,
+            'reason': 'No delta.',
+            'repeated': TEN,
+            'repeated_from': ELEVEN,
+            'failing': ELEVEN,
+            'page': 250,
+        },
+    },
+    'names': ['Inbox', 'Junk'],
+    'waiting': [['late', 1, NINE, 2, 7, '<1@x.example>', 'Hi', ADA], ['short', 0, TEN, 1]],
+    'to_mark': {'unread': 1},
+    'earlier': {'remembered': '2pJaMOMfy6BrVzb6', 'eras': [[NINE, 1], [TEN, 1]], 'complete_from': NINE},
+    'remembered': 'EVB6Di9e',
+    'eras': [[TEN, 1]],
+    'complete_from': NINE,
+}
+
+
+def test_a_stored_last_run_is_continued() -> None:
+    cursor = FetchCursor.from_last_run(json.loads(json.dumps(STORED)), ADA, 'all')
+    assert (cursor.damaged, cursor.has_other_filters) == ([], False)
+    assert attributes(cursor.folders['Inbox']) == attributes(
+        folder_cursor(
+            changed=(TEN, ''), link='https://graph.example/x', is_first_sync=False, checked=ELEVEN, is_strict=True, until=TEN
+        )
+    )
+    assert attributes(cursor.folders['Junk']) == attributes(
+        folder_cursor(
+            (NINE, 'abcdefgh'),
+            name='Junk',
+            folder_id='f2',
+            checked=ELEVEN,
+            is_deleted=True,
+            no_delta_until=ELEVEN,
+            reason='No delta.',
+            until='9999',
+            repeated_until=TEN,
+            repeated_from=ELEVEN,
+            failing_since=ELEVEN,
+            max_page=250,
+        )
+    )
+    late = PendingMail('late', 'Junk', NINE, 2, 7, '<1@x.example>', 'Hi', ADA)
+    assert (cursor.pending, cursor.to_mark) == ([late, PendingMail('short', 'Inbox', TEN, 1)], {'unread': 1})
+    assert [cursor.is_known(one) for one in ('new', 'old', 'older', 'late', 'unread')] == [True, True, True, True, False]
+    assert (len(cursor.seen), len(cursor.earlier)) == (1, 2)
+    waiting = [STORED['waiting'][0], ['short', 0, TEN, 1, 0, '', '', '']]
+    assert json.loads(json.dumps(cursor.as_last_run())) == {**STORED, 'waiting': waiting}
+
+
 SAVED_BY_1_0 = {
     'version': 1,
     'mailbox': message_digest(ADA),

@@ -93,6 +93,14 @@ def test_each_choice_of_mails_differs_from_all_others() -> None:
     assert len({FetchOptions(**one).filters for one in choices}) == len(choices)
 
 
+def test_filters_are_saved_in_the_same_form_in_every_version() -> None:
+    options = fetch_options({'fetch_from': EVE, 'fetch_subject': 'Invoice', 'fetch_unread_only': True})
+    assert fetch_options({}).filters == '[[], "", false, false]'
+    assert options.filters == '[["eve@partner.example"], "invoice", true, false]'
+    drafts = fetch_options({'fetch_exclude_senders': EVE, 'fetch_drafts': True})
+    assert drafts.filters == '[[], "", false, false, ["eve@partner.example"], "", true]'
+
+
 def test_a_filter_is_saved_as_it_was_written() -> None:
     options = fetch_options({'fetch_filter': '$filter=isRead eq true', 'fetch_search': 'a b'})
     assert options.filters == '[[], "", false, false, [], "$filter=isRead eq true", false, "a b"]'
