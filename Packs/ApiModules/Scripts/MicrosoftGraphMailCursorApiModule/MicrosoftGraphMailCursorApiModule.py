@@ -4,9 +4,9 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import chain, groupby, islice, repeat
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -151,59 +151,55 @@ def sort_key(row: MessageRow, by: str = RECEIVED) -> SortKey:
 
 
 class SeenMails:
-    """The digests of the mails that became incidents last.
+    """The digests of the mails that became incidents last, each in a range of the time when they were added.
 
     Args:
-        text: as `as_json` returns it.
-        time_ranges: times, and how many were added from each on.
         complete_from: all that were added from this time on are known; empty if none was forgotten.
     """
 
-    def __init__(self, text: str = '', time_ranges: Iterable[Sequence[Any]] = (), complete_from: str = ''):
-        self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
-        self._starts = [
-            str(start) for start, count in time_ranges for _ in range(min(count, MAX_SEEN))
-        ]  # of the range of each digest
+    def __init__(self, complete_from: str = ''):
+        self._starts: dict[str, str] = {}  # of the ranges, by digest, the oldest first
         self.complete_from = complete_from
-        if len(self._starts) != len(self._digests):  # saved by an earlier build
-            self._starts = [''] * len(self._digests)
-            self.complete_from = '' if len(self._digests) < _MIN_SEEN else END_OF_TIME
 
     @classmethod
     def from_json(cls, value: JsonObject) -> 'SeenMails':
-        """Return saved ones. Raise ValueError, TypeError, KeyError or AttributeError if they have a wrong form."""
-        return cls(value['remembered'], value.get('eras') or (), str(value.get('complete_from') or ''))
+        """Return saved ones. Raise ValueError, TypeError or KeyError if they have a wrong form."""
+        seen = cls(str(value['complete_from']))
+        digests = re.findall(f'.{{{_DIGEST_LENGTH}}}', value['remembered'])
+        starts = (str(start) for start, count in value['eras'] for _ in range(min(count, MAX_SEEN)))
+        seen._starts = dict(zip(digests, chain(starts, repeat('')), strict=False))
+        return seen
 
     def __contains__(self, message_id: str) -> bool:
-        return message_digest(message_id) in self._digests
+        return message_digest(message_id) in self._starts
 
     def __len__(self) -> int:
-        return len(self._digests)
+        return len(self._starts)
 
     def add(self, message_id: str, now: float = 0) -> None:
         """Add a mail that became an incident at a time, in seconds since the epoch."""
         if message_id not in self:
-            last = self._starts[-1:]
-            is_range_full = self._starts[-_RANGE_LENGTH:] == last * _RANGE_LENGTH  # or there is none
-            self._starts += [graph_seconds(now)] if is_range_full else last
-            self._digests[message_digest(message_id)] = None
+            newest = [*islice(reversed(self._starts.values()), _RANGE_LENGTH)]
+            is_range_full = newest == newest[:1] * _RANGE_LENGTH  # or there is none
+            self._starts[message_digest(message_id)] = graph_seconds(now) if is_range_full else newest[0]
 
     def with_later(self, later: 'SeenMails') -> 'SeenMails':
         """Return these mails, and then those that were added to another object later."""
-        both = SeenMails(complete_from=max(self.complete_from, later.complete_from))
-        both._digests, both._starts = {**self._digests, **later._digests}, self._starts + later._starts
+        both = SeenMails(max(self.complete_from, later.complete_from))
+        both._starts = {**self._starts, **later._starts}
         return both
 
     def as_json(self, max_length: int) -> JsonObject:
         """Return what to save of the newest ones: digests of at most `max_length` characters."""
         count = max(max_length // _DIGEST_LENGTH, 1)
-        dropped, starts, complete_from = self._starts[:-count], self._starts[-count:], self.complete_from
+        starts, complete_from = [*self._starts.values()], self.complete_from
+        dropped, starts = starts[:-count], starts[-count:]
         if dropped:
             # some may be missing between those of `with_later`
             before = '' if complete_from == END_OF_TIME else complete_from
             complete_from = max(before, next((start for start in starts if start != dropped[-1]), END_OF_TIME))
         time_ranges = [[start, len(list(same))] for start, same in groupby(starts)]
-        return {'remembered': ''.join(list(self._digests)[-count:]), 'eras': time_ranges, 'complete_from': complete_from}
+        return {'remembered': ''.join([*self._starts][-count:]), 'eras': time_ranges, 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -253,13 +249,13 @@ class PendingMail(NamedTuple):
 
 
 _TIME = r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"'
-_POSITION = rf'null|\[{_TIME}, ".*"\]'
+_POSITION = rf'\[{_TIME}, ".*"\]'
 # Keys of a folder in the last run, the attributes that they save, and patterns of their JSON. Defaults are not saved.
 _FOLDER_KEYS = (
     ('id', 'folder_id', '".+"'),
     ('first', 'first', _TIME),
     ('since', 'since', _TIME),
-    ('backlog', 'backlog', _POSITION),
+    ('backlog', 'backlog', f'null|{_POSITION}'),
     ('changed', 'changed', _POSITION),
     ('link', 'link', '".*"'),
     ('is_first_round', 'is_first_sync', 'true|false'),
@@ -362,8 +358,6 @@ class FolderCursor:
                 raise ValueError
             setattr(folder, attribute, tuple(saved) if isinstance(saved, list) else saved)
         urlsplit(folder.link)  # raises ValueError
-        if value['changed'] is None:  # saved by an earlier build
-            folder.changed, folder.is_strict = (folder.since, ''), not folder.is_first_sync
         return folder
 
     def as_json(self) -> JsonObject:
@@ -490,7 +484,8 @@ class FetchCursor:
             cursor.to_mark = {message_id: int(tries) for message_id, tries in last_run['to_mark'].items()}
         with cursor._skip_malformed('the emails that were fetched'):
             cursor.seen = SeenMails.from_json(last_run)
-            cursor.earlier = SeenMails.from_json(last_run.get('earlier') or {'remembered': ''})
+            if 'earlier' in last_run:
+                cursor.earlier = SeenMails.from_json(last_run['earlier'])
         return cursor
 
     @contextmanager
@@ -594,7 +589,7 @@ class FetchCursor:
         """Keep the seen mails until the backlogs are finished: a new one may contain them, the oldest first."""
         newest = self.earlier.with_later(self.seen).as_json((MAX_SEEN - _MIN_SEEN) * _DIGEST_LENGTH)
         self.earlier = SeenMails.from_json(newest)
-        self.seen = SeenMails(complete_from=self.earlier.complete_from)
+        self.seen = SeenMails(self.earlier.complete_from)
 
     def _unprotect_seen(self) -> None:
         self.seen, self.earlier = self.earlier.with_later(self.seen), SeenMails()

@@ -56,7 +56,7 @@ def test_the_newest_seen_mails_are_saved(max_length: int, kept: int) -> None:
     for number in range(20):
         seen.add(f'mail {number}')
     saved = json.loads(json.dumps(seen.as_json(max_length)))
-    again = SeenMails(*saved.values())
+    again = SeenMails.from_json(saved)
     assert [f'mail {number}' in again for number in range(21)] == [False] * (20 - kept) + [True] * kept + [False]
     assert again.as_json(max_length) == saved
 
@@ -71,11 +71,6 @@ def test_the_time_from_which_all_seen_mails_are_known_is_saved(kept: int, comple
     saved = seen.as_json(8 * kept)
     assert (saved['complete_from'], len(saved['eras'])) == (complete_from, time_ranges)
     assert sum(count for _, count in saved['eras']) == kept
-
-
-@pytest.mark.parametrize('number, complete_from', [(10, ''), (2000, '9999')])
-def test_what_an_earlier_version_has_seen_is_complete_if_it_is_little(number: int, complete_from: str) -> None:
-    assert SeenMails(''.join(f'{one:08}' for one in range(number))).complete_from == complete_from
 
 
 # endregion
@@ -421,7 +416,7 @@ def test_a_last_run_of_another_integration_is_ignored() -> None:
     assert state_of(FetchCursor.from_last_run({'LAST_RUN_TIME': NINE, 'LAST_RUN_IDS': []}, ADA, '')) == ([], False, [], {})
 
 
-# With all that a last run may contain: folders in several states, pending mails, and mails that became incidents before a backlog.
+# With all that a last run may contain: folders in several states, pending mails, and earlier incidents beside those of a backlog.
 STORED: dict[str, Any] = {
     'version': 1,
     'mailbox': 'aJ_3ssoo',
@@ -497,48 +492,6 @@ def test_a_stored_last_run_is_continued() -> None:
     assert (len(cursor.seen), len(cursor.earlier)) == (1, 2)
     waiting = [STORED['waiting'][0], ['short', 0, TEN, 1, 0, '', '', '']]
     assert json.loads(json.dumps(cursor.as_last_run())) == {**STORED, 'waiting': waiting}
-
-
-SAVED_BY_1_0 = {
-    'version': 1,
-    'mailbox': message_digest(ADA),
-    'wanted': message_digest('all'),
-    'folders': {
-        'Inbox': {
-            'id': 'f1',
-            'first': NINE,
-            'since': TEN,
-            'backlog': [NINE, 'abcdefgh'],
-            'changed': None,
-            'link': 'https://graph.example/x',
-            'is_first_round': False,
-            'checked': ELEVEN,
-            'is_deleted': False,
-        }
-    },
-    'names': ['Inbox'],
-    'waiting': [['late', 0, NINE, 2]],
-    'to_mark': {'unread': 1},
-    'remembered': message_digest('known'),
-}
-
-
-def test_a_last_run_of_version_1_is_continued() -> None:
-    cursor = FetchCursor.from_last_run(SAVED_BY_1_0, ADA, 'all')
-    assert state_of(cursor) == (['Inbox'], True, PENDING, TO_MARK)
-    assert attributes(cursor.folders['Inbox']) == attributes(
-        folder_cursor(
-            (NINE, 'abcdefgh'),
-            changed=(TEN, ''),
-            link='https://graph.example/x',
-            is_first_sync=False,
-            checked=ELEVEN,
-            is_strict=True,
-            until='9999',
-        )
-    )
-    again = FetchCursor.from_last_run(json.loads(json.dumps(cursor.as_last_run())), ADA, 'all')
-    assert again.as_last_run() == cursor.as_last_run()
 
 
 @pytest.mark.parametrize(
