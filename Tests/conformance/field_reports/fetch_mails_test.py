@@ -12,7 +12,7 @@ import MicrosoftGraphMailSelectionApiModule
 from CommonServerPython import DemistoException
 from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
-from MicrosoftGraphMailFetchOptionsApiModule import fetch_options
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -508,7 +508,7 @@ def test_an_invalid_filter_is_rejected_before_a_request(
     instance: Instance, field_report: Report, params: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(DemistoException, match=field) as caught:
-        fetch_options(params)
+        FetchOptions(params)
     run = instance(**params).fetch()
     assert (run.error, run.requests) == (str(caught.value), 0)
     [given] = list(params.values())[-1:]

@@ -12,12 +12,13 @@ import pytest
 
 import demistomock as demisto
 from CommonServerPython import DemistoException
+from conformance.graph_mail.fetch_settings import options_with
 from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailFetchApiModule import fetch_mails
-from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, graph_seconds
+from MicrosoftGraphMailFetchOptionsApiModule import graph_seconds
 from MicrosoftGraphMailSearchApiModule import mail_search
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
@@ -63,7 +64,7 @@ class Fetches:
         """Return the incidents of the next run."""
         self.options |= options
         self.cloud.requests.clear()
-        result = fetch_mails(self.client, FetchOptions(**self.options), self.last_run)
+        result = fetch_mails(self.client, options_with(**self.options), self.last_run)
         self.last_run = json.loads(json.dumps(result.last_run))
         self.problems = list(map(str, result.problems))
         return result.incidents

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
+from conformance.graph_mail.fetch_settings import options_with
 from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCursorApiModule import FetchCursor, FetchRun, Outcome, PendingMail
-from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, graph_seconds
+from MicrosoftGraphMailFetchOptionsApiModule import graph_seconds
 from MicrosoftGraphMailSelectionApiModule import MailSelector
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -58,7 +59,7 @@ class Runs:
         self.cloud.requests.clear()
         run = FetchRun(self.client)
         cursor = FetchCursor.from_last_run(self.last_run, ADA, '')
-        chosen = FetchOptions(folders=names or ('Inbox',), first_fetch=lambda: self.first, **options)
+        chosen = options_with(folders=names or ('Inbox',), first_fetch=lambda: self.first, **options)
         mails = MailSelector(run, cursor, chosen).select()
         cursor.record([Outcome(mail.message_id, mail, is_done=True) for mail in mails])
         self.last_run = json.loads(json.dumps(cursor.as_last_run()))

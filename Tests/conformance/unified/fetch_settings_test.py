@@ -8,7 +8,7 @@ import pytest
 
 import demistomock as demisto
 from conformance.unified.instances import ADA, Instance, Params, with_methods
-from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, fetch_options
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions
 from MicrosoftGraphMailSearchApiModule import Expression
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -29,11 +29,11 @@ def new_instance() -> None:
 
 def chosen(options: FetchOptions) -> Params:
     """Return the options of a fetch without the start of the first fetch, and expressions as texts."""
-    chosen = {name: value for name, value in options._asdict().items() if name != 'first_fetch'}
+    chosen = {name: value for name, value in vars(options).items() if name != 'first_fetch'}
     return {name: value.text if isinstance(value, Expression) else value for name, value in chosen.items()}
 
 
-DEFAULTS = chosen(FetchOptions())
+DEFAULTS = chosen(FetchOptions({}))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ DEFAULTS = chosen(FetchOptions())
     ],
 )
 def test_parameters_become_options(params: Params, options: Params) -> None:
-    assert chosen(fetch_options(params)) == {**DEFAULTS, **options}
+    assert chosen(FetchOptions(params)) == {**DEFAULTS, **options}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_parameters_become_options(params: Params, options: Params) -> None:
     ],
 )
 def test_the_first_fetch_starts_at_a_time_in_utc(text: str, first: str) -> None:
-    assert fetch_options({'first_fetch': text}).first_fetch() == first
+    assert FetchOptions({'first_fetch': text}).first_fetch() == first
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_first_fetch_starts_at_a_time_in_utc(text: str, first: str) -> None:
     [({}, 900), ({'first_fetch': None}, 900), ({'first_fetch': '2 hours'}, 7200), ({'first_fetch': '3 days ago'}, 3 * 24 * 3600)],
 )
 def test_the_first_fetch_starts_relative_to_now(params: Params, seconds: int) -> None:
-    first = datetime.strptime(fetch_options(params).first_fetch() + '+0000', '%Y-%m-%dT%H:%M:%S%z')
+    first = datetime.strptime(FetchOptions(params).first_fetch() + '+0000', '%Y-%m-%dT%H:%M:%S%z')
     assert abs((datetime.now(timezone.utc) - first).total_seconds() - seconds) < 60
 
 

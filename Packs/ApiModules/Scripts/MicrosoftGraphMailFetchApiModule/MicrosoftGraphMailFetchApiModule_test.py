@@ -49,13 +49,13 @@ def fetched_mail(message_id: str, message: Any = None, **changes: Any) -> Fetche
     ],
 )
 def test_a_mail_is_done_or_postponed_or_gone(changes: dict[str, Any], expected: set[str]) -> None:
-    options = FetchOptions(('Inbox',), mark_read=True)
+    options = FetchOptions({'mark_fetched_read': True})
     outcome = fetched_mail('AAMk', **changes).outcome(options)
     assert {name for name in ('is_postponed', 'is_done', 'is_to_mark') if getattr(outcome, name)} == expected
 
 
 def test_a_mail_that_may_be_wanted_later_is_not_done() -> None:
-    assert not fetched_mail('AAMk', state=MailState.UNWANTED).outcome(FetchOptions(('Inbox',), unread_only=True)).is_done
+    assert not fetched_mail('AAMk', state=MailState.UNWANTED).outcome(FetchOptions({'fetch_unread_only': True})).is_done
 
 
 @pytest.mark.parametrize('state, after', [(MailState.ACTIVE, MailState.POSTPONED), (MailState.DELETED, MailState.DELETED)])
@@ -96,7 +96,7 @@ def test_only_the_first_headers_of_a_mail_are_read(size: int, read: int, chunk: 
 
 
 def test_mails_are_not_marked_as_read_unless_it_is_wanted() -> None:
-    assert not fetched_mail('AAMk').outcome(FetchOptions(('Inbox',))).is_to_mark
+    assert not fetched_mail('AAMk').outcome(FetchOptions({})).is_to_mark
 
 
 # endregion
@@ -130,7 +130,7 @@ def test_incidents_are_created_before_the_last_run_is_saved(monkeypatch: pytest.
         monkeypatch.setattr(demisto, name, recorder(name))
     fetched = FetchResult([{'name': 'a'}], {'version': 1}, [ValueError('x'), ValueError('x'), ValueError('y')])
     monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', lambda *_args: fetched)
-    fetch_incidents(GraphMailClient(), FetchOptions())
+    fetch_incidents(GraphMailClient(), FetchOptions({}))
     assert calls == [
         ('incidents', [{'name': 'a'}]),
         ('setLastRun', {'version': 1, 'has_messages': True}),
@@ -165,7 +165,7 @@ def test_problems_are_errors_in_the_health_until_they_end(
     monkeypatch.setattr(demisto, 'getLastRun', lambda: last_run)
     monkeypatch.setattr(demisto, 'setLastRun', saved.append)
     monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', lambda *_args: FetchResult([], {}, problems, notes))
-    fetch_incidents(GraphMailClient(), FetchOptions())
+    fetch_incidents(GraphMailClient(), FetchOptions({}))
     assert health == ([text for text, _ in expected] if is_old_server else expected)
     assert saved == [{'has_messages': True} if problems or notes else {}]
 

@@ -2,11 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
@@ -15,9 +14,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftGraphClientApiModule import GraphError
     from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, split_folder_list
     from MicrosoftGraphMailSearchApiModule import (
-        Expression,
         FetchLabel,
-        MATCH_ALL,
         MESSAGE_ONLY,
         clean_search,
         date_seconds,
@@ -44,10 +41,10 @@ def graph_seconds(moment: float) -> str:
     return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
 
 
-class FetchOptions(NamedTuple):
+class FetchOptions:
     """What an instance fetches.
 
-    Args:
+    Attributes:
         folders: IDs, well-known names or paths, as `Mailbox.find_folder` takes them.
         first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2025-01-31T08:00:00``, UTC. It is called for
             folders that were not fetched from before.
@@ -68,24 +65,40 @@ class FetchOptions(NamedTuple):
         unique_body: the new text of a reply is told apart from what it quotes.
     """
 
-    folders: tuple[str, ...] = ('Inbox',)
-    first_fetch: Callable[[], str] = partial(graph_seconds, 0)
-    max_mails: int = 50
-    senders: tuple[str, ...] = ()
-    excluded_senders: tuple[str, ...] = ()
-    subject: str = ''
-    expression: Expression = MATCH_ALL
-    search: Expression = MATCH_ALL
-    unread_only: bool = False
-    with_attachments_only: bool = False
-    drafts: bool = False
-    max_attachment_size: int = 50_000_000
-    with_eml: bool = False
-    full_body: bool = False
-    html: bool = False
-    mark_read: bool = False
-    content_id_names: bool = True
-    unique_body: bool = False
+    def __init__(self, params: JsonObject):
+        """Read the parameters of an instance. Raise DemistoException, naming the field, if one is not valid."""
+        self.folders = tuple(dict.fromkeys(fetch_folders(params.get('folder_to_fetch')))) or ('Inbox',)
+        if len(self.folders) > MAX_FOLDERS:
+            what = f"'{FetchLabel.FOLDERS}' has {len(self.folders)} folders."
+            raise DemistoException(f'{what} Enter up to {MAX_FOLDERS}, and the rest in another instance.')
+        numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
+        megabytes = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, f"'{FetchLabel.MAX_ATTACHMENT}'")
+        self.max_attachment_size = megabytes * 1_000_000
+        self.senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
+        self.excluded_senders = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
+        for sender in self.senders:
+            if is_sent_by({sender}, self.excluded_senders):
+                what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
+                raise DemistoException(f'{what} Remove it from one of them.')
+        self.subject = comparable(clean_value(params.get('fetch_subject')))
+        if not self.subject and str(params.get('fetch_subject') or '').strip():
+            raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
+        max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
+        self.max_mails = int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, f"'{FetchLabel.MAX_MAILS}'")
+        self.expression = row_filter(clean_value(params.get('fetch_filter')))
+        self.search = mail_search(clean_search(params.get('fetch_search')))
+        selected = partial(bool_argument, params)
+        self.unread_only = selected('fetch_unread_only')
+        self.with_attachments_only = selected('fetch_with_attachments_only')
+        self.drafts = selected('fetch_drafts')
+        self.with_eml = selected('fetch_eml')
+        self.full_body = selected('display_full_email_body')
+        self.html = selected('fetch_html_formatting')
+        self.mark_read = selected('mark_fetched_read')
+        self.content_id_names = not selected('legacy_name')
+        self.unique_body = selected('fetch_unique_body')
+        self.first_fetch = partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH)
+        self.first_fetch()  # rejects what is not a time
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -112,7 +125,11 @@ class FetchOptions(NamedTuple):
     def filters(self) -> str:
         """The filters as JSON. If they change, the folders start again."""
         values: list[Any] = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
-        added = (self.excluded_senders, self.expression.text, self.drafts)  # only if set: what earlier builds saved stays valid
+        added = (
+            self.excluded_senders,
+            self.expression.text,
+            self.drafts,
+        )  # only if set: without them, what was saved stays valid
         if any(added) or self.search.text:
             values += added
         if self.search.text:
@@ -136,50 +153,6 @@ class FetchOptions(NamedTuple):
         """Return whether the search and the filter by attachments accept a message; a missing property counts as a match."""
         has_attachments = message.get('hasAttachments', True) or not self.with_attachments_only
         return has_attachments and self.search.matches(message) is not False
-
-
-def fetch_options(params: JsonObject) -> FetchOptions:
-    """Return what an instance fetches. Raise DemistoException, naming the field, if a parameter is not valid."""
-    selected = partial(bool_argument, params)
-    folders = tuple(dict.fromkeys(fetch_folders(params.get('folder_to_fetch')))) or ('Inbox',)
-    if len(folders) > MAX_FOLDERS:
-        raise DemistoException(
-            f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
-        )
-    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
-    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
-    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, f"'{FetchLabel.MAX_ATTACHMENT}'")
-    senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
-    excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
-    for sender in senders:
-        if is_sent_by({sender}, excluded):
-            what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
-            raise DemistoException(f'{what} Remove it from one of them.')
-    subject = comparable(clean_value(params.get('fetch_subject')))
-    if not subject and str(params.get('fetch_subject') or '').strip():
-        raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
-    options = FetchOptions(
-        folders=folders,
-        first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, f"'{FetchLabel.MAX_MAILS}'"),
-        senders=senders,
-        excluded_senders=excluded,
-        subject=subject,
-        expression=row_filter(clean_value(params.get('fetch_filter'))),
-        search=mail_search(clean_search(params.get('fetch_search'))),
-        unread_only=selected('fetch_unread_only'),
-        with_attachments_only=selected('fetch_with_attachments_only'),
-        drafts=selected('fetch_drafts'),
-        max_attachment_size=max_size * 1_000_000,
-        with_eml=selected('fetch_eml'),
-        full_body=selected('display_full_email_body'),
-        html=selected('fetch_html_formatting'),
-        mark_read=selected('mark_fetched_read'),
-        content_id_names=not selected('legacy_name'),
-        unique_body=selected('fetch_unique_body'),
-    )
-    options.first_fetch()  # rejects what is not a time
-    return options
 
 
 def fetch_folders(value: Any) -> list[str]:

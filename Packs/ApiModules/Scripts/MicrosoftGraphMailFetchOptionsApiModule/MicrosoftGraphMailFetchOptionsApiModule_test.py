@@ -11,13 +11,20 @@ from MicrosoftGraphMailFetchOptionsApiModule import (
     FetchOptions,
     MessageRow,
     fetch_folders,
-    fetch_options,
     first_fetch_time,
     graph_seconds,
 )
 from MicrosoftGraphMailSearchApiModule import mail_search, row_filter
 
 BOB, EVE = 'bob@contoso.example', 'eve@partner.example'
+
+
+def options_with(**changes: Any) -> FetchOptions:
+    options = FetchOptions({})
+    for name, value in changes.items():
+        assert hasattr(options, name)
+        setattr(options, name, value)
+    return options
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,7 @@ def sent_by(address: str) -> dict[str, Any]:
     ],
 )
 def test_a_mail_is_fetched_if_it_matches_all_filters(options: dict[str, Any], row: MessageRow, is_fetched: bool) -> None:
-    assert FetchOptions(**options).matches(row) is is_fetched
+    assert options_with(**options).matches(row) is is_fetched
 
 
 @pytest.mark.parametrize(
@@ -65,7 +72,7 @@ def test_a_mail_is_fetched_if_it_matches_all_filters(options: dict[str, Any], ro
 )
 @pytest.mark.parametrize('message, is_found', [({'hasAttachments': True}, True), ({'hasAttachments': False}, False), ({}, True)])
 def test_attachments_decide_when_they_are_known(options: dict[str, Any], message: MessageRow, is_found: bool) -> None:
-    chosen = FetchOptions(**options)
+    chosen = options_with(**options)
     assert (chosen.search_properties, chosen.is_found(message)) == ({'hasAttachments'}, is_found)
 
 
@@ -80,7 +87,7 @@ def test_attachments_decide_when_they_are_known(options: dict[str, Any], message
     ],
 )
 def test_only_filters_distinguish_one_choice_of_mails_from_another(change: dict[str, Any], is_same: bool) -> None:
-    assert (FetchOptions(**change).filters == FetchOptions().filters) is is_same
+    assert (options_with(**change).filters == FetchOptions({}).filters) is is_same
 
 
 def test_each_choice_of_mails_differs_from_all_others() -> None:
@@ -90,24 +97,24 @@ def test_each_choice_of_mails_differs_from_all_others() -> None:
     flags = [{name: True} for name in ('unread_only', 'with_attachments_only', 'drafts')]
     choices: list[dict[str, Any]] = [{}, *texts, *expressions, *flags, {'search': a}, {'search': b}]
     choices += [{**one, 'search': a} for one in (*texts, *expressions)]
-    assert len({FetchOptions(**one).filters for one in choices}) == len(choices)
+    assert len({options_with(**one).filters for one in choices}) == len(choices)
 
 
 def test_filters_are_saved_in_the_same_form_in_every_version() -> None:
-    options = fetch_options({'fetch_from': EVE, 'fetch_subject': 'Invoice', 'fetch_unread_only': True})
-    assert fetch_options({}).filters == '[[], "", false, false]'
+    options = FetchOptions({'fetch_from': EVE, 'fetch_subject': 'Invoice', 'fetch_unread_only': True})
+    assert FetchOptions({}).filters == '[[], "", false, false]'
     assert options.filters == '[["eve@partner.example"], "invoice", true, false]'
-    drafts = fetch_options({'fetch_exclude_senders': EVE, 'fetch_drafts': True})
+    drafts = FetchOptions({'fetch_exclude_senders': EVE, 'fetch_drafts': True})
     assert drafts.filters == '[[], "", false, false, ["eve@partner.example"], "", true]'
 
 
 def test_a_filter_is_saved_as_it_was_written() -> None:
-    options = fetch_options({'fetch_filter': '$filter=isRead eq true', 'fetch_search': 'a b'})
+    options = FetchOptions({'fetch_filter': '$filter=isRead eq true', 'fetch_search': 'a b'})
     assert options.filters == '[[], "", false, false, [], "$filter=isRead eq true", false, "a b"]'
 
 
 def test_parameters_become_options() -> None:
-    options = fetch_options(
+    options = FetchOptions(
         {
             'folder_to_fetch': 'A\\, B, C, C',
             'fetch_limit': '7',
@@ -223,7 +230,7 @@ HOW_TO_WRITE_A_TIME = 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
 )
 def test_an_invalid_parameter_is_named(params: dict[str, Any], sentences: str) -> None:
     with pytest.raises(DemistoException) as caught:
-        fetch_options(params)
+        FetchOptions(params)
     assert str(caught.value) == sentences
 
 
@@ -240,7 +247,7 @@ def test_an_invalid_parameter_is_named(params: dict[str, Any], sentences: str) -
     ],
 )
 def test_a_sender_that_is_not_excluded_is_accepted(sender: str, excluded: str) -> None:
-    options = fetch_options({'fetch_from': sender, 'fetch_exclude_senders': excluded})
+    options = FetchOptions({'fetch_from': sender, 'fetch_exclude_senders': excluded})
     assert (options.senders, options.excluded_senders) == ((sender,), (excluded,))
 
 
@@ -267,15 +274,15 @@ def test_folders_are_separated_and_written_as_paths(text: Any, paths: list[str])
 
 
 def test_a_filter_names_the_properties_that_it_needs() -> None:
-    options = FetchOptions(expression=row_filter("flag/flagStatus eq 'x' or categories/any(c:c eq 'y')"), unread_only=True)
+    options = options_with(expression=row_filter("flag/flagStatus eq 'x' or categories/any(c:c eq 'y')"), unread_only=True)
     assert set(options.properties) == {'isRead', 'flag', 'categories'}
     assert options.depends_on_state
-    assert FetchOptions(expression=row_filter("subject eq 'x'")).properties == ()
+    assert options_with(expression=row_filter("subject eq 'x'")).properties == ()
 
 
 def test_a_search_names_the_properties_that_it_needs() -> None:
-    options = FetchOptions(search=mail_search('cc:x OR isread:true OR size>5 OR kind:email'))
+    options = options_with(search=mail_search('cc:x OR isread:true OR size>5 OR kind:email'))
     assert (set(options.properties), options.search_properties) == ({'ccRecipients', 'isRead'}, {'size', 'kind'})
     assert options.depends_on_state
-    assert not FetchOptions(search=mail_search('body:x')).depends_on_state
-    assert FetchOptions(search=mail_search('body:x')).filters != FetchOptions().filters
+    assert not options_with(search=mail_search('body:x')).depends_on_state
+    assert options_with(search=mail_search('body:x')).filters != FetchOptions({}).filters

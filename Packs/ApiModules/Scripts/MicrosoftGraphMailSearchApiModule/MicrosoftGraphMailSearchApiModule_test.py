@@ -8,7 +8,7 @@ import pytest
 import MicrosoftGraphMailSearchApiModule
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import SystemClock
-from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, fetch_options
+from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions
 from MicrosoftGraphMailSearchApiModule import clean_search, mail_search, parse_senders, row_filter
 
 EVE = 'eve@partner.example'
@@ -156,7 +156,7 @@ HOW_TO_WRITE_A_FILTER = "Write it as contains(subject, 'invoice') and not (impor
 )
 def test_a_filter_that_cannot_be_evaluated_is_rejected(text: str, what: str) -> None:
     with pytest.raises(DemistoException) as caught:
-        fetch_options({'fetch_filter': text})
+        FetchOptions({'fetch_filter': text})
     assert str(caught.value) == f"'Filter' {what}. {HOW_TO_WRITE_A_FILTER}"
 
 
@@ -302,7 +302,7 @@ LUNCH = {
     ],
 )
 def test_a_search_finds_mails(text: str, finds_invoice: bool, finds_lunch: bool) -> None:
-    matches = fetch_options({'fetch_search': text}).search.matches
+    matches = FetchOptions({'fetch_search': text}).search.matches
     assert (matches(INVOICE), matches(LUNCH)) == (finds_invoice, finds_lunch)
 
 
@@ -388,7 +388,7 @@ def test_a_size_is_compared_byte_by_byte(text: str, found: list[int], not_found:
 def test_a_row_shows_less_than_a_mail(text: str, of_row: bool | None, of_mail: bool) -> None:
     row = {name: value for name, value in INVOICE.items() if name not in ('body', 'attachments', 'kind', 'size')}
     assert (mail_search(text).matches(row), mail_search(text).matches(INVOICE)) == (of_row, of_mail)
-    assert FetchOptions(search=mail_search(text)).matches(row) is (of_row is not False)
+    assert FetchOptions({'fetch_search': text}).matches(row) is (of_row is not False)
 
 
 KNOWN = (
@@ -456,14 +456,14 @@ OTHER_OPERATORS = ('ONEAR', 'NEAR', 'XRANK', 'WORDS', 'ALL', 'ANY', 'NONE')
 )
 def test_a_search_that_cannot_be_evaluated_is_rejected_at_once(text: str, what: str) -> None:
     with pytest.raises(DemistoException) as caught:
-        fetch_options({'fetch_search': text})
+        FetchOptions({'fetch_search': text})
     assert str(caught.value) == (f"'Search' {what}. Write it as from:example.com AND (subject:invoice* OR hasattachment:true).")
 
 
 @pytest.mark.parametrize('text', ['from:a@b@c', 'to:bob@', 'cc:"x@y"', 'from:"Bob <bob@x.example"'])
 def test_an_invalid_address_in_a_search_is_rejected(text: str) -> None:
     with pytest.raises(DemistoException, match="in 'Search' is neither an email address nor a domain"):
-        fetch_options({'fetch_search': text})
+        FetchOptions({'fetch_search': text})
 
 
 @pytest.mark.parametrize('field', ['fetch_search', 'fetch_filter'])
@@ -472,7 +472,7 @@ def test_an_invalid_address_in_a_search_is_rejected(text: str) -> None:
 )
 def test_a_hostile_expression_is_rejected_at_once(field: str, text: str) -> None:
     with pytest.raises(DemistoException):
-        fetch_options({field: text})
+        FetchOptions({field: text})
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftGraphMailArgumentsApiModule import checked_command
     from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
     from MicrosoftGraphMailSendCommandsApiModule import SENDING_COMMANDS
-    from MicrosoftGraphMailFetchOptionsApiModule import fetch_options, find_fetch_folder
+    from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, find_fetch_folder
     from MicrosoftGraphMailFetchApiModule import fetch_incidents
 
 MAILBOX_LABEL = 'Email address of the mailbox'
@@ -52,7 +52,7 @@ QUICK_ACTIONS = {
 def fetched_folders() -> tuple[str, ...]:
     """Return the folders to fetch from, none if the instance does not fetch. Raise DemistoException if an option is invalid."""
     params = demisto.params()
-    return fetch_options(params).folders if bool_argument(params, 'isFetch') else ()
+    return FetchOptions(params).folders if bool_argument(params, 'isFetch') else ()
 
 
 def shared_folders(client: GraphMailClient) -> Iterator[str]:
@@ -112,7 +112,7 @@ def check_instance_command(client: GraphMailClient, _args: dict[str, Any]) -> st
 
 
 def fetch_incidents_command(client: GraphMailClient, _args: dict[str, Any]) -> None:
-    fetch_incidents(client, fetch_options(demisto.params()))
+    fetch_incidents(client, FetchOptions(demisto.params()))
 
 
 AUTH_COMMANDS = {
