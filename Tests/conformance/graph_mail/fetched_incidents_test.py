@@ -17,6 +17,7 @@ from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailCursorApiModule import FetchRun
 from MicrosoftGraphMailFetchApiModule import fetch_mails
 from MicrosoftGraphMailFetchOptionsApiModule import graph_seconds
 from MicrosoftGraphMailSearchApiModule import mail_search
@@ -64,10 +65,11 @@ class Fetches:
         """Return the incidents of the next run."""
         self.options |= options
         self.cloud.requests.clear()
-        result = fetch_mails(self.client, options_with(**self.options), self.last_run)
-        self.last_run = json.loads(json.dumps(result.last_run))
-        self.problems = list(map(str, result.problems))
-        return result.incidents
+        run = FetchRun(self.client)
+        incidents, last_run = fetch_mails(run, options_with(**self.options), self.last_run)
+        self.last_run = json.loads(json.dumps(last_run))
+        self.problems = list(map(str, run.problems))
+        return incidents
 
     def names(self, **options: Any) -> list[str]:
         return [incident['name'] for incident in self.incidents(**options)]

@@ -6,10 +6,9 @@ import mimetypes
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from enum import Enum
 from functools import partial
 from itertools import accumulate, groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import demistomock as demisto
 
@@ -165,7 +164,7 @@ class MailFile(MailPart):
         self.details['Missing'] = reason_of(error)
 
 
-class MailState(Enum):
+class MailState:
     """What becomes of a mail in this run: an incident, or nothing yet, or nothing at all."""
 
     ACTIVE = 'becomes an incident'
@@ -231,7 +230,7 @@ class FetchedMail:
     @property
     def is_active(self) -> bool:
         """Whether this run makes an incident of the mail."""
-        return self.state is MailState.ACTIVE
+        return self.state == MailState.ACTIVE
 
     def is_last_try(self, error: Exception, now: float) -> bool:
         is_absent = status_of(error) == 404 and now - (self.pending.since or now) < MAX_ABSENCE
@@ -292,7 +291,7 @@ class FetchedMail:
         Args:
             own_fault_at: when it could not be read although the mailbox can be, in seconds since the epoch; 0 if it could.
         """
-        if self.state is not MailState.DELETED:
+        if self.state != MailState.DELETED:
             self.state = MailState.POSTPONED
         if own_fault_at:
             self.pending = self.pending._replace(tries=self.pending.tries + 1, since=self.pending.since or int(own_fault_at))
@@ -328,8 +327,8 @@ class FetchedMail:
         return Outcome(
             self.selected_id,
             self.pending,
-            is_postponed=self.state is MailState.POSTPONED,
-            is_done=self.is_active or (self.state is MailState.UNWANTED and not options.depends_on_state),
+            is_postponed=self.state == MailState.POSTPONED,
+            is_done=self.is_active or (self.state == MailState.UNWANTED and not options.depends_on_state),
             is_to_mark=self.is_active and options.mark_read and not self.message.get('isRead'),
         )
 
@@ -863,12 +862,13 @@ def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
     """Fetch the next mails: create their incidents, then save the last run. The health shows problems and notes."""
     last_run = demisto.getLastRun()
     had_messages = isinstance(last_run, dict) and bool(last_run.get(_HAS_MESSAGES))
-    fetched = fetch_mails(client, options, last_run)
-    messages = '\n'.join(dict.fromkeys(map(str, (*fetched.problems, *fetched.notes))))
-    demisto.incidents(fetched.incidents)
-    demisto.setLastRun({**fetched.last_run, **({_HAS_MESSAGES: True} if messages else {})})
+    run = FetchRun(client)
+    incidents, last_run = fetch_mails(run, options, last_run)
+    messages = '\n'.join(dict.fromkeys(map(str, (*run.problems, *run.notes))))
+    demisto.incidents(incidents)
+    demisto.setLastRun({**last_run, **({_HAS_MESSAGES: True} if messages else {})})
     if messages or had_messages:
-        _update_health(messages, bool(fetched.problems))
+        _update_health(messages, bool(run.problems))
 
 
 def _update_health(text: str, is_error: bool) -> None:
@@ -879,29 +879,15 @@ def _update_health(text: str, is_error: bool) -> None:
         demisto.updateModuleHealth(text)
 
 
-class FetchResult(NamedTuple):
-    """The result of one run.
+def fetch_mails(run: FetchRun, options: FetchOptions, last_run: Any) -> tuple[list[JsonObject], JsonObject]:
+    """Return the next mails as incidents, to be created first, and the last run, to be saved after that.
 
-    Args:
-        incidents: to be created first.
-        last_run: to be saved after that.
-        problems: why there may be more mails.
-        notes: what the administrator should know besides.
-    """
-
-    incidents: list[JsonObject]
-    last_run: JsonObject
-    problems: list[Exception]
-    notes: Sequence[str] = ()
-
-
-def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonObject) -> FetchResult:
-    """Return the next mails as incidents. If something fails, everything else is fetched all the same.
+    If something fails, everything else is fetched all the same: the run has the problems and notes.
 
     Raises:
         GraphError, MicrosoftSignInError, DemistoException: nothing could be done.
     """
-    run = FetchRun(client)
+    client = run.client
     address = client.mailbox.address or _signed_in_user(client)
     last_run = _renamed_mailbox(run, last_run if isinstance(last_run, dict) else {}, address)
     cursor = FetchCursor.from_last_run(last_run, address, options.filters)
@@ -921,7 +907,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonOb
     after = cursor.as_last_run()
     if fetch_problems and not incidents and after == before:
         raise fetch_problems[0]
-    return FetchResult(incidents, after, run.problems, run.notes)
+    return incidents, after
 
 
 def _signed_in_user(client: GraphMailClient) -> str:

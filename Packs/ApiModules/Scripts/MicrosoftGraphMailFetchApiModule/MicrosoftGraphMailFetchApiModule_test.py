@@ -1,21 +1,21 @@
 """Mails that are fetched, and their incidents. The tests of whole runs are in Tests/conformance."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
+from MicrosoftCoreApiModule import JsonObject
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, MessageRow
-from MicrosoftGraphMailCursorApiModule import PendingMail
+from MicrosoftGraphMailCursorApiModule import FetchRun, PendingMail
 from MicrosoftGraphMailFetchApiModule import (
     _as_file_name,
     MAX_BODY,
     FetchedMail,
-    FetchResult,
     MailState,
     MimeHead,
     fetch_incidents,
@@ -59,7 +59,7 @@ def test_a_mail_that_may_be_wanted_later_is_not_done() -> None:
 
 
 @pytest.mark.parametrize('state, after', [(MailState.ACTIVE, MailState.POSTPONED), (MailState.DELETED, MailState.DELETED)])
-def test_a_deleted_mail_is_not_postponed(state: MailState, after: MailState) -> None:
+def test_a_deleted_mail_is_not_postponed(state: str, after: str) -> None:
     mail = fetched_mail('AAMk', state=state)
     mail.postpone(own_fault_at=7)
     assert (mail.state, mail.pending.tries, mail.pending.since) == (after, 1, 7)
@@ -120,6 +120,19 @@ def test_html_has_its_text_beside_it() -> None:
     assert (email['Body'], email['HTML'], email['Text']) == ('<p>a<p>b', '<p>a<p>b', 'a\nb')
 
 
+def fetches(
+    incidents: list[JsonObject], last_run: JsonObject, problems: Sequence[Exception], notes: Sequence[str] = ()
+) -> Callable[..., tuple[list[JsonObject], JsonObject]]:
+    """Return what stands in for `fetch_mails` and has these results."""
+
+    def fetch(run: FetchRun, *_args: Any) -> tuple[list[JsonObject], JsonObject]:
+        run.problems += problems
+        run.notes += notes
+        return incidents, last_run
+
+    return fetch
+
+
 def test_incidents_are_created_before_the_last_run_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
@@ -128,8 +141,9 @@ def test_incidents_are_created_before_the_last_run_is_saved(monkeypatch: pytest.
 
     for name in ('incidents', 'setLastRun', 'updateModuleHealth'):
         monkeypatch.setattr(demisto, name, recorder(name))
-    fetched = FetchResult([{'name': 'a'}], {'version': 1}, [ValueError('x'), ValueError('x'), ValueError('y')])
-    monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', lambda *_args: fetched)
+    problems = [ValueError('x'), ValueError('x'), ValueError('y')]
+    fetched = fetches([{'name': 'a'}], {'version': 1}, problems)
+    monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', fetched)
     fetch_incidents(GraphMailClient(), FetchOptions({}))
     assert calls == [
         ('incidents', [{'name': 'a'}]),
@@ -164,7 +178,7 @@ def test_problems_are_errors_in_the_health_until_they_end(
     monkeypatch.setattr(demisto, 'updateModuleHealth', health.append if is_old_server else new)
     monkeypatch.setattr(demisto, 'getLastRun', lambda: last_run)
     monkeypatch.setattr(demisto, 'setLastRun', saved.append)
-    monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', lambda *_args: FetchResult([], {}, problems, notes))
+    monkeypatch.setattr('MicrosoftGraphMailFetchApiModule.fetch_mails', fetches([], {}, problems, notes))
     fetch_incidents(GraphMailClient(), FetchOptions({}))
     assert health == ([text for text, _ in expected] if is_old_server else expected)
     assert saved == [{'has_messages': True} if problems or notes else {}]
