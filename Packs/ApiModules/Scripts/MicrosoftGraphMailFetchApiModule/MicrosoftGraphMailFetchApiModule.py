@@ -89,57 +89,31 @@ _Step = Callable[[], None]
 _OnFailure = Callable[[Exception], None]  # what to do if a step cannot succeed, with its error
 
 
-class MailPart:
-    """A part of a mail whose bytes Graph sends by themselves.
+class MailFile:
+    """A file to attach to the incident: an attachment, or the mail itself as EML.
 
     Args:
         path: of its bytes in Graph.
+        name: shown in the incident.
         size: approximate number of bytes.
+        details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
         missing: what the incident says if it cannot be read.
         fits_batch: a batch can contain its bytes.
         is_done: it was read, or cannot be.
-    """
-
-    missing = ''
-    fits_batch = is_done = False
-
-    def __init__(self, mail: 'FetchedMail', path: str, size: int):
-        self.mail = mail
-        self.path = path
-        self.size = size
-
-    def read(self, download: _Download) -> None:
-        """Read what `download` writes."""
-        raise NotImplementedError
-
-    def read_bytes(self, content: bytes) -> None:
-        """Read bytes that came with others."""
-        self.read(lambda write: write(content))
-
-    def mark_missing(self, error: Exception) -> None:
-        """Say in the incident that it is missing."""
-        self.is_done = True
-        self.mail.missing.append(f'{self.missing} {reason_of(error)}')
-
-
-class MailFile(MailPart):
-    """A file to attach to the incident: an attachment, or the mail itself as EML.
-
-    Args:
-        name: shown in the incident.
-        details: what the incident says about it. Its digest is added, or why it is missing.
-    Attributes:
         saved: None before it was read.
     """
 
     def __init__(self, mail: 'FetchedMail', path: str, name: str, size: int, details: JsonObject):
-        super().__init__(mail, path, size)
+        self.mail = mail
+        self.path = path
         self.name = name
+        self.size = size
         self.details = details
         self.missing = f"The file '{name}' is missing."
         # JSON would become a part of the JSON of the batch, text may stay text in it.
         self.fits_batch = size <= _BATCH_BYTES // 3 and not re.search('(?i)json|^text/', self.media_type)
+        self.is_done = False
         self.saved: SavedFile | None = None
 
     @property
@@ -159,8 +133,14 @@ class MailFile(MailPart):
             self.name = self.details['Name'] = saved.name
             self.details['ContentType'] = mimetypes.guess_type(self.name)[0] or _EML
 
+    def read_bytes(self, content: bytes) -> None:
+        """Read bytes that came with others."""
+        self.read(lambda write: write(content))
+
     def mark_missing(self, error: Exception) -> None:
-        super().mark_missing(error)
+        """Say in the incident that it is missing."""
+        self.is_done = True
+        self.mail.missing.append(f'{self.missing} {reason_of(error)}')
         self.details['Missing'] = reason_of(error)
 
 
@@ -348,11 +328,11 @@ class _StopDownload(Exception):
     """Enough of a mail was read."""
 
 
-class MimeHead(MailPart):
-    """The beginning of the MIME of a mail: its headers, or the invitation to a meeting."""
+class MimeHead(MailFile):
+    """The mail as EML of which only the beginning is read, and not attached: its headers, or the invitation to a meeting."""
 
     def __init__(self, mail: FetchedMail, path: str):
-        super().__init__(mail, path, mail.mime_size)
+        super().__init__(mail, path, '', mail.mime_size, {})
         self.missing = f'The {"invitation" if mail.is_event else "headers"} of this email cannot be read.'
         self.fits_batch = self.size <= _SMALL_MIME and not mail.is_event
 
@@ -687,15 +667,15 @@ class MailReader:
             return _too_large(attachment.size, max_size)
         return ''
 
-    def _read_files(self, files: Sequence[MailPart]) -> None:
+    def _read_files(self, files: Sequence[MailFile]) -> None:
         """Read small files in batches, then the others one by one."""
         self._read_in_batches(files)
         for file in files:
             if file.mail.is_active and not file.is_done:
                 self._read_file(file)
 
-    def _read_in_batches(self, parts: Sequence[MailPart]) -> None:
-        files = [part for part in parts if part.fits_batch and not part.is_done and part.mail.is_active]
+    def _read_in_batches(self, files: Sequence[MailFile]) -> None:
+        files = [file for file in files if file.fits_batch and not file.is_done and file.mail.is_active]
         while files and not (self._is_over or self._run.is_over_time):
             sizes = accumulate(file.size for file in files[:MAX_BATCH_SIZE])
             count = sum(size <= _BATCH_BYTES for size in sizes)  # at least one, since each of them fits
@@ -707,7 +687,7 @@ class MailReader:
                 elif file.mail.is_active:
                     self._run_step(file.mail, partial(file.read_bytes, result.content), file.mark_missing)
 
-    def _read_file(self, file: MailPart, error: Exception | None = None) -> None:
+    def _read_file(self, file: MailFile, error: Exception | None = None) -> None:
         self._attempt(file.mail, partial(file.read, partial(self._run.mailbox.download, file.path)), file.mark_missing, error)
 
     # endregion
