@@ -414,11 +414,11 @@ class FolderCursor:
             known_from: time from which on everything that became an incident is known, and so is not selected again.
         """
         overlap = (graph_seconds(requested - _OVERLAP), '')
-        if self.no_delta_until:
-            self.since = overlap[0] if is_end else self.since
-        elif is_end and not self.is_first_sync:
+        if is_end and self.no_delta_until:  # there is no other sync
+            self.since = overlap[0]
+        elif is_end and not self.is_first_sync:  # now no entry is missed
             self.is_strict = True
-        elif not self.is_strict:  # what changed before the folder was opened has not entered it
+        elif not (self.is_strict or self.no_delta_until):  # what changed before the folder was opened has not entered it
             overlap = max(overlap, (self.since, _END_OF_SECOND))
         self.changed = overlap if is_end else min(position, max(overlap, (known_from, '')))
 
