@@ -88,35 +88,34 @@ class MailSelector:
         return is_late
 
     def _select_from_folders(self) -> None:
-        names = [name for name in self._cursor.folders if name in self._options.folders]
-        self._cursor.rotate_folders(self._run_steps(names))
+        """Run each step with the folders that the one before reached, so that these are complete. The next run starts after them.
 
-    def _run_steps(self, names: Sequence[str]) -> int:
-        """Run each step with one folder after another. Return how many folders are done, so that the next run starts after them.
-
-        A step has a share of the time. Later steps leave out the folders that it did not reach, so that the others are complete.
-        The first folder is always reached.
+        A step has a share of the time.
         """
+        names = [name for name in self._cursor.folders if name in self._options.folders]
         count = len(names)
         has_backlog = any(self._cursor.folders[name].backlog for name in names)
-        reserved = self._room // 2 if has_backlog else 0
-        for step, share in (
-            (self._check_location, 0.25),
-            (self._select_created, 0.5),
-            (self._select_changed, 0.75 if has_backlog else 1),
-            (self._select_backlog, 1),
+        for_backlog = self._room // 2 if has_backlog else 0
+        for step, share, reserved in (
+            (self._check_location, 0.25, for_backlog),
+            (self._select_created, 0.5, for_backlog),
+            (self._select_changed, 0.75 if has_backlog else 1, for_backlog),
+            (self._select_backlog, 1, 0),
         ):
-            self._seconds = _MAX_SELECTION_SECONDS * share
-            self._reserved = reserved if step != self._select_backlog else 0
-            for number, name in enumerate(names[:count]):
-                if number and self._is_late():
-                    count = number
-                    break
-                folder = self._cursor.folders.get(name)
-                is_due = folder and name not in self._unavailable_folders and self._room
-                if is_due and not self._try(name, partial(step, folder)):
-                    return 1
-        return count if count < len(names) else 1
+            self._seconds, self._reserved = _MAX_SELECTION_SECONDS * share, reserved
+            count = self._run_step(step, names[:count])
+        self._cursor.rotate_folders(count if 0 < count < len(names) else 1)
+
+    def _run_step(self, step: Callable[[FolderCursor], None], names: Sequence[str]) -> int:
+        """Run a step with one folder after another. Return how many it reached, at least the first one; 0 ends the run."""
+        for number, name in enumerate(names):
+            if number and self._is_late():
+                return number
+            folder = self._cursor.folders.get(name)
+            is_due = name not in self._unavailable_folders and self._room
+            if folder and is_due and not self._try(name, partial(step, folder)):
+                return 0
+        return len(names)
 
     def _try(self, name: str, step: Callable[[], None]) -> bool:
         """Run a step with a folder, and return whether the run may continue. It must not if Graph throttles or does not answer,
@@ -304,22 +303,16 @@ class MailSelector:
         """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
         if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
             folder.restart_sync()
-
-        def request_page(size: int) -> DeltaPage:
-            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, size)
-
-        def request() -> DeltaPage:
-            page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, 1 if self._reserved else _SMALL_PAGE)
-            return self._request_page(folder, page_size, request_page)
-
+        size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, 1 if self._reserved else _SMALL_PAGE)
+        request = partial(self._run.mailbox.created_messages, folder.folder_id, folder.link, self._properties)
         try:
-            return request()
+            return self._request_page(folder, size, request)
         except GraphError as error:
             # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
             if not folder.link or not (error.is_sync_state_lost or error.status == 400):
                 raise
         folder.restart_sync()
-        return request()
+        return self._request_delta_page(folder)
 
     def _record_no_delta(self, folder: FolderCursor, error: GraphError) -> None:
         """Record that Graph has no delta sync for a folder, and note the reason. Lists then show what enters it."""
@@ -407,17 +400,19 @@ class MailSelector:
         for _ in range(_MAX_PAGES_PER_RUN):
             rows, next_second = self._list_seconds(folder, by, start)
             position, is_done = self._add_listed(folder, rows, by, position, is_new)
-            if next_second and is_done:
+            if not is_done:
+                break
+            if next_second:
                 start, position = next_second, max(position, (next_second, ''))
-            elif by == CHANGED and is_done:
+            elif by == CHANGED:
                 return position, True
-            elif is_done and self._room:
+            elif self._room:
                 newest, is_complete = self._newest(folder, position, rows)
                 if is_complete:
                     return self._add_listed(folder, newest, by, position, is_new)
                 start = graph_seconds((date_seconds(position[0].lower()) or 0) - seconds_before)
                 seconds_before *= 2
-            if not is_done or not self._room or self._is_late():
+            if not self._room or self._is_late():
                 break
         return position, False
 
