@@ -164,20 +164,21 @@ class _ExpressionParser:
 
     Args:
         text: the expression.
-        part: matches a part, with its text as group 1.
     """
 
+    _part = ''  # pattern of a part, with its text as group 1
     _or, _and = 'or', 'and'
     _prefix_operators: tuple[str, ...] = ('not',)
     _label = _example = ''
 
-    def __init__(self, text: str, part: re.Pattern[str]):
+    def __init__(self, text: str):
         self._source = text
         self._tokens: list[str] = []
         self._properties: set[str] = set()
         self._depth = end = 0
         if len(text) > _MAX_EXPRESSION_LENGTH:
             raise self._error(f'has {len(text):,} characters, but the maximum is {_MAX_EXPRESSION_LENGTH:,}')
+        part = re.compile(self._part)
         while end < len(text):
             token = part.match(text, end)
             if not token:
@@ -278,7 +279,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'startswith': str.startswith,
     'endswith': str.endswith,
 }
-_FILTER_PART = r"('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])\s*"
 
 
 def _text_literal(token: str) -> str | None:
@@ -306,11 +306,11 @@ def row_filter(text: str) -> Expression:
     """
     if not text:
         return MATCH_ALL
-    parser = _FilterParser(re.sub(r'^\$?filter\s*=', '', text).strip(), re.compile(_FILTER_PART))
-    return parser.parse()._replace(text=text)
+    return _FilterParser(re.sub(r'^\$?filter\s*=', '', text).strip()).parse()._replace(text=text)
 
 
 class _FilterParser(_ExpressionParser):
+    _part = r"('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])\s*"
     _label, _example = FetchLabel.FILTER, "contains(subject, 'invoice') and not (importance eq 'low')"
 
     @property
@@ -379,7 +379,6 @@ class _FilterParser(_ExpressionParser):
 # KQL by https://learn.microsoft.com/sharepoint/dev/general-development/keyword-query-language-kql-syntax-reference and [MS-KQL],
 # with the properties of https://learn.microsoft.com/graph/search-query-parameter and those that Exchange has besides.
 MESSAGE_ONLY = frozenset({'body', 'attachments', 'kind', 'size'})
-_SEARCH_PART = r'((?<=[:=<>])[^\s()"]+|[A-Za-z]+(?:<>|[<>]=?|[:=])|"[^"]*"\*?|[()]|[+-](?=[\w"(])|[^\s()"]+)\s*'
 _CJK = '\u3040-\u30ff\u3400-\u9fff'  # written without spaces: each character counts as a word
 _WORD = f'[{_CJK}]|[^\\W{_CJK}]+'
 _UNITS_OF_SIZE = {'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
@@ -571,10 +570,11 @@ def mail_search(text: str) -> Expression:
     Raises:
         DemistoException: it is something else; it names the field.
     """
-    return _SearchParser(text.strip(), re.compile(_SEARCH_PART)).parse() if text else MATCH_ALL
+    return _SearchParser(text.strip()).parse() if text else MATCH_ALL
 
 
 class _SearchParser(_ExpressionParser):
+    _part = r'((?<=[:=<>])[^\s()"]+|[A-Za-z]+(?:<>|[<>]=?|[:=])|"[^"]*"\*?|[()]|[+-](?=[\w"(])|[^\s()"]+)\s*'
     _or, _and = 'OR', 'AND'
     _prefix_operators = ('NOT', '-', '+')
     _label, _example = FetchLabel.SEARCH, 'from:example.com AND (subject:invoice* OR hasattachment:true)'
