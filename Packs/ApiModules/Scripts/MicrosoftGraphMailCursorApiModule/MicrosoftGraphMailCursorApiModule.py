@@ -45,7 +45,8 @@ class FetchRun:
     """What the steps of one run share.
 
     Attributes:
-        mailbox_without_retries: the mailbox of the client.
+        mailbox: that of the client, with the retry policy of the fetch until the service fails.
+        mailbox_without_retries: the same one, without retries.
         has_service_failed: no request is repeated in this run any more.
         problems: why not everything was fetched.
         notes: what the administrator should know besides.
@@ -54,16 +55,11 @@ class FetchRun:
     def __init__(self, client: GraphMailClient):
         self.client = client
         self.mailbox_without_retries = Mailbox(client, client.mailbox.address, NO_RETRIES)
-        self._mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
+        self.mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
         self.has_service_failed = False
         self.problems: list[Exception] = []
         self.notes: list[str] = []
         self._start = client.clock.elapsed()
-
-    @property
-    def mailbox(self) -> Mailbox:
-        """The mailbox of the client, with the retry policy of the fetch until the service fails."""
-        return self.mailbox_without_retries if self.has_service_failed else self._mailbox
 
     def now(self) -> float:
         """Return the time, in seconds since the epoch: that of Graph if the clock of the engine is ahead of it."""
@@ -95,7 +91,7 @@ class FetchRun:
     def stop_waiting_after(self, error: Exception) -> None:
         """Retry no request any more if the service failed."""
         if status_of(error) in TRANSIENT_STATUSES:
-            self.has_service_failed = True
+            self.has_service_failed, self.mailbox = True, self.mailbox_without_retries
 
 
 def status_of(error: Exception | None) -> int:

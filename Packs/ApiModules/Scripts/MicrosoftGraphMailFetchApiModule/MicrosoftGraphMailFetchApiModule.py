@@ -243,17 +243,16 @@ class FetchedMail:
     def searched(self) -> JsonObject:
         """The mail as a search reads it. What could not be read is not there."""
         message = {**self.message}
-        known: JsonObject = {}
         if self._has_files:
-            known['hasAttachments'] = True
+            message['hasAttachments'] = True
         elif 'attachments' not in message:
             message.pop('hasAttachments', None)
-        if 'body' in self.message:
-            known['kind'] = 'meetings' if self.is_event else 'email'
-        size = _size_of(self.message)
+        if 'body' in message:
+            message['kind'] = 'meetings' if self.is_event else 'email'
+        size = _size_of(message)
         if size:
-            known['size'] = size
-        return {**message, **known}
+            message['size'] = size
+        return message
 
     @property
     def _has_files(self) -> bool:
@@ -840,14 +839,14 @@ _HAS_MESSAGES = 'has_messages'  # in the last run: the health of the instance sh
 
 def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
     """Fetch the next mails: create their incidents, then save the last run. The health shows problems and notes."""
-    last_run = demisto.getLastRun()
-    had_messages = isinstance(last_run, dict) and bool(last_run.get(_HAS_MESSAGES))
+    saved = demisto.getLastRun()
+    before = saved if isinstance(saved, dict) else {}
     run = FetchRun(client)
-    incidents, last_run = fetch_mails(run, options, last_run)
+    incidents, last_run = fetch_mails(run, options, before)
     messages = '\n'.join(dict.fromkeys(map(str, (*run.problems, *run.notes))))
     demisto.incidents(incidents)
     demisto.setLastRun({**last_run, **({_HAS_MESSAGES: True} if messages else {})})
-    if messages or had_messages:
+    if messages or before.get(_HAS_MESSAGES):
         _update_health(messages, bool(run.problems))
 
 
@@ -859,7 +858,7 @@ def _update_health(text: str, is_error: bool) -> None:
         demisto.updateModuleHealth(text)
 
 
-def fetch_mails(run: FetchRun, options: FetchOptions, last_run: Any) -> tuple[list[JsonObject], JsonObject]:
+def fetch_mails(run: FetchRun, options: FetchOptions, last_run: JsonObject) -> tuple[list[JsonObject], JsonObject]:
     """Return the next mails as incidents, to be created first, and the last run, to be saved after that.
 
     If something fails, everything else is fetched all the same: the run has the problems and notes.
@@ -869,7 +868,7 @@ def fetch_mails(run: FetchRun, options: FetchOptions, last_run: Any) -> tuple[li
     """
     client = run.client
     address = client.mailbox.address or _signed_in_user(client)
-    last_run = _renamed_mailbox(run, last_run if isinstance(last_run, dict) else {}, address)
+    last_run = _renamed_mailbox(run, last_run, address)
     cursor = FetchCursor.from_last_run(last_run, address, options.filters)
     if cursor.damaged:
         lost = ', '.join(dict.fromkeys(cursor.damaged))
