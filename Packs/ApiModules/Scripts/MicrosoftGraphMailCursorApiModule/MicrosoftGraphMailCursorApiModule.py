@@ -238,8 +238,7 @@ class PendingMail(NamedTuple):
         """Return a saved mail. Raise ValueError, TypeError or IndexError if it has a wrong form."""
         message_id, number, *rest = value
         mail = cls(message_id, names[number], *rest)
-        kinds = (str, str, str, int, int, str, str, str)
-        if not message_id or not all(map(isinstance, mail, kinds)):
+        if not message_id or not all(map(isinstance, mail, cls.__annotations__.values())):
             raise ValueError
         return mail
 

@@ -125,16 +125,11 @@ class FetchOptions:
     def filters(self) -> str:
         """The filters as JSON. If they change, the folders start again."""
         values: list[Any] = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
-        added = (
-            self.excluded_senders,
-            self.expression.text,
-            self.drafts,
-        )  # only if set: without them, what was saved stays valid
-        if any(added) or self.search.text:
-            values += added
+        others = [self.excluded_senders, self.expression.text, self.drafts]
         if self.search.text:
-            values.append(self.search.text)
-        return json.dumps(values)
+            others.append(self.search.text)
+        # The others only if one is set: last runs have the filters in this form.
+        return json.dumps(values + others if any(others) else values)
 
     def matches(self, row: MessageRow) -> bool:
         """Return whether a message is to be fetched, as far as its row shows: `is_found` decides when it was read."""
