@@ -160,7 +160,7 @@ class SeenMails:
     @classmethod
     def from_json(cls, value: JsonObject) -> 'SeenMails':
         """Return saved ones. Raise ValueError, TypeError or KeyError if they have a wrong form."""
-        seen = cls(str(value['complete_from']))
+        seen = cls(str(value['complete_from'] or ''))
         digests = re.findall(f'.{{{_DIGEST_LENGTH}}}', value['remembered'])
         starts = (str(start) for start, count in value['eras'] for _ in range(min(count, MAX_SEEN)))
         seen._starts = dict(zip(digests, chain(starts, repeat('')), strict=False))
