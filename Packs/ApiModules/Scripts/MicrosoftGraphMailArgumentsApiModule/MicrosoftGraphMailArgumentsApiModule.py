@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import demistomock as demisto
 
@@ -245,10 +245,6 @@ def with_advice(error: GraphError, args: Arguments) -> GraphError:
     return error.with_advice(f'Check that the {granted} granted{shared} and that the account may open this mailbox.')
 
 
-def _plain(name: str) -> str:
-    return name.replace('_', '').lower()
-
-
 def time_argument(args: Arguments, name: str) -> datetime | None:
     """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
     text = clean_value(args.get(name))
@@ -342,55 +338,32 @@ _TIME_ARGUMENTS = ('due_date', 'end_time', 'received_after', 'received_before', 
 _TEXT_ARGUMENTS = ('body', 'htmlBody', 'comment', 'internal_message', 'external_message')
 
 
-class DeclaredArgument(NamedTuple):
-    """An argument that a command has.
-
-    Args:
-        choices: the values that it may have; any if empty.
-        maximum: of a whole number from 1 on; 0 if it is not a number.
-    """
-
-    name: str
-    is_required: bool
-    is_list: bool
-    choices: Sequence[str]
-    maximum: int
-
-
-def parse_declarations(text: str) -> list[DeclaredArgument]:
-    """Return the arguments that a text declares, separated by spaces.
-
-    Each is ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of several, ``name=9`` if
-    it is a number from 1 to 9.
-    """
-    declared = []
-    for name, star, brackets, values in re.findall(r'(\w+)(\*?)((?:\[])?)=?(\S*)', text):
-        maximum = int(values) if values.isdecimal() else 0
-        choices = values.split('|') if values and not maximum else ()
-        declared.append(DeclaredArgument(name, bool(star), bool(brackets), choices, maximum))
-    return declared
-
-
-def _check_arguments(args: Arguments, declared: list[DeclaredArgument], readers: Mapping[str, ArgumentReader]) -> None:
+def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]], readers: Mapping[str, ArgumentReader]) -> None:
     """Check arguments, and write them as they are declared.
 
     Args:
+        declared: name, ``*`` if it is required, ``[]`` if it is a list, and choices or a maximum.
         readers: of arguments without choices and maximum, by their names.
     Raises:
         DemistoException: arguments are not valid; it says what is wrong with each. An empty list alone is left to the command,
             which says what to enter.
     """
-    problems, missing = [], []
-    for argument in declared:
+    problems, empty = [], {}
+    for name, is_required, is_list, values in declared:
         try:
-            if _check_argument(args, argument, readers):
-                missing.append(argument)
+            if name in args and not is_list:
+                args[name] = _one_value(args[name], name)
+            value = args.get(name)
+            if is_required and not values and clean_value(value) in ('', '[]'):
+                empty[name] = is_list
+            elif is_required or value not in (None, ''):
+                args[name] = _checked_value(args, name, bool(is_required), values, readers)
         except DemistoException as error:
             problems.append(str(error))
-    names = _listed([argument.name for argument in missing])
-    if len(missing) > 1:
+    names = _listed(list(empty))
+    if len(empty) > 1:
         problems.insert(0, f'The arguments {names} are empty. Enter a value for each.')
-    elif missing and (problems or not missing[0].is_list):
+    elif empty and (problems or not all(empty.values())):
         problems.insert(0, f'The argument {names} is empty. Enter a value for it.')
     if problems:
         raise DemistoException(' '.join(problems))
@@ -409,29 +382,21 @@ def _one_value(value: Any, name: str) -> Any:
     return value
 
 
-def _check_argument(args: Arguments, argument: DeclaredArgument, readers: Mapping[str, ArgumentReader]) -> bool:
-    """Check an argument, and write a number, a choice or a time so that later runs read the same. Return whether it is missing.
+def _checked_value(args: Arguments, name: str, is_required: bool, values: str, readers: Mapping[str, ArgumentReader]) -> Any:
+    """Check an argument, and return a number, a choice or a time so that later runs read the same.
 
     What is of another type stays as it was given: if the command is rescheduled, it gets its arguments back as texts.
     """
-    name = argument.name
-    if name in args and not argument.is_list:
-        args[name] = _one_value(args[name], name)
-    value = args.get(name)
-    if argument.maximum:
-        if value not in (None, ''):
-            args[name] = int_argument(args, name, 1, argument.maximum)
-    elif argument.choices:
-        if argument.is_required or value:
-            choices = argument.choices if argument.is_required else ['', *argument.choices]
-            args[name] = choice_argument(args, name, choices)
-    elif argument.is_required and clean_value(value) in ('', '[]'):
-        return True
-    elif clean_value(value) and name in readers:
+    if values.isdecimal():
+        return int_argument(args, name, 1, int(values))
+    if values:
+        choices = values.split('|')
+        return choice_argument(args, name, choices if is_required else ['', *choices])
+    if clean_value(args[name]) and name in readers:
         read = readers[name](args, name)
         if name in _TIME_ARGUMENTS:
-            args[name] = _absolute_time(read, clean_value(args.get('time_zone')))
-    return False
+            return _absolute_time(read, clean_value(args.get('time_zone')))
+    return args[name]
 
 
 def _absolute_time(moment: date | dict[str, str], time_zone: str) -> str:
@@ -442,19 +407,18 @@ def _absolute_time(moment: date | dict[str, str], time_zone: str) -> str:
 
 
 def _refuse_unknown(args: Arguments, known: list[str]) -> None:
-    """Raise DemistoException for an argument that is not among `known`."""
+    """Raise DemistoException for an argument that is not among `known`. It says what to write in its place."""
     for name, value in args.items():
-        if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
-            raise DemistoException(f'The argument {name} does not exist in this command. {_name_advice(name, known)}')
+        if name in known or '-' in name or value in (None, ''):  # raw-response is the platform's
+            continue
+        similar = [one for one in known if _plain(one) == _plain(name)]
+        others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
+        advice = f'Use {similar[0]}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
+        raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
 
 
-def _name_advice(name: str, known: list[str]) -> str:
-    """Return what to write in place of an argument that does not exist."""
-    similar = [one for one in known if _plain(one) == _plain(name)]
-    if similar:
-        return f'Use {similar[0]}.'
-    others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
-    return f'Use one of {others}.' if others else 'Remove it.'
+def _plain(name: str) -> str:
+    return name.replace('_', '').lower()
 
 
 def checked_command(
@@ -464,13 +428,14 @@ def checked_command(
     `with_advice`.
 
     Args:
-        declarations: of its arguments, as `parse_declarations` reads them.
+        declarations: of its arguments, separated by spaces: ``name``, ``name*`` if it is required, ``name[]`` if it is a list,
+            ``name=x|y`` if it is one of several, ``name=9`` if it is a number from 1 to 9.
         readers: of arguments without choices and maximum, by their names.
     """
 
     def run(client: GraphMailClient, args: Arguments) -> Any:
-        declared = parse_declarations(declarations)
-        _refuse_unknown(args, [argument.name for argument in declared])
+        declared = re.findall(r'(\w+)(\*?)((?:\[])?)=?(\S*)', declarations)
+        _refuse_unknown(args, [name for name, *_ in declared])
         args = copy.copy(args)
         _check_arguments(args, declared, readers)
         try:

@@ -11,7 +11,6 @@ from CommonServerPython import DemistoException
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import EmailAddress, GraphMailClient
 from MicrosoftGraphMailArgumentsApiModule import (
-    DeclaredArgument,
     addresses_argument,
     addresses_text,
     checked_command,
@@ -22,7 +21,6 @@ from MicrosoftGraphMailArgumentsApiModule import (
     mailbox_argument,
     nested_depth,
     one_line,
-    parse_declarations,
     day_argument,
     time_argument,
     property_outputs,
@@ -309,15 +307,16 @@ def checked(names: str, args: dict[str, Any]) -> Any:
 
 
 def test_arguments_are_declared_in_one_text() -> None:
-    assert parse_declarations('a b* c[] d*[] e=One|Two f*=1|2 g=1000') == [
-        DeclaredArgument('a', is_required=False, is_list=False, choices=(), maximum=0),
-        DeclaredArgument('b', is_required=True, is_list=False, choices=(), maximum=0),
-        DeclaredArgument('c', is_required=False, is_list=True, choices=(), maximum=0),
-        DeclaredArgument('d', is_required=True, is_list=True, choices=(), maximum=0),
-        DeclaredArgument('e', is_required=False, is_list=False, choices=['One', 'Two'], maximum=0),
-        DeclaredArgument('f', is_required=True, is_list=False, choices=['1', '2'], maximum=0),
-        DeclaredArgument('g', is_required=False, is_list=False, choices=(), maximum=1000),
-    ]
+    declarations = 'a b* c[] d*[] e=One|Two f*=1|2 g=1000'
+    several: dict[str, Any] = {'c': ['x', 'y'], 'd': ['x', 'y']}
+    args = {'a': 'x', 'b': 'x', **several, 'e': 'ONE', 'f': ' 2', 'g': '1000'}
+    assert checked(declarations, args) == {'a': 'x', 'b': 'x', **several, 'e': 'One', 'f': '2', 'g': 1000}
+    assert checked(declarations, {'b': 'x', 'd': 'x', 'f': '1'}) == {'b': 'x', 'd': 'x', 'f': '1'}
+    assert error_of(lambda: checked(declarations, {'a': [1, 2], 'e': 'x', 'g': '1001'})) == (
+        'The arguments b and d are empty. Enter a value for each. The argument a has 2 values. Enter one. '
+        "'x' is not one of One, Two. Change e. '' is not one of 1, 2. Change f. "
+        "'1001' is not a whole number from 1 to 1000. Change g."
+    )
 
 
 def test_an_argument_is_read_by_the_reader_of_the_command() -> None:

@@ -45,7 +45,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         message_argument,
         object_results,
         one_address,
-        parse_declarations,
         text_as_html,
     )
     from MicrosoftGraphMailSendApiModule import (
@@ -428,7 +427,7 @@ def _draft_results(title: str, draft: JsonObject) -> CommandResults:
 @_resumable
 def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Change a draft. What is not given stays."""
-    given = {name: args.get(name) for name in (*(one.name for one in parse_declarations(_DRAFT_ARGUMENTS)), 'resume_run')}
+    given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _DRAFT_ARGUMENTS), 'resume_run')}
     mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
