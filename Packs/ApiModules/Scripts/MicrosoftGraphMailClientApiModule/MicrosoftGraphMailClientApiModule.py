@@ -63,6 +63,11 @@ class EmailAddress(NamedTuple):
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
 
 
+def addresses_in(value: JsonObject, *names: str) -> list[str]:
+    """Return the addresses in the lists of recipients that an object of Graph has under these names."""
+    return [EmailAddress.from_json(one).address for name in names for one in value.get(name) or ()]
+
+
 class Attachment(NamedTuple):
     """An attachment of a message, without its bytes.
 

@@ -51,6 +51,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SINGLE_EMAIL_PROPERTIES,
         SavedFile,
         UNREADABLE,
+        addresses_in,
         mailbox_of_link,
         message_id_condition,
         message_kind,
@@ -243,8 +244,7 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         conditions.append(f'({" or ".join(f"contains(subject,{odata_text(one)})" for one in subjects)})')
 
     def has_addresses(message: JsonObject) -> bool:
-        recipients = [one for name in RECIPIENT_LISTS for one in message.get(name) or ()]
-        is_sent_to = not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
+        is_sent_to = not recipient or recipient in map(str.lower, addresses_in(message, *RECIPIENT_LISTS))
         return is_sent_to and sender in ('', EmailAddress.from_json(message.get('from')).address.lower())
 
     folder_id = folder_argument(mailbox, args)
@@ -907,9 +907,9 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def _is_blocked_by(sender: str, rule: JsonObject, actions: JsonObject) -> bool:
     """Return whether a rule takes these actions on all emails of a sender."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
-    addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
-    is_limited = conditions or rule.get('hasError') or any((rule.get('exceptions') or {}).values())
+    is_limited = conditions.keys() - {'fromAddresses'} or rule.get('hasError') or any((rule.get('exceptions') or {}).values())
     is_active = bool(rule.get('isEnabled')) and not is_limited
+    addresses = map(str.lower, addresses_in(conditions, 'fromAddresses'))
     return is_active and sender.lower() in addresses and actions.items() <= (rule.get('actions') or {}).items()
 
 

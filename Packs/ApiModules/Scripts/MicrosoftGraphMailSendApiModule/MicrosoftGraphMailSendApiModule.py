@@ -36,7 +36,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         prefer_header,
         without_malformed_values,
     )
-    from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS
+    from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS, addresses_in
     from MicrosoftGraphMailArgumentsApiModule import text_as_html
 
 # region attachments
@@ -1238,7 +1238,7 @@ def _missing_properties(draft: JsonObject, wanted: JsonObject) -> JsonObject:
 
 def _with_recipients(draft: JsonObject, lists: JsonObject) -> JsonObject:
     """Return `lists` of recipients with those that a draft has in them. Nobody is added who is in any list of the draft."""
-    known = {address for name in RECIPIENT_LISTS for address in _comparable(draft.get(name))}
+    known = set(map(str.lower, addresses_in(draft, *RECIPIENT_LISTS)))
     found = {name: list(draft.get(name) or ()) for name in lists}
     for name, recipients in lists.items():
         for one in recipients:

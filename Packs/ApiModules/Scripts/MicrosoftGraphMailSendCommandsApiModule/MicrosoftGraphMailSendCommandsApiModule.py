@@ -33,6 +33,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         GraphMailClient,
         Mailbox,
         RECIPIENT_LISTS,
+        addresses_in,
         bare_content_id,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
@@ -320,11 +321,6 @@ _PREVIEW_LENGTH = 255  # characters
 _DEFAULTS: JsonObject = {'importance': 'normal', 'flag': {'flagStatus': 'notFlagged'}}  # of a new mail in Graph
 
 
-def _addresses_of(message: JsonObject, name: str) -> list[str]:
-    """Return the addresses in a list of recipients of a message."""
-    return [EmailAddress.from_json(one).address for one in message.get(name) or ()]
-
-
 def draft_outputs(message: JsonObject) -> JsonObject:
     """Return the context of a draft."""
     body = message.get('body') or {}
@@ -332,9 +328,9 @@ def draft_outputs(message: JsonObject) -> JsonObject:
         **{name: message.get(source) for name, source in DRAFT_PROPERTIES.items()},
         'From': EmailAddress.from_json(message.get('from')).address,
         'Sender': EmailAddress.from_json(message.get('sender')).address,
-        'To': _addresses_of(message, 'toRecipients'),
-        'Cc': _addresses_of(message, 'ccRecipients'),
-        'Bcc': _addresses_of(message, 'bccRecipients'),
+        'To': addresses_in(message, 'toRecipients'),
+        'Cc': addresses_in(message, 'ccRecipients'),
+        'Bcc': addresses_in(message, 'bccRecipients'),
         'Body': body.get('content'),
         'BodyType': body.get('contentType'),
     }
@@ -354,7 +350,7 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '', shown
     outputs['bodyPreview'] = preview or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
     outputs.pop('singleValueExtendedProperties', None)
     for name in _LISTS_BY_ARGUMENT.values():
-        outputs[name] = _addresses_of(outputs, name)
+        outputs[name] = addresses_in(outputs, name)
     return {name: value for name, value in outputs.items() if value}
 
 
@@ -464,7 +460,7 @@ def send_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgr
     """Send a draft."""
     draft_id = message_argument(mailbox, args, 'draft_id')
     sent = MailSender(mailbox).send_draft(draft_id, progress)
-    lists = {name: _addresses_of(sent, name) for name in RECIPIENT_LISTS}
+    lists = {name: addresses_in(sent, name) for name in RECIPIENT_LISTS}
     found = {name: value for name, value in {'subject': sent.get('subject'), **lists}.items() if value}
     return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id, **found}, send_time_of(sent))
 
