@@ -644,6 +644,10 @@ class GraphClient(MicrosoftClient):
             return None
         return super().retry_delay(policy, attempt, response, is_idempotent or response.status_code == 412)
 
+    def reschedule_delay_after(self, error: GraphError, is_idempotent: bool = True) -> float | None:
+        """Return the seconds after which a later run may send a request again that failed, None if it must not."""
+        return None if error.res is None else self.reschedule_delay(error.res, is_idempotent)
+
     def graph_request(self, method: str, path: str = '', **kwargs: Any) -> JsonObject:
         """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
 

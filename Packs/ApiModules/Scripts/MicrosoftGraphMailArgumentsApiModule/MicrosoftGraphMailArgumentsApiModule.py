@@ -166,13 +166,8 @@ def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id'
     [found] = mailbox.find_messages([str(args[name])], folder_id).values()
     if isinstance(found, str):
         return found
-    delay = _delay_after(mailbox, found, is_idempotent=True)
+    delay = mailbox.client.reschedule_delay_after(found)
     raise found if delay is None else GraphThrottled(found, delay)
-
-
-def _delay_after(mailbox: Mailbox, error: GraphError, is_idempotent: bool) -> float | None:
-    """Return the seconds after which a later run may send a request again that failed, None if it must not."""
-    return None if error.res is None else mailbox.client.reschedule_delay(error.res, is_idempotent)
 
 
 def message_in_folder(mailbox: Mailbox, args: Arguments) -> tuple[str, str]:
@@ -662,7 +657,7 @@ def run_in_batches(
         done = {'ID': message_id}
         if error:
             error = with_advice(error, args)
-            delay = _delay_after(mailbox, error, result.request.is_idempotent)
+            delay = mailbox.client.reschedule_delay_after(error, result.request.is_idempotent)
             if delay is not None and mailbox.client.can_reschedule():
                 delays[message_id] = delay
                 continue

@@ -21,7 +21,7 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import JsonObject, SystemClock
+    from MicrosoftCoreApiModule import JsonObject
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_https
     from MicrosoftApiModule import mask_secret
     from MicrosoftMailMimeApiModule import body_text
@@ -494,14 +494,9 @@ class SendingProgress:
 
         Nothing is done twice then: what may have been done is looked up first.
         """
-        if (
-            not self.can_resume
-            or not isinstance(error, GraphError)
-            or isinstance(error, UnknownOutcomeError)
-            or error.res is None
-        ):
+        if not self.can_resume or not isinstance(error, GraphError) or isinstance(error, UnknownOutcomeError):
             return None
-        return client.reschedule_delay(error.res, is_idempotent=True)
+        return client.reschedule_delay_after(error)
 
 
 class _UnsettledError(GraphError):
@@ -512,72 +507,93 @@ class _AtMostOnceStep:
     """A step that must not be done twice.
 
     Graph answers 429 and other errors to some requests that it carries out nevertheless, at once or seconds later, and a mail
-    stays a draft while it is in transport. So after an unclear response the outcome is looked up until `settle_seconds` have
-    passed, and only then the step may be repeated.
+    stays a draft while it is in transport. So after an unclear response the outcome is looked up for some seconds, and only then
+    the step may be repeated.
 
     Args:
+        run: does the step, and returns its result.
         find_outcome: looks up the result of the step; returns None or False if it was not done.
+        unknown: what may have happened, and advice, if this cannot be looked up; None if the step cannot do harm.
         look_first: an earlier run may have done it.
-        unknown: what may have happened, and advice, if this cannot be looked up.
-        may_repeat: whether the step may be repeated after an unclear response.
-    Attributes:
-        unclear: the errors after which the step may have been done.
+        sends: the step sends the draft. After an unclear response, it is repeated only if that was throttling.
     Source: https://learn.microsoft.com/answers/questions/5629476, https://learn.microsoft.com/answers/questions/2286986,
         https://learn.microsoft.com/graph/outlook-things-to-know-about-send-mail
     """
 
     def __init__(
         self,
+        draft: '_Draft',
         run: Callable[[], Any],
         find_outcome: Callable[[], Any],
-        clock: SystemClock,
         unknown: tuple[str, str] | None = None,
         look_first: bool = False,
-        settle_seconds: float = _SETTLE_SECONDS,
-        may_repeat: Callable[[GraphError], bool] = lambda _error: True,
+        sends: bool = False,
     ):
+        self._draft = draft
+        self._client = draft.client
         self._run = run
-        self.find_outcome = find_outcome
-        self._clock = clock
-        self._unknown = unknown
+        self._find_outcome = find_outcome
+        self._unknown = _UNKNOWN_SENT if sends else unknown
         self._look_first = look_first
-        self._settle_seconds = settle_seconds
-        self._may_repeat = may_repeat
-        self.unclear: list[GraphError] = []
-        self._settled_at = 0.0
+        self._sends = sends
+        self._unclear: GraphError | None = None  # the last error after which the step may have been done
+        self._settled_at = 0.0  # after that time it will not be done any more
 
-    def attempt(self) -> Any:
+    def result(self, policy: RetryPolicy) -> Any:
+        """Run the step with retries, and return its result.
+
+        Raises:
+            UnknownOutcomeError: the step may have been done, and no later run can look it up.
+        """
+        try:
+            return self._client.retry(self._attempt, policy)
+        except GraphError as error:
+            if not self._unclear or isinstance(error, UnknownOutcomeError):
+                raise
+            failure = self._unclear if isinstance(error, _UnsettledError) else error
+        can_resume = self._draft.can_resume_after(failure)
+        try:
+            # what a later run looks up again is not waited for
+            done = self._client.retry(self._find_outcome if can_resume else self._look, _STEP_RETRIES)
+        except UnknownOutcomeError:
+            raise
+        except GraphError:
+            if can_resume or not self._unknown:
+                raise failure from None
+            raise UnknownOutcomeError(*self._unknown, self._unclear) from failure
+        if not done:
+            raise failure from None
+        return done
+
+    def _attempt(self) -> Any:
         """Run the step unless it was done, and return its result."""
-        if self.unclear or self._look_first:
-            done = self.look()
-            if done:
-                return done
-            self.require_repeatable()
+        done = self._look() if self._unclear or self._look_first else None
+        if done:
+            return done
         try:
             return self._run()
         except GraphError as error:
             if error.is_outcome_unclear or error.status == 429:
-                self.unclear.append(error)
-                self._settled_at = self._clock.elapsed() + self._settle_seconds
+                self._unclear = error
+                self._settled_at = self._client.clock.elapsed() + (_TRANSPORT_SECONDS if self._sends else _SETTLE_SECONDS)
+                self._draft.had_unclear_step = True
             raise
 
-    def look(self) -> Any:
-        """Return the result of the step, None or False if it was not done. Raise _UnsettledError if it may still be."""
-        done = self.find_outcome()
-        if not done and self._clock.elapsed() < self._settled_at:
-            raise _UnsettledError(self.unclear[-1].what, self.unclear[-1].advice)
+    def _look(self) -> Any:
+        """Return the result of the step, None or False if it was not done, and may be repeated.
+
+        Raises:
+            _UnsettledError: it was not done, but may still be.
+            UnknownOutcomeError: it must not be repeated.
+        """
+        done = self._find_outcome()
+        if done or not self._unclear:
+            return done
+        if self._client.clock.elapsed() < self._settled_at:
+            raise _UnsettledError(self._unclear.what, self._unclear.advice)
+        if self._sends and self._client.reschedule_delay_after(self._unclear) is None:
+            raise UnknownOutcomeError(*_UNKNOWN_SENT, self._unclear) from self._unclear
         return done
-
-    def require_repeatable(self) -> None:
-        """Raise UnknownOutcomeError if the step must not be repeated after its last response."""
-        if self.unclear and not self._may_repeat(self.unclear[-1]):
-            self.raise_unknown(self.unclear[-1])
-
-    def raise_unknown(self, error: GraphError) -> None:
-        """Raise UnknownOutcomeError, or `error` if the step cannot do harm."""
-        if self._unknown is None:
-            raise error from None
-        raise UnknownOutcomeError(*self._unknown, self.unclear[-1]) from error
 
 
 _Outcome = TypeVar('_Outcome')
@@ -619,14 +635,16 @@ class _Draft:
         not_found_retries: number of retries after 404.
     Attributes:
         may_be_deferred: a mail that is sent later stays a draft until then, so that no later run can tell whether it was sent.
+        had_unclear_step: a step may have been done twice, so that there may be duplicates.
     """
 
     def __init__(self, mailbox: Mailbox, progress: SendingProgress, body_type: str = '', not_found_retries: int = _RETRIES):
         self._policy = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: not_found_retries})
         self.may_be_deferred = False
+        self.had_unclear_step = False
+        self.client = mailbox.client
         self._mailbox = mailbox
         self.progress = progress
-        self._had_unclear_step = False  # there may be duplicates then
         self._body_type = body_type
         self._headers = prefer_header(body_type_preference(body_type))
 
@@ -732,13 +750,13 @@ class _Draft:
             request: as `Mailbox.create` takes it.
         """
         step = _AtMostOnceStep(
+            self,
             lambda: self._mailbox.create(path, **request),
             lambda: next(iter(self._marked('drafts')), None),
-            self._mailbox.client.clock,
             ('a draft was created', 'Look for it in Drafts before you try again.'),
             look_first,
         )
-        draft: JsonObject = self.retry_at_most_once(step, _STEP_RETRIES)
+        draft: JsonObject = step.result(_STEP_RETRIES)
         self.progress.draft_id = draft['id']
         return draft
 
@@ -788,7 +806,7 @@ class _Draft:
     def remove_duplicates(self) -> None:
         """Remove duplicates of the draft that unclear requests created. What cannot be removed stays."""
         with suppress(GraphError):
-            for draft in self._marked('drafts') if self._had_unclear_step else ():
+            for draft in self._marked('drafts') if self.had_unclear_step else ():
                 if draft['id'] != self.progress.draft_id:
                     self._remove(draft['id'])
 
@@ -829,7 +847,7 @@ class _Draft:
 
     def _remove_duplicate_files(self, attached: set[FileKey], wanted: Counter[FileKey]) -> None:
         """Remove duplicates of attached files that unclear requests attached. What cannot be removed stays."""
-        if not self._had_unclear_step:
+        if not self.had_unclear_step:
             return
         with suppress(GraphError):
             seen = set()
@@ -847,15 +865,15 @@ class _Draft:
     def _attach_one(self, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
         """Attach a file to the draft: in one request, or in ranges if it is large. `is_attached` looks at an unclear outcome."""
         if attachment.size < MIN_UPLOAD_SIZE:
-            path, clock = f'{self._path}/attachments', self._mailbox.client.clock
-            step = _AtMostOnceStep(lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, clock)
-            self.retry_at_most_once(step, self._policy)
+            path = f'{self._path}/attachments'
+            step = _AtMostOnceStep(self, lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached)
+            step.result(self._policy)
             return
 
         def upload() -> None:
             url = self._retry(lambda: self._open_session(attachment))
             with attachment.open() as file:
-                session = UploadSession(self._mailbox.client, url, file, attachment.size, lambda: self._retry(is_attached))
+                session = UploadSession(self.client, url, file, attachment.size, lambda: self._retry(is_attached))
                 try:
                     session.upload()
                 except BaseException:
@@ -893,18 +911,15 @@ class _Draft:
     def submit(self) -> None:
         """Send the draft, and remove duplicates. It is sent again only after throttling, if it is still a draft then."""
         step = _AtMostOnceStep(
-            lambda: self._mailbox.send_draft(self.progress.draft_id),
-            self._look_if_submitted,
-            self._mailbox.client.clock,
-            _UNKNOWN_SENT,
-            settle_seconds=_TRANSPORT_SECONDS,
-            may_repeat=self._is_throttling,
+            self, lambda: self._mailbox.send_draft(self.progress.draft_id), self._look_if_submitted, sends=True
         )
-        self.retry_at_most_once(step, self._policy)
+        step.result(self._policy)
         self.remove_duplicates()
 
-    def _is_throttling(self, error: GraphError) -> bool:
-        return error.res is not None and self._mailbox.client.reschedule_delay(error.res, is_idempotent=True) is not None
+    def can_resume_after(self, error: GraphError) -> bool:
+        """Return whether a later run can look up what became of a step that failed."""
+        has_trace = bool(self.progress.draft_id or self.progress.mark) and not self.may_be_deferred
+        return has_trace and self.progress.resume_delay(error, self.client) is not None
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
@@ -957,42 +972,9 @@ class _Draft:
             raise UnknownOutcomeError('the email was scheduled', advice, reason)
         return not state['isDraft']
 
-    def retry_at_most_once(self, step: _AtMostOnceStep, policy: RetryPolicy) -> Any:
-        """Run a step with retries, and return its result."""
-        try:
-            return self._retry(step.attempt, policy)
-        except UnknownOutcomeError:
-            raise
-        except GraphError as error:
-            if not step.unclear:
-                raise
-            reason = step.unclear[-1] if isinstance(error, _UnsettledError) else error
-            return self._outcome_of(step, reason)
-        finally:
-            self._had_unclear_step |= bool(step.unclear)
-
-    def _outcome_of(self, step: _AtMostOnceStep, error: GraphError) -> Any:
-        """Return the result of a step that finally failed with `error`, and may have been done. Raise an error if it was not."""
-        is_resumable = not self.may_be_deferred and bool(self.progress.draft_id or self.progress.mark)
-        is_resumable = is_resumable and self.progress.resume_delay(error, self._mailbox.client) is not None
-        try:
-            # a later run looks it up again
-            done = self._retry(step.find_outcome if is_resumable else step.look, _STEP_RETRIES)
-        except UnknownOutcomeError:
-            raise
-        except GraphError:
-            if is_resumable:
-                raise error from None
-            step.raise_unknown(error)
-        if not done and not is_resumable:
-            step.require_repeatable()
-        if not done:
-            raise error from None
-        return done
-
     def _retry(self, step: Callable[[], _Outcome], policy: RetryPolicy | None = None) -> _Outcome:
         """Run a step that may be done twice, with retries; by default those of the draft."""
-        return self._mailbox.client.retry(step, policy or self._policy)
+        return self.client.retry(step, policy or self._policy)
 
     # endregion
 
@@ -1125,8 +1107,8 @@ class MailSender:
             ids = [one.get('id') if isinstance(one, dict) else None for one in self._mailbox.list_attachments(draft_id)]
             return attachment_id not in ids and None not in ids
 
-        step = _AtMostOnceStep(partial(self._mailbox.remove_attachment, draft_id, attachment_id), is_removed, self._client.clock)
-        draft.retry_at_most_once(step, _STEP_RETRIES)
+        remove = partial(self._mailbox.remove_attachment, draft_id, attachment_id)
+        _AtMostOnceStep(draft, remove, is_removed).result(_STEP_RETRIES)
 
     def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> JsonObject:
         """Send a draft that a user created. Its immutable ID is that of the sent mail as well. Return its subject, recipients
