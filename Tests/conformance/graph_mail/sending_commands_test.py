@@ -325,18 +325,18 @@ def test_what_replies_choose_themselves_has_no_default(command: str, name: str) 
         ),
         (
             {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
-            'The arguments attachIDs and attachNames have 2 and 1 values. '
-            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+            'The arguments attach_ids and attach_names have 2 and 1 values. '
+            'Enter one in attach_names for each in attach_ids, or remove attach_names.',
         ),
         (
             {'attachIDs': '1@7,2@7', 'attachCIDs': 'logo'},
-            'The arguments attachIDs and attachCIDs have 2 and 1 values. '
-            'Enter one in attachCIDs for each in attachIDs, or remove attachCIDs.',
+            'The arguments attach_ids and attach_cids have 2 and 1 values. '
+            'Enter one in attach_cids for each in attach_ids, or remove attach_cids.',
         ),
         (
             {'attachNames': 'a.pdf'},
-            'The arguments attachIDs and attachNames have 0 and 1 values. '
-            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+            'The arguments attach_ids and attach_names have 0 and 1 values. '
+            'Enter one in attach_names for each in attach_ids, or remove attach_names.',
         ),
         (
             {'attachIDs': '9@9'},

@@ -168,7 +168,7 @@ def test_names_that_do_not_match_the_files(analyst: Analyst) -> None:
     there = analyst.upload('there.bin', b'there')
     files = {'attachIDs': f'{there},{there}', 'attachNames': 'one,two,three'}
     said = is_refused(analyst, 'send-mail', {'to': BOB, 'subject': 'Mail', **files})
-    assert 'The arguments attachIDs and attachNames have 2 and 3 values.' in said
+    assert 'The arguments attach_ids and attach_names have 2 and 3 values.' in said
 
 
 @pytest.mark.parametrize('command', sorted({*ON_MESSAGES, 'send-mail'} - {'msgraph-mail-send-draft'}))

@@ -64,16 +64,26 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 # region arguments
 
-# Arguments for files: entry IDs, names, content IDs.
-FILE_ARGUMENTS = ('attachIDs', 'attachNames', 'attachCIDs')
-TRANSIENT_FILE_ARGUMENTS = ('transientFile', 'transientFileContent', 'transientFileCID')
-FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
+# Arguments that send-mail and reply-mail also have as other integrations spell them.
+_SPELLINGS = {'bodyType': 'body_type', 'attachIDs': 'attach_ids', 'attachNames': 'attach_names', 'attachCIDs': 'attach_cids'}
 _ENTRY_ID = r'\d+@[\w-]+'
 
 
-def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
+def with_one_spelling(args: Arguments) -> Arguments:
+    """Return arguments in snake case where they have two spellings. Raise DemistoException if one is given in both."""
+    respelled = {}
+    for name, value in args.items():
+        other = _SPELLINGS.get(name)
+        if other and value:
+            if args.get(other):
+                raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
+            respelled[other] = value
+    return {**args, **respelled}
+
+
+def outgoing_mail(args: Arguments, is_reply: bool = False) -> OutgoingMail:
     """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
-    text, html = mail_body(args, 'bodyType' if file_arguments == FILE_ARGUMENTS else 'body_type')
+    text, html = mail_body(args)
     text = '' if is_reply and html else text  # a reply can have one of them
     html, images = extract_data_uris(html)
     subject = str(args.get('subject') or '')
@@ -89,7 +99,7 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
         importance=(args.get('importance') or '').lower(),
         flag=args.get('flag') or '',
         headers=internet_headers(args.get('headers') or ''),
-        attachments=(*outgoing_files(args, file_arguments, html), *images),
+        attachments=(*outgoing_files(args, html), *images),
         send_at=_send_time(args),
     )
 
@@ -111,26 +121,16 @@ def _send_time(args: Arguments) -> datetime | None:
     return future_datetime(text, 'send_time', grace) if text else None
 
 
-def mail_body(args: Arguments, type_argument: str = 'body_type') -> tuple[str, str]:
+def mail_body(args: Arguments) -> tuple[str, str]:
     """Return the body as text and as HTML, of which empty ones are not sent.
 
     ``body_type`` selects ``body`` or ``htmlBody``; without it both are sent. A ``body`` alone is text, unless ``body_type`` is
     HTML.
-
-    Args:
-        type_argument: another name that ``body_type`` may have.
     """
-    _refuse_both(args, type_argument, 'body_type')
-    body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
-    body_type = args.get(type_argument) or args.get('body_type')
+    body, html, body_type = str(args.get('body') or ''), str(args.get('htmlBody') or ''), args.get('body_type')
     if body_type == 'HTML':
         return '', html or body
     return body, '' if body and body_type == 'Text' else html
-
-
-def _refuse_both(args: Arguments, name: str, other: str) -> None:
-    if name != other and args.get(name) and args.get(other):
-        raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
 
 
 def _texts(value: Any, is_one: bool = False) -> list[str]:
@@ -138,39 +138,36 @@ def _texts(value: Any, is_one: bool = False) -> list[str]:
     return [clean_value(one) for one in argToList(value, '\0' if is_one else ',')]
 
 
-def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
-    """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
+def outgoing_files(args: Arguments, html: str = '') -> list[OutgoingAttachment]:
+    """Return the files that the arguments describe. Commas do not split the name of a single file.
 
-    Commas do not split the name of a single file. The third one is a list of entry IDs of more files, which are inline, or of
-    content IDs for the files of the first one. What looks like an entry ID, and is not one of the War Room, is a content ID.
+    ``attach_cids`` is a list of entry IDs of more files, which are inline, or of content IDs for the files in ``attach_ids``.
+    What looks like an entry ID, and is not one of the War Room, is a content ID.
 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
     """
-    lists: list[list[str]] = []
-    for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
-        _refuse_both(args, name, other)
-        lists.append(_texts(args.get(name) or args.get(other), is_one=list(map(len, lists)) == [1]))
-    ids, file_names, content_ids = lists
-    content_ids, inline = list(map(bare_content_id, content_ids)), []
+    ids, inline = _texts(args.get('attach_ids')), []
+    names = _texts(args.get('attach_names'), is_one=len(ids) == 1)
+    content_ids = list(map(bare_content_id, _texts(args.get('attach_cids'))))
     are_content_ids = len(content_ids) == len(ids) and not any(map(_is_in_war_room, content_ids))
     if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) and not are_content_ids:
         content_ids, inline = [], content_ids
-    for name, values in ((names[1], file_names), (names[2], content_ids)):
+    for name, values in (('attach_names', names), ('attach_cids', content_ids)):
         if values and len(values) != len(ids):
             raise DemistoException(
-                f'The arguments {names[0]} and {name} have {len(ids)} and {len(values)} values. '
-                f'Enter one in {name} for each in {names[0]}, or remove {name}.'
+                f'The arguments attach_ids and {name} have {len(ids)} and {len(values)} values. '
+                f'Enter one in {name} for each in attach_ids, or remove {name}.'
             )
-    files = [_war_room_file(*one) for one in zip_longest(ids, file_names, content_ids, fillvalue='')]
+    files = [_war_room_file(*one) for one in zip_longest(ids, names, content_ids, fillvalue='')]
     return [*files, *(_war_room_file(entry_id, html=html) for entry_id in inline), *_transient_files(args)]
 
 
 def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
     """Yield the files whose contents are in arguments. Commas do not split the name or the content of a single file."""
-    texts, content, ids = map(args.get, TRANSIENT_FILE_ARGUMENTS)
-    contents, content_ids = argToList(content), list(map(bare_content_id, _texts(ids)))
-    names = _texts(texts, is_one=len(contents) == 1)
+    content = args.get('transientFileContent')
+    contents, content_ids = argToList(content), list(map(bare_content_id, _texts(args.get('transientFileCID'))))
+    names = _texts(args.get('transientFile'), is_one=len(contents) == 1)
     if len(names) == 1 and not (isinstance(content, list) and len(content) == 1):
         contents = [content]
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
@@ -303,7 +300,7 @@ def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCom
 
     def run_command(client: GraphMailClient, args: Arguments) -> MailCommandResult:
         mailbox = mailbox_argument(client, args)
-        return run_resumable(client, args, lambda progress: function(mailbox, args, progress))
+        return run_resumable(client, args, lambda progress: function(mailbox, with_one_spelling(args), progress))
 
     return run_command
 
@@ -385,7 +382,7 @@ def with_rendered_body(result: CommandResults, message: JsonObject, is_rendered:
 @_resumable
 def send_mail_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Send a mail."""
-    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS), bool_argument(args, 'renderBody')
+    mail, is_rendered = outgoing_mail(args), bool_argument(args, 'renderBody')
     sender, sent_id = MailSender(mailbox), ''
     if bool_argument(args, 'save_to_sent_items', True):
         sent_id = sender.send(mail, progress)
@@ -398,7 +395,7 @@ def send_mail_command(mailbox: Mailbox, args: Arguments, progress: SendingProgre
 @_resumable
 def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Create a draft: a new one, a reply, or a forwarded email."""
-    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), bool_argument(args, 'renderBody')
+    mail, is_rendered = outgoing_mail(args), bool_argument(args, 'renderBody')
     given = [name for name in ('reply_to_id', 'forward_id') if clean_value(args.get(name))]
     to_all = bool_argument(args, 'reply_all')
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
@@ -424,7 +421,7 @@ def _draft_results(title: str, draft: JsonObject) -> CommandResults:
 def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Change a draft. What is not given stays."""
     given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _DRAFT_ARGUMENTS), 'resume_run')}
-    mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
+    mail = outgoing_mail(given)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
     cleared = [name for argument, name in _LISTS_BY_ARGUMENT.items() if has_no_address(args, argument)]
@@ -438,7 +435,7 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
 @_resumable
 def add_draft_attachment_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Attach files to a draft."""
-    files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
+    files = outgoing_files(args)
     if not files:
         raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
     draft_id = message_argument(mailbox, args, 'draft_id')
@@ -477,13 +474,13 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
     def run_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
         _require_addresses(args)
         if has_body:
-            mail, comment, id_name = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True), '', 'inReplyTo'
+            mail, comment, id_name = outgoing_mail(args, is_reply=True), '', 'inReplyTo'
         else:
             mail = OutgoingMail(
                 to=addresses_argument(args, 'to'),
                 cc=addresses_argument(args, 'cc'),
                 bcc=addresses_argument(args, 'bcc'),
-                attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
+                attachments=outgoing_files(args),
             )
             comment, id_name = str(args.get('comment') or ''), 'message_id'
         if action == FORWARD:

@@ -18,10 +18,10 @@ from MicrosoftGraphMailSendCommandsApiModule import (
     outgoing_mail,
     sent_outputs,
     sent_results,
+    with_one_spelling,
 )
 
 BOB = EmailAddress('bob@contoso.example')
-NAMES = ('attachIDs', 'attachNames', 'attachCIDs')
 
 
 def rejection(make: Callable[[], Any]) -> str:
@@ -62,7 +62,7 @@ def test_the_preview_of_a_sent_mail_is_the_beginning_of_its_text(html: str, prev
     ],
 )
 def test_the_body_type_selects_a_body(args: dict[str, Any], body: tuple[str, str]) -> None:
-    assert mail_body(args, 'bodyType') == body
+    assert mail_body(with_one_spelling(args)) == body
 
 
 def test_a_draft_has_addresses_in_the_context() -> None:
@@ -133,8 +133,7 @@ def test_arguments_become_a_mail() -> None:
             'flag': 'flagged',
             'headers': 'x-a:b',
             'send_time': '2999-01-01T00:00:00Z',
-        },
-        NAMES,
+        }
     )
     assert mail.as_json() == {
         'subject': 'Plan',
@@ -159,7 +158,7 @@ def test_arguments_become_a_mail() -> None:
     ],
 )
 def test_a_reply_has_a_prefix_and_one_body(args: dict[str, Any], subject: str, text: str, html: str) -> None:
-    mail = outgoing_mail(args, NAMES, is_reply=True)
+    mail = outgoing_mail(args, is_reply=True)
     assert (mail.subject, mail.text, mail.html) == (subject, text, html)
 
 
@@ -198,7 +197,7 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any, html: str, files: Any) -> None:
-    assert [(one.name, one.content_id) for one in outgoing_files(args, NAMES, html)] == files
+    assert [(one.name, one.content_id) for one in outgoing_files(with_one_spelling(args), html)] == files
 
 
 @pytest.mark.parametrize(
@@ -220,7 +219,7 @@ def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any,
     ],
 )
 def test_the_content_of_a_file_may_be_an_argument(args: Any, files: Any) -> None:
-    found = outgoing_files(args, NAMES)
+    found = outgoing_files(with_one_spelling(args))
     assert [(one.name, one.content, one.content_type, one.content_id) for one in found] == files
 
 
@@ -235,23 +234,23 @@ def test_the_content_of_a_file_may_be_an_argument(args: Any, files: Any) -> None
         ({'attachIDs': '9@9'}, "The War Room has no file with the entry ID '9@9'. Copy the ID of a file."),
         (
             {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
-            'The arguments attachIDs and attachNames have 2 and 1 values. '
-            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+            'The arguments attach_ids and attach_names have 2 and 1 values. '
+            'Enter one in attach_names for each in attach_ids, or remove attach_names.',
         ),
         (
             {'attachIDs': '1@7', 'attachNames': '["a.pdf", "b.pdf"]'},
-            'The arguments attachIDs and attachNames have 1 and 2 values. '
-            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+            'The arguments attach_ids and attach_names have 1 and 2 values. '
+            'Enter one in attach_names for each in attach_ids, or remove attach_names.',
         ),
         (
             {'attachIDs': '1@7', 'attachNames': ['a.pdf', 'b.pdf']},
-            'The arguments attachIDs and attachNames have 1 and 2 values. '
-            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+            'The arguments attach_ids and attach_names have 1 and 2 values. '
+            'Enter one in attach_names for each in attach_ids, or remove attach_names.',
         ),
     ],
 )
 def test_files_that_cannot_be_found_are_named(war_room: None, args: Any, sentence: str) -> None:
-    assert rejection(lambda: outgoing_files(args, NAMES)) == sentence
+    assert rejection(lambda: outgoing_files(with_one_spelling(args))) == sentence
 
 
 # endregion
