@@ -106,11 +106,11 @@ class Administrator:
         return str(answer.json()['id'])
 
     def download_file(self, entry_id: str) -> bytes:
-        """Return the bytes of a file in a war room."""
+        """Return the bytes of a file in a War Room."""
         return self._rest('GET', f'/entry/download/{entry_id}').content
 
     def incident_files(self, incident_id: str) -> dict[str, bytes]:
-        """Return the bytes of the files in the war room of an incident, by name."""
+        """Return the bytes of the files in the War Room of an incident, by name."""
         entries = self._rest('POST', f'/investigation/{incident_id}', json={}).json()['entries']
         return {entry['file']: self.download_file(entry['id']) for entry in entries if entry['file']}
 

@@ -117,5 +117,5 @@ class MethodCheck:
 def _first(pattern: re.Pattern[str], text: str, what: str) -> str:
     found = pattern.search(text)
     if not found:
-        raise CommandFailed(f'{START}: the war room shows no {what} to sign in with.')
+        raise CommandFailed(f'{START}: the War Room shows no {what} to sign in with.')
     return found.group(1)

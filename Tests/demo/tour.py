@@ -80,7 +80,7 @@ class Tour:
     def run(self, only: str = '') -> list[TourStep]:
         """Run step after step, up to the first one that fails; or only the one of that name."""
         steps: list[tuple[str, Callable[[], str]]] = [
-            ('Drop a file in the war room', self._drop_file),
+            ('Drop a file in the War Room', self._drop_file),
             ('Send it to Bob', self._send),
             ('Find the mail in his inbox', self._find),
             ('Get the file out of it', self._get_file),
@@ -203,7 +203,7 @@ class Tour:
         return found[0]
 
     def _same_bytes(self, expected: bytes) -> str:
-        """Check that the file that a command put into the war room has the bytes `expected`; return how many."""
+        """Check that the file that a command put into the War Room has the bytes `expected`; return how many."""
         file: dict[str, Any] = self._administrator.context('File') or {}
         content = self._administrator.download_file(file.get('EntryID', ''))
         if content != expected:
