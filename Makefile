@@ -27,23 +27,23 @@ help: ## list the targets
 
 # whatever is left in .venv, the Python that rebuilds it is another one
 setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
-setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
+setup: ## create or update .venv; PYTHON=python3.12 selects the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here. $(if $(PYTHON),Name another: PYTHON=python3 make setup,Install it: apt-get install python3 python3-venv)' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
 demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
-sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its ports, KEEP=folder keeps its state, MICROSOFT=real leaves the cloud out
+sandbox: setup ## start the sandbox and leave it running; PORT=8080 selects its ports, KEEP=folder keeps its state, MICROSOFT=real connects it to your tenant
 	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(if $(PORT),--port '$(PORT)') $(if $(KEEP),--keep '$(KEEP)') $(if $(MICROSOFT),--microsoft '$(MICROSOFT)') $(ARGS)
 
-live-check: setup ## compare the sandbox with a tenant of yours, see docs/live-check.md
+live-check: setup ## compare the sandbox with your tenant, see docs/live-check.md
 	@PYTHONPATH=Tests $(BIN)/python -m live_check
 
-example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
+example: setup ## upload docs/examples/NAME to the XSOAR at DEMISTO_BASE_URL with DEMISTO_API_KEY, such as a running sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
 
-test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files, REPORTS=folder gets JUnit and cobertura
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder uses the real files, REPORTS=folder writes JUnit and Cobertura reports
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run --parallel-mode -m pytest $(PARALLEL) $(if $(REPORTS),--junitxml=$(REPORTS)/junit.xml) $(ARGS)
 	@$(BIN)/coverage combine --quiet
@@ -62,22 +62,22 @@ screenshots: ## take the pictures of the README in the browser tests
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
 	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(FAST) $(ARGS)
 
-test-nightly: setup ## the tests that `make test` leaves out because they take long
+test-nightly: setup ## run the tests that `make test` leaves out because they take long
 	@$(BIN)/python -m pytest $(PARALLEL) -m nightly $(if $(REPORTS),--junitxml=$(REPORTS)/junit.xml) $(ARGS)
 
-soak: setup ## 20,000 made-up histories of a mailbox, under documented and under reported behaviour (`make test` runs 250 each); takes hours; HISTORIES=2000 chooses their number
+soak: setup ## test the fetch with 20,000 generated histories of a mailbox, for documented and for reported behavior of Microsoft Graph (`make test` runs 250 each); takes hours; HISTORIES=2000 sets the number
 	@$(BIN)/python -m pytest -m property --hypothesis-profile=soak $(ARGS)
 
-fuzz: setup ## 100,000 parameters, arguments, responses and stored values of any kind; FUZZ=9000 for fewer
+fuzz: setup ## test with 100,000 random parameters, arguments, responses and stored values; FUZZ=9000 sets the number
 	@FUZZ=$(or $(FUZZ),100000) $(BIN)/python -m pytest Tests/conformance/faults/fuzz_test.py $(ARGS)
 
-report: setup ## run the whole table of faults, fuzz, and write docs/reliability.md from what they found
+report: setup ## run every request against every fault, fuzz, and write docs/reliability.md
 	@PYTHONPATH=Tests $(BIN)/python -m reliability $(ARGS)
 
-mutants: setup ## break 40 lines of Packs/, one at a time, and see that tests fail; SEED=7 takes the same lines again
+mutants: setup ## break 40 lines of Packs/, one at a time, and see that tests fail; SEED=7 selects the same lines again
 	@PYTHONPATH=Tests $(BIN)/python -m mutants $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-lint: setup ## style, likely vulnerabilities and types
+lint: setup ## check style, security and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive Packs docs/examples --exclude '*_test.py'
@@ -89,46 +89,46 @@ hooks: setup ## install the git hooks of .pre-commit-config.yaml: lint and valid
 dependencies: setup ## print the dependencies between the shared scripts, as docs/architecture.md lists them
 	@PYTHONPATH=Tests $(BIN)/python -m conformance.unified.dependencies
 
-validate: setup ## what demisto-sdk says of the packs, and of what changed since the last release; ARGS=--list shows each check
+validate: setup ## validate the packs, and the changes since the last release, with demisto-sdk; ARGS=--list shows each check
 	@$(DELIVERY).validate $(ARGS)
 
 format: setup ## format Python with ruff, which also fixes what it can, and yml and json of the packs with demisto-sdk
 	@$(DELIVERY).format
 
-docs: setup ## the tables of an integration's README, and README and image of each playbook, from their yml
+docs: setup ## write the tables of the integration's README, and the README and image of each playbook, from their yml
 	@$(DELIVERY).docs
 	@$(DELIVERY).playbooks
 
-xsoar-lint: setup ## the pylint plugins of demisto-sdk
+xsoar-lint: setup ## run the pylint plugins of demisto-sdk
 	@$(DELIVERY).xsoar_lint
 
-secrets: setup ## what demisto-sdk takes for a secret in the packs
+secrets: setup ## search the packs for secrets with demisto-sdk
 	@$(DELIVERY).secrets
 
 pins: setup ## resolve requirements-dev.in to requirements-dev.txt, newest versions with hashes, and write docs/dependencies.md
 	@$(DELIVERY).pins
 
-audit: setup ## known vulnerabilities of the pinned packages, where the OSV database can be reached
+audit: setup ## list known vulnerabilities of the pinned packages (needs access to osv.dev)
 	@$(DELIVERY).audit
 
-package: setup ## the pack as a zip in build/; MARKETPLACE=platform chooses the marketplace, MARKETPLACE=all makes a zip for each
+package: setup ## build the pack as a zip in build/; MARKETPLACE=platform selects the marketplace, MARKETPLACE=all makes a zip for each
 	@$(DELIVERY).package $(MARKETPLACE)
 
-release-notes: setup ## begin the next version: raise its number, write release notes to fill in; UPDATE=revision, minor or major
+release-notes: setup ## start the next version: raise its number and create release notes to complete; UPDATE=revision, minor or major
 	@$(DELIVERY).release notes $(UPDATE)
 
 release: setup ## tag the version, and build zips, SHA-256, notes and SBOM in build/release
 	@$(DELIVERY).release
 
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
-upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; PACK=Packs/Yours chooses another pack, INSECURE=1 trusts any certificate
+upload: setup ## upload the pack to the XSOAR at DEMISTO_BASE_URL with DEMISTO_API_KEY; PACK=Packs/Yours selects another pack, INSECURE=1 trusts any certificate
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
 	@test -d '$(PACK)' || { echo 'upload: there is no folder $(PACK). Name a pack: PACK=Packs/Yours make upload' >&2; exit 1; }
 	@$(BIN)/demisto-sdk upload -i $(PACK) -z || { echo 'upload: failed. If the server was not reached, or did not tell its version, check DEMISTO_BASE_URL and DEMISTO_API_KEY; XSOAR 8 also needs XSIAM_AUTH_ID.' >&2; exit 1; }
 
 smoke: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
-smoke: setup ## run !msgraph-mail-auth-test on that XSOAR; INSTANCE=name chooses the instance
+smoke: setup ## run !msgraph-mail-auth-test on that XSOAR; INSTANCE=name selects the instance
 	@$(DELIVERY).smoke
 
-bench: setup ## measure, print figures beside their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run, COMMON_SERVER_PYTHON=folder takes the real file
+bench: setup ## measure, print the results next to their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run, COMMON_SERVER_PYTHON=folder uses the real file
 	@PYTHONPATH=Tests $(BIN)/python -m benchmarks $(ARGS)

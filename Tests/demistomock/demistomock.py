@@ -212,7 +212,7 @@ def demistoUrls() -> dict[str, Any]:
 
 
 def getLicenseID() -> str:
-    """Return the ID of the server's licence."""
+    """Return the ID of the server's license."""
     return ''
 
 
