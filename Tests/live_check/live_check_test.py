@@ -14,7 +14,15 @@ from sandbox.microsoft import MicrosoftCloud
 
 COVERAGE = (REPOSITORY / 'Tests/sandbox/COVERAGE.md').read_text(encoding='utf-8').partition('\n## XSOAR')[0]
 BY_HAND = (REPOSITORY / 'docs/live-check.md').read_text(encoding='utf-8')
+HEADER = ('Row', '---')
 UNCONFIRMED = re.findall(r'^\| (.+?) \| (?:assumed|reported) \| (?!own (?:page|means))', COVERAGE, re.MULTILINE)
+
+
+def rows_in(text: str) -> list[str]:
+    return [row for row in re.findall(r'^\| (.+?) \| .+ \|$', text, re.MULTILINE) if row not in HEADER]
+
+
+BY_HAND_ROWS = rows_in(BY_HAND)
 
 
 def variables(cloud: MicrosoftCloud) -> dict[str, str]:
@@ -70,5 +78,13 @@ def test_every_unconfirmed_row_is_looked_at_by_a_probe_or_by_hand() -> None:
 
 
 def test_no_row_by_hand_is_out_of_date() -> None:
-    rows = re.findall(r'^\| (.+?) \| .+ \|$', BY_HAND, re.MULTILINE)[2:]
-    assert set(rows) <= set(UNCONFIRMED)
+    assert set(BY_HAND_ROWS) <= set(UNCONFIRMED)
+
+
+def test_the_rows_by_hand_are_below_the_section_of_the_list_that_they_are_from() -> None:
+    sections = re.findall(r'^### (.+)\n\nRows of \[.+?\]\(\S+#(\S+)\):\n\n((?:\|.*\n)+)', BY_HAND, re.MULTILINE)
+    assert sum(len(rows_in(table)) for *_, table in sections) == len(BY_HAND_ROWS)
+    for title, link, table in sections:
+        section = COVERAGE.partition(f'\n## {title}\n')[2].partition('\n## ')[0]
+        assert link == title.lower().replace(' ', '-')
+        assert [row for row in rows_in(table) if f'| {row} |' not in section] == []
