@@ -22,6 +22,8 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     names = {'bare': 'bare requests.post', 'this module': 'this module', 'MSAL': 'MSAL', 'azure-identity': 'azure-identity'}
     return [
         *compared([plain(f'Cold token: {name}', measured[way], 'ms') for way, name in names.items()]),
-        at_most('Cold token : bare requests.post', own / limit, 1.1, '', f'{own:.1f} : {limit:.1f} ms'),
-        at_most('Cold token : the faster of MSAL and azure-identity', own / others, 1, '', f'{own:.1f} : {others:.1f} ms'),
+        at_most('Cold token, ratio to bare requests.post', own / limit, 1.1, '', f'{own:.1f} : {limit:.1f} ms'),
+        at_most(
+            'Cold token, ratio to the faster of MSAL and azure-identity', own / others, 1, '', f'{own:.1f} : {others:.1f} ms'
+        ),
     ]

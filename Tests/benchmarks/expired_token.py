@@ -37,7 +37,7 @@ def _rows_of(sandbox: Sandbox, administrator: Administrator, processes: int, tim
     what = f'{processes} {"process" if processes == 1 else "processes"} on an expired token'
     expired, warm = (median(one[column] for one in measured) for column in (1, 2))
     return [
-        count(f'{what}: token requests', max(one[0] for one in measured), 1, 'the most of all times'),
+        count(f'{what}: token requests', max(one[0] for one in measured), 1, 'maximum of all runs'),
         plain(f'{what}: until the last has its token', expired, 's', f'on a warm token {warm:.2f} s'),
     ]
 

@@ -20,11 +20,11 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     *_, middle, largest = effort.sizes
     return [
         *(
-            plain(f'Fetch of {size:,} mails', one, 's', f'{1000 * cost[size]:.1f} ms for each mail')
+            plain(f'Fetch of {size:,} messages', one, 's', f'{1000 * cost[size]:.1f} ms for each message')
             for size, one in seconds.items()
         ),
         at_most(
-            f'Cost of a mail: of {largest:,} : of {middle:,}',
+            f'Cost of a message, of {largest:,} in ratio to {middle:,}',
             cost[largest] / cost[middle],
             GOAL,
             '',
@@ -43,5 +43,5 @@ def _seconds(sandbox: Sandbox, size: int) -> float:
         incidents += found
     seconds = time.perf_counter() - begun
     if incidents != size or not all(message.is_read for message in delivered):
-        raise RuntimeError(f'The fetch of {size} mails made {incidents} incidents.')
+        raise RuntimeError(f'The fetch of {size} messages made {incidents} incidents.')
     return seconds

@@ -1,4 +1,4 @@
-"""A fetch of 50 mails: this integration, requests one after another, python-o365. All mark as read what they fetched."""
+"""A fetch of 50 messages: this integration, requests one after another, python-o365. All mark as read what they fetched."""
 
 from __future__ import annotations
 
@@ -67,22 +67,22 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
 
 def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[Row]:
     reference, own = fetches['requests one after another'], fetches['this integration']
-    slow_items = f'Fetch of {MAILS} mails: this integration, items of a batch as slow as requests'
+    slow_items = f'Fetch of {MAILS} messages: this integration, items of a batch as slow as requests'
     return [
         *compared(
             [
-                *(plain(f'Fetch of {MAILS} mails: {name}', one.seconds, 's', str(one)) for name, one in fetches.items()),
+                *(plain(f'Fetch of {MAILS} messages: {name}', one.seconds, 's', str(one)) for name, one in fetches.items()),
                 at_most(slow_items, with_items.seconds, 1, 's', f'{with_items}; see docs/decisions/0006'),
             ]
         ),
         at_least(
-            f'Fetch of {MAILS} mails: times faster than one after another',
+            f'Fetch of {MAILS} messages: times faster than one after another',
             reference.seconds / own.seconds,
             12,
             '',
             'all without the start of a process and the sign-in',
         ),
-        count(f'Fetch of {MAILS} mails: round trips one after another', own.round_trips, 9),
+        count(f'Fetch of {MAILS} messages: round trips one after another', own.round_trips, 9),
     ]
 
 
@@ -186,4 +186,4 @@ def _median(runs: list[Fetch]) -> Fetch:
 
 def _expect(mails: int, what: str) -> None:
     if mails != MAILS:
-        raise RuntimeError(f'{what}: {mails} mails instead of {MAILS}.')
+        raise RuntimeError(f'{what}: {mails} messages instead of {MAILS}.')

@@ -24,13 +24,13 @@ def bars(file: Path, title: str, seconds: Mapping[str, float]) -> None:
 
 
 def line(file: Path, title: str, seconds: Mapping[int, float]) -> None:
-    """Plot seconds against mails, and the straight line from nothing to the largest."""
+    """Plot seconds against messages, and the straight line from nothing to the largest."""
     figure = Figure(figsize=(_WIDTH, 4.5), layout='constrained')
     axes = figure.add_subplot()
     largest = max(seconds)
     axes.plot([0, largest], [0, seconds[largest]], '--', color='#999999', label='straight')
     axes.plot(list(seconds), list(seconds.values()), 'o-', color=_COLOUR, label='measured')
-    axes.set(title=title, xlabel='mails', ylabel='seconds')
+    axes.set(title=title, xlabel='messages', ylabel='seconds')
     axes.legend()
     _save(figure, file)
 

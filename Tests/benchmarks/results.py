@@ -14,7 +14,7 @@ from benchmarks.row import HEADINGS, Row
 
 FOLDER = Path(__file__).parent
 PAGE, BARS, LINE = 'results.md', 'results-fetch.svg', 'results-sizes.svg'
-FETCH, SIZES = 'a fetch of 50 mails', 'the cost against size'  # the subjects that are drawn
+FETCH, SIZES = 'a fetch of 50 messages', 'the cost against size'  # the subjects that are drawn
 
 
 def write(folder: Path, subjects: Mapping[str, list[Row]], effort: Effort) -> None:
@@ -24,7 +24,7 @@ def write(folder: Path, subjects: Mapping[str, list[Row]], effort: Effort) -> No
         subjects: the rows of each subject, by its name.
     """
     fetches = {row.what.partition(': ')[2]: row.value for row in subjects[FETCH] if row.figure.endswith(' s')}
-    plots.bars(folder / BARS, 'A fetch of 50 mails', fetches)
+    plots.bars(folder / BARS, 'A fetch of 50 messages', fetches)
     sizes = dict(zip(effort.sizes, (row.value for row in subjects[SIZES]), strict=False))
     plots.line(folder / LINE, 'The cost of a fetch against its size', sizes)
     rows = [row for of_subject in subjects.values() for row in of_subject]
@@ -51,9 +51,9 @@ def page(rows: list[Row], measured_on: str, when: datetime, effort: Effort) -> s
             '',
             markdown_table(rows),
             '',
-            f'![Seconds of a fetch of 50 mails, each way]({BARS})',
+            f'![Seconds of a fetch of 50 messages, each way]({BARS})',
             '',
-            f'![Seconds of a fetch against the number of mails]({LINE})',
+            f'![Seconds of a fetch against the number of messages]({LINE})',
             '',
         ]
     )
@@ -74,14 +74,14 @@ def machine() -> str:
     common = 'the real CommonServerPython' if os.environ.get('COMMON_SERVER_PYTHON') else 'the stub of CommonServerPython'
     return (
         f'{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {common}, '
-        f'load average {load:.1f} (above 2, others were at work: ratios close to their goals say little then)'
+        f'load average {load:.1f} (above 2, other processes were running: then ignore ratios close to their goals)'
     )
 
 
 def _conditions(effort: Effort) -> str:
     return (
-        f'Where mail is asked (fetches, large files), each request to the sandbox takes {1000 * LATENCY:.0f} ms more, and '
-        'the mailbox takes at most 4 requests at once; requests inside a batch take no more, but in the row that says so '
-        f'(`Limits.item_latency`). Figures are medians: of {effort.times} where one takes seconds, of more where it takes '
+        f'For fetches and large files, each request to the sandbox takes {1000 * LATENCY:.0f} ms more, and the mailbox accepts '
+        'at most 4 requests at once; requests inside a batch take no extra time, except in the row that says so '
+        f'(`Limits.item_latency`). Figures are medians: of {effort.times} runs where one takes seconds, of more where it takes '
         'milliseconds. Tokens and processes are measured without that delay, which would hide what they cost.'
     )

@@ -11,29 +11,33 @@ from benchmarks.row import Row, at_least, at_most, compared, plain
 EFFORT = Effort(times=5, sizes=(10, 100))
 WHEN = datetime(2026, 2, 3, 4, 5, tzinfo=timezone.utc)
 FETCHES = [
-    *compared([plain('Fetch of 50 mails: reference', 6, 's', '107 requests'), plain('Fetch of 50 mails: own', 1.5, 's')]),
-    at_least('Fetch of 50 mails: times faster', 4, 8, ''),
+    *compared([plain('Fetch of 50 messages: reference', 6, 's', '107 requests'), plain('Fetch of 50 messages: own', 1.5, 's')]),
+    at_least('Fetch of 50 messages: times faster', 4, 8, ''),
 ]
-SIZES = [plain('Fetch of 10 mails', 0.8, 's'), plain('Fetch of 100 mails', 2, 's'), at_most('Cost of a mail', 0.25, 1.25, '')]
+SIZES = [
+    plain('Fetch of 10 messages', 0.8, 's'),
+    plain('Fetch of 100 messages', 2, 's'),
+    at_most('Cost of a message', 0.25, 1.25, ''),
+]
 
 
 def test_page_has_a_line_for_each_row() -> None:
     lines = results.page([*FETCHES, *SIZES], 'Linux, 2 cores', WHEN, EFFORT).splitlines()
-    assert '| Fetch of 50 mails: reference | 6.00 s |  |  |  | 107 requests |' in lines
-    assert '| Fetch of 50 mails: own | 1.50 s | 0.25 |  |  |  |' in lines
+    assert '| Fetch of 50 messages: reference | 6.00 s |  |  |  | 107 requests |' in lines
+    assert '| Fetch of 50 messages: own | 1.50 s | 0.25 |  |  |  |' in lines
     assert len([line for line in lines if line.startswith('| ')]) == 2 + len(FETCHES) + len(SIZES)
 
 
 def test_page_says_what_was_missed() -> None:
     text = results.page([*FETCHES, *SIZES], 'Linux, 2 cores', WHEN, EFFORT)
-    assert '| Fetch of 50 mails: times faster | 4.00 |  | at least 8 | **missed** |  |' in text
+    assert '| Fetch of 50 messages: times faster | 4.00 |  | at least 8 | **missed** |  |' in text
     assert 'Goals: 1 met, 1 missed.' in text
 
 
 def test_page_says_when_and_where_it_was_measured() -> None:
     text = results.page(FETCHES, 'Linux, 2 cores', WHEN, EFFORT)
     assert 'on 2026-02-03 at 04:05 UTC; Linux, 2 cores.' in text
-    assert 'of 5 where one takes seconds' in text
+    assert 'of 5 runs where one takes seconds' in text
 
 
 def test_sign_of_the_table_inside_a_cell_is_escaped() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-HEADINGS = ('What', 'Figure', 'To the row above', 'Goal', '', '')
+HEADINGS = ('What', 'Figure', 'Ratio to the row above', 'Goal', '', '')
 
 
 @dataclass(frozen=True)

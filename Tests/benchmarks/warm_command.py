@@ -25,7 +25,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
                 plain('Warm command, process: this integration', own, 'ms'),
             ]
         ),
-        at_most('Warm command : empty integration, processes', own / limit, 1.15, '', f'{own:.0f} : {limit:.0f} ms'),
+        at_most('Warm command, process, ratio to empty integration', own / limit, 1.15, '', f'{own:.0f} : {limit:.0f} ms'),
     ]
 
 

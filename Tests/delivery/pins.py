@@ -106,7 +106,7 @@ def keepers(package: str, latest: str, source: str) -> str:
     allowed = [(name, specifier) for name, required, specifier in _requirements() if required == package]
     found = {f'{name} ({specifier})' for name, specifier in allowed if not specifier.contains(latest, prereleases=True)}
     image = ['the Docker image of the integration'] if package in pinned(source) else []
-    return ', '.join([*image, *sorted(found)]) or 'what its newest release needs'
+    return ', '.join([*image, *sorted(found)]) or 'requirements of its newest release conflict'
 
 
 @functools.cache

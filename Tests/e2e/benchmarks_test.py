@@ -47,8 +47,8 @@ def test_figures_that_do_not_depend_on_the_machine_meet_their_goals(printed: tup
 
 
 def test_the_reference_sends_the_requests_of_the_public_pack(printed: tuple[str, Path]) -> None:
-    """Folder and list, 50 mails, 5 attached mails, 50 marked as read."""
-    [reference] = [row for row in table(printed[0]) if row.startswith('Fetch of 50 mails: requests one after another')]
+    """Folder and list, 50 messages, 5 attached mails, 50 marked as read."""
+    [reference] = [row for row in table(printed[0]) if row.startswith('Fetch of 50 messages: requests one after another')]
     assert '107 requests, 107 one after another' in reference
 
 

@@ -13,14 +13,14 @@ _TEMPLATE = """# Reliability
 How the integration behaves when services fail. `make report` runs the tests and writes this page; no figure is entered by hand.
 
 Every request of every command and every authentication method is run against every fault: statuses with and without bodies,
-redirects, odd JSON, echoed secrets, broken, slow, silent and endless connections, compressed bombs, TLS faults and killed
-processes. In addition, each field of each response is replaced by values of other types, and by a text with Markdown, HTML and
-invisible characters. Each row is judged by what users see. It falls short if
+redirects, malformed JSON, echoed secrets, broken, slow, silent and endless connections, decompression bombs, TLS faults and
+killed processes. In addition, each field of each response is replaced by values of other types, and by a text with Markdown, HTML
+and invisible characters. Each row is judged by what users see. It falls short if
 
 - a secret is shown, or a request goes to another host;
 - the command takes longer than the platform allows;
 - an error is a raw Python error, or does not name its cause;
-- a text from outside becomes an image or a link;
+- external text becomes an image or a link;
 - a command that only reads gives up after one fault;
 - something is done twice;
 - success is reported without its effect or its content, or failure although the effect is there.
@@ -66,8 +66,7 @@ class Results(NamedTuple):
         memory: the largest growth of a process, in MB, by scenario.
         fuzz: examples by kind of value.
         canaries: number of searches for secrets.
-        breaches: number of breaches that were seen, by section.
-        breaches: number of breaches that were seen.
+        breaches: number of planted defects that the rules detected, by section.
         huge: the memory that a command needs, in MB, by the kind of a huge response.
     """
 
@@ -153,7 +152,7 @@ def _others(results: Results) -> str:
     survived = sum(row['outcome'] != 'fell short' for row in killed)
     lines: list[list[Any]] = [
         ['Processes killed before or after a request; the next one worked', f'{survived} of {len(killed)}'],
-        *([f'Breaches of the product that the rules noticed: {name}', seen] for name, seen in results.breaches.items()),
+        *([f'Defects planted in the code that the rules detected: {name}', seen] for name, seen in results.breaches.items()),
         ['Searches for secrets in all that is shown, logged and stored, with debug logging', results.canaries],
         ['Examples of parameters, arguments, responses and stored data', sum(results.fuzz.values())],
         ['Largest growth of the memory of a process, sandbox included', f'{max(results.memory.values(), default=0):.0f} MB'],

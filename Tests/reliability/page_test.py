@@ -30,7 +30,7 @@ def test_the_page_has_the_figures_of_the_run(tmp_path: Path) -> None:
     assert '| Commands | send-mail | silent | 250 s |' in text
     assert '| Commands | success | 1 |' in text
     assert '1 of 1' in text
-    assert 'the rules noticed: availability | 1 |' in text
+    assert 'the rules detected: availability | 1 |' in text
     assert '| 77 |' in text
     assert '| 12 MB |' in text
 
