@@ -302,9 +302,9 @@ def test_a_login_url_starts_a_sign_in(instance: Instance) -> None:
 @pytest.mark.parametrize(
     'instance, method, account, mailbox',
     [
-        ('Cortex app', 'Cortex XSOAR application', ADA, 'of the signed-in user'),
-        ('Authorization code', 'Self-deployed application, authorization code', ADA, 'of the signed-in user'),
-        ('Device code', 'Self-deployed application, device code', ADA, 'of the signed-in user'),
+        ('Cortex app', 'Cortex XSOAR application', ADA, 'mailbox of the signed-in user'),
+        ('Authorization code', 'Self-deployed application, authorization code', ADA, 'mailbox of the signed-in user'),
+        ('Device code', 'Self-deployed application, device code', ADA, 'mailbox of the signed-in user'),
         ('Client secret', 'Self-deployed application, client secret', 'SOAR mail daemon', ADA),
         ('Certificate, PS256', 'Self-deployed application, certificate', 'SOAR mail daemon', ADA),
         ('Managed identity, system-assigned', 'Azure managed identity', 'azure-vm', ADA),
@@ -331,7 +331,7 @@ def test_auth_test_shows_the_account_and_its_permissions(instance: Instance, met
     ]
     assert [rows['Authentication Method'], rows['Account'], rows['Mailbox']] == [method, account, mailbox]
     assert [outputs['AuthenticationMethod'], outputs['Account'], outputs['Mailbox']] == [method, account, mailbox]
-    assert outputs['Way'] == method, 'its earlier name'
+    assert outputs['Way'] == method, 'kept for existing playbooks'
     assert outputs['TenantID'] == instance.cloud.directory.user(ADA).tenant_id
     assert set(PERMISSIONS) <= set(outputs['GrantedPermissions']) <= {*PERMISSIONS, 'User.Read'}
     assert rows['Granted Permissions'] == ',<br>'.join(outputs['GrantedPermissions'])

@@ -38,7 +38,7 @@ def test_a_section_explains_the_option(method: AuthenticationMethod, document: P
 @pytest.mark.parametrize('document', [GUIDE, DESCRIPTION], ids=['guide', 'description'])
 def test_the_documents_name_the_account_that_the_consent_page_names(cloud: MicrosoftCloud, document: Path) -> None:
     page = requests.get(consent_page(cloud), verify=cloud.ca_file, timeout=30).text
-    account = 'sign in with the account whose mail the integration shall read and send'
+    account = 'sign in with the account whose mailbox the integration is to use'
     assert (account in page.casefold(), account in document.read_text().casefold()) == (True, True)
 
 

@@ -76,7 +76,7 @@ SPEC = IntegrationSpec(
     access_advice='All required permissions are granted. Check that this account may open the mailbox.',
     app_name='ms-graph-mail-listener',
     account=lambda client: client.mailbox.address,
-    details=lambda client: {'Mailbox': client.mailbox.address or 'of the signed-in user'},
+    details=lambda client: {'Mailbox': client.mailbox.address or 'mailbox of the signed-in user'},
 )
 
 
@@ -85,7 +85,8 @@ def make_client(settings: InstanceSettings) -> GraphMailClient:
     mailbox = clean_mailbox(demisto.params().get('mailbox_to_fetch'), MAILBOX_LABEL)
     if settings.acts_as_application and not mailbox:
         raise CredentialError(
-            f"'{MAILBOX_LABEL}' is missing.", 'An application or a managed identity has no mailbox: enter an address.'
+            f"'{MAILBOX_LABEL}' is missing.",
+            'An application or a managed identity has no mailbox of its own. Enter the address of the mailbox.',
         )
     return GraphMailClient(
         mailbox, retry_on_rate_limit=demisto.command() in {**MAIL_COMMANDS, **QUICK_ACTIONS}, **settings.client_keywords()
@@ -93,7 +94,7 @@ def make_client(settings: InstanceSettings) -> GraphMailClient:
 
 
 def mail_auth_test_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
-    """Return the results of auth-test. In the context, Way is the earlier name of AuthenticationMethod."""
+    """Return the results of auth-test. In the context, Way repeats AuthenticationMethod, for playbooks that read it."""
     results = auth_test_command(SPEC, client, args)
     results.outputs['Way'] = results.outputs['AuthenticationMethod']
     return results
