@@ -140,9 +140,9 @@ def test_the_email_of_a_shared_mailbox_is_found_where_the_incident_comes_from(ca
 
 
 def test_without_an_email_there_is_nothing_to_do(case: Case) -> None:
-    assert case.run(GET, incident={}).tasks[-2:] == ['Is an email named?', 'Done']
+    assert case.run(GET, incident={}).tasks[-2:] == ['Is there an email ID?', 'Done']
     run = case.run(DELETE, incident={})
-    assert run.tasks[-3:] == ['Is an email named?', 'Not deleted', 'Done']
+    assert run.tasks[-3:] == ['Is there an email ID?', 'Not deleted', 'Done']
     assert run.asked == []
     assert case.files() == []
 
@@ -178,7 +178,7 @@ def test_an_approved_email_is_deleted_and_can_be_put_back_as_the_note_says(case:
     assert mime.build(case.message) in case.files()
 
     [note] = run.notes
-    said, _, undo = note.partition(' To put it back: ')
+    said, _, undo = note.partition(' To restore it, run: ')
     assert said == 'The email was moved to Deleted Items.'
     case.war_room.run(undo, case.instance)
     assert case.folder() == 'inbox'
@@ -203,7 +203,7 @@ def test_an_email_is_deleted_permanently_only_if_that_was_wanted(case: Case) -> 
 def test_the_email_of_a_shared_mailbox_is_deleted_there_and_put_back_there(case_of_bob: Case) -> None:
     run = case_of_bob.run(DELETE, approval='Yes')
     assert case_of_bob.folder() == 'deleteditems'
-    case_of_bob.war_room.run(run.notes[0].partition(' To put it back: ')[2], case_of_bob.instance)
+    case_of_bob.war_room.run(run.notes[0].partition(' To restore it, run: ')[2], case_of_bob.instance)
     assert case_of_bob.folder() == 'inbox'
 
 
