@@ -16,7 +16,7 @@ from sandbox.servers import Sandbox
 SUBJECT = 'Your invoice 2026-118 is overdue'
 HTML = (
     '<h2>Invoice overdue</h2><p>Dear Ada,</p><p>please open the <a href="https://partner.example">attached invoice</a> and pay '
-    '<b>today</b>.</p><img src="https://tracker.example/x.png" alt="logo">'
+    '<b>today</b>.</p><img src="https://tracker.example/x.png" alt="">'
 )
 
 

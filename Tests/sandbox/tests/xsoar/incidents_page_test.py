@@ -181,7 +181,7 @@ def test_an_incident_has_a_war_room_of_its_own(browser: Browser, xsoar: XsoarTes
     page = browser.open(str(link['href']))
 
     assert page.select_one('.file a').text == 'note.txt'
-    assert page.select_one('.tabs [aria-current]').text == 'War room'
+    assert page.select_one('.tabs [aria-current]').text == 'War Room'
     browser.send('form.say', __text='!probe-echo text=here using=fetcher')
     assert [each['contents'] for each in xsoar.entries(number)] == ['', '!probe-echo text=here using=fetcher', 'echo here']
     assert xsoar.entries() == []
