@@ -409,6 +409,7 @@ def _smaller(adapter: Any) -> Any:
     begin = adapter.__init__
 
     def init(self: Any, inner: Any, remaining: Any, limits: Any) -> None:
-        begin(self, inner, remaining, limits._replace(size=min(limits.size, MAX_RESPONSE)))
+        max_size, is_strict = limits
+        begin(self, inner, remaining, (min(max_size, MAX_RESPONSE), is_strict))
 
     return init
