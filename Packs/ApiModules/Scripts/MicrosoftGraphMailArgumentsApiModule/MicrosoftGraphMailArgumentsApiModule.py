@@ -170,6 +170,16 @@ def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id'
     raise found if delay is None else GraphThrottled(found, delay)
 
 
+def messages_argument(
+    mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = ''
+) -> tuple[list[str], list[BatchResult]]:
+    """Return the IDs of the messages that an argument names by IDs or ``Message-ID``, and a result for each that is not found."""
+    found = mailbox.find_messages(id_list(args, name), folder_id)
+    ids = dict.fromkeys(one for one in found.values() if isinstance(one, str))
+    errors = {given: one for given, one in found.items() if isinstance(one, GraphError)}
+    return list(ids), [BatchResult(BatchRequest(given, 'GET', ''), error=error) for given, error in errors.items()]
+
+
 def message_in_folder(mailbox: Mailbox, args: Arguments) -> tuple[str, str]:
     """Return the IDs of the message and the folder that the arguments name; that of the folder is empty if they name none."""
     folder_id = folder_argument(mailbox, args)
@@ -586,23 +596,6 @@ def property_rows(value: JsonObject, names: Iterable[str] = ()) -> list[JsonObje
 _BATCH_HEADERS = ['Subject', 'Result', 'Reason', 'Folder', 'FlagStatus', 'DueDate', 'Categories', 'SourceID', 'ID']
 
 
-def _send_for_each(
-    mailbox: Mailbox,
-    names: list[str],
-    folder_id: str,
-    request_for: Callable[[str], BatchRequest],
-    send: Callable[[list[BatchRequest]], list[BatchResult]],
-) -> list[BatchResult]:
-    """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
-    results, requests = [], {}
-    for name, found in mailbox.find_messages(names, folder_id).items():
-        if isinstance(found, GraphError):
-            results.append(BatchResult(BatchRequest(name, 'GET', ''), error=found))
-        else:
-            requests[found] = request_for(found)
-    return results + send(list(requests.values()))
-
-
 _UNKNOWN_OUTCOME = 'Unknown'
 
 
@@ -624,35 +617,31 @@ def _error_of_all(rows: list[JsonObject]) -> DemistoException:
     return DemistoException('\n'.join([what, *(f'{row["ID"]}: {row["Reason"]}' for row in rows)]))
 
 
-def run_in_batches(
+def batch_results(
     mailbox: Mailbox,
     args: Arguments,
     title: str,
-    request_for: Callable[[str], BatchRequest],
+    results: Iterable[BatchResult],
     outputs_of: Callable[[BatchResult], JsonObject],
     *,
     prefix: str = 'MSGraphMail',
     ids_name: str = 'message_id',
-    folder_id: str = '',
     shown: JsonObject | None = None,
-    send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
 ) -> MailCommandResult:
-    """Send a request for each message, and report what was done, or what failed and why. The platform runs the command again for
-    the messages that are throttled for long.
+    """Report what was done to each message, or what failed and why. The platform runs the command again for the messages that are
+    throttled for long.
 
     Args:
-        request_for: returns the request for the ID of a message.
+        results: those of `messages_argument`, and of the requests for the messages.
         outputs_of: returns the context of a result without an error, except the mailbox, and the ID if it is that of the message.
         ids_name: the argument with the IDs.
-        folder_id: where the messages are.
         shown: columns about what was done, for the table.
-        send: sends the requests, by default as a batch.
     Raises:
         DemistoException: nothing was done, nor will be.
     """
     delays: dict[str, float] = {}
     outputs, rows, raw = [], [], []
-    for result in _send_for_each(mailbox, id_list(args, ids_name), folder_id, request_for, send or mailbox.batch):
+    for result in results:
         message_id, error, reason = result.request.message_id, result.error, ''
         done = {'ID': message_id}
         if error:

@@ -709,21 +709,17 @@ class Mailbox:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
         return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes, has_id=True)
 
-    def categories_request(self, message_id: str, folder_id: str = '') -> BatchRequest:
-        """Return a request for the categories of a message and its version."""
-        return BatchRequest(message_id, 'GET', f'{self.message_path(message_id, folder_id)}?$select=categories')
-
     def change_categories(
-        self, reads: Sequence[BatchRequest], changed: Callable[[list[str]], list[str]], folder_id: str = ''
+        self, message_ids: Sequence[str], changed: Callable[[list[str]], list[str]], folder_id: str = ''
     ) -> list[BatchResult]:
         """Change the categories of messages, and overwrite nothing that others change at the same time.
 
         Args:
-            reads: a `categories_request` for each message.
             changed: returns the new categories for those that a message has.
         Returns:
             a result for each message, with ``categories`` in its body.
         """
+        reads = [BatchRequest(one, 'GET', f'{self.message_path(one, folder_id)}?$select=categories') for one in message_ids]
         results: dict[str, BatchResult] = {}
         pending = reads
 

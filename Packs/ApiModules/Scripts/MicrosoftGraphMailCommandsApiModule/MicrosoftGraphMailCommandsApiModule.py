@@ -64,6 +64,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MailCommandResult,
         addresses_argument,
         addresses_text,
+        batch_results,
         checked_command,
         command_result,
         day_argument,
@@ -75,6 +76,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         mailbox_argument,
         message_argument,
         message_in_folder,
+        messages_argument,
         nested_depth,
         notes_text,
         object_outputs,
@@ -82,7 +84,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         one_address,
         one_line,
         property_rows,
-        run_in_batches,
         text_as_html,
         time_argument,
     )
@@ -296,18 +297,11 @@ def get_email_as_eml_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
 def _change_emails(
     mailbox: Mailbox, args: Arguments, title: str, changes: JsonObject, outputs: JsonObject, shown: JsonObject | None = None
 ) -> MailCommandResult:
-    """Make the same changes to several messages. `outputs` is the context of each, `shown` as `run_in_batches`."""
+    """Make the same changes to several messages. `outputs` is the context of each, `shown` as `batch_results`."""
     folder_id = folder_argument(mailbox, args)
-    return run_in_batches(
-        mailbox,
-        args,
-        title,
-        lambda message_id: mailbox.update_request(message_id, changes, folder_id),
-        lambda _: outputs,
-        ids_name='message_ids',
-        folder_id=folder_id,
-        shown=shown,
-    )
+    ids, failed = messages_argument(mailbox, args, 'message_ids', folder_id)
+    results = mailbox.batch([mailbox.update_request(message_id, changes, folder_id) for message_id in ids])
+    return batch_results(mailbox, args, title, failed + results, lambda _: outputs, ids_name='message_ids', shown=shown)
 
 
 def update_email_status_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
@@ -361,34 +355,24 @@ def _transfer_emails(
     mailbox: Mailbox, args: Arguments, done: str, request_for: Callable[[str, str], BatchRequest]
 ) -> MailCommandResult:
     folder_id = folder_argument(mailbox, args, 'destination_folder_id')
+    ids, failed = messages_argument(mailbox, args)
+    results = mailbox.batch([request_for(message_id, folder_id) for message_id in ids])
 
     def outputs(result: BatchResult) -> JsonObject:
         source = {'SourceID': result.request.message_id} if done == 'copied' else {}
         return {'ID': result.body['id'], **source, 'DestinationFolderID': folder_id}
 
-    return run_in_batches(
-        mailbox,
-        args,
-        f'Emails {done}',
-        lambda message_id: request_for(message_id, folder_id),
-        outputs,
-        prefix=f'MSGraphMail.{done.title()}Emails',
-        shown={'Folder': args['destination_folder_id']},
-    )
+    prefix, shown = f'MSGraphMail.{done.title()}Emails', {'Folder': args['destination_folder_id']}
+    return batch_results(mailbox, args, f'Emails {done}', failed + results, outputs, prefix=prefix, shown=shown)
 
 
 def delete_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Move messages to Deleted Items, or delete them permanently."""
     permanent, folder_id = bool_argument(args, 'permanent'), folder_argument(mailbox, args)
-    return run_in_batches(
-        mailbox,
-        args,
-        'Emails deleted permanently' if permanent else 'Emails moved to Deleted Items',
-        lambda message_id: mailbox.delete_request(message_id, folder_id, permanent),
-        lambda _: {'Permanent': permanent},
-        prefix='MSGraphMail.DeletedEmails',
-        folder_id=folder_id,
-    )
+    ids, failed = messages_argument(mailbox, args, folder_id=folder_id)
+    results = mailbox.batch([mailbox.delete_request(message_id, folder_id, permanent) for message_id in ids])
+    title, prefix = f'Emails {"deleted permanently" if permanent else "moved to Deleted Items"}', 'MSGraphMail.DeletedEmails'
+    return batch_results(mailbox, args, title, failed + results, lambda _: {'Permanent': permanent}, prefix=prefix)
 
 
 # endregion
@@ -1006,18 +990,14 @@ def _change_categories(
     given = _category_names(args)
     if not given:
         raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
-
     folder_id = folder_argument(mailbox, args)
-    return run_in_batches(
-        mailbox,
-        args,
-        title,
-        lambda message_id: mailbox.categories_request(message_id, folder_id),
-        lambda result: {'Categories': result.body.get('categories') or []},
-        ids_name='message_ids',
-        folder_id=folder_id,
-        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, given), folder_id),
-    )
+    ids, failed = messages_argument(mailbox, args, 'message_ids', folder_id)
+    results = mailbox.change_categories(ids, lambda present: changed(present, given), folder_id)
+
+    def outputs(result: BatchResult) -> JsonObject:
+        return {'Categories': result.body.get('categories') or []}
+
+    return batch_results(mailbox, args, title, failed + results, outputs, ids_name='message_ids')
 
 
 def _excluding(names: list[str], others: list[str]) -> list[str]:
