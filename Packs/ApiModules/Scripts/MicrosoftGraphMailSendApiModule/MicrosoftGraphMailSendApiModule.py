@@ -206,7 +206,7 @@ class OutgoingMail:
             )
         if len(headers) > MAX_HEADERS:
             raise DemistoException(f'The email has {len(headers)} custom headers, but may have {MAX_HEADERS}. Remove some.')
-        for name, value in headers:
+        for name, value in headers:  # some versions of Python would make several headers of these (CVE-2024-6923)
             if re.search(r'=\?|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', value):
                 raise DemistoException(f"The header '{name}' has a control character or =? in its value. Remove it.")
         self.subject = subject
@@ -264,7 +264,7 @@ class OutgoingMail:
         Args:
             message_id: the value of ``Message-ID``.
         Raises:
-            DemistoException: the MIME is too large for a request, or would have other headers.
+            DemistoException: the MIME is too large for a request.
         """
         from email.message import EmailMessage  # here, because few mails need them
         from email.policy import SMTP
@@ -274,9 +274,7 @@ class OutgoingMail:
             mime[name] = value
         mime.set_content(self.text)
         mime.add_alternative(self.html, subtype='html')
-        content = mime.as_bytes()
-        _require_headers(content, ['Message-ID', 'MIME-Version', 'Content-Type', *(name for name, _ in self.headers)])
-        encoded = base64.b64encode(content)
+        encoded = base64.b64encode(mime.as_bytes())
         if len(encoded) > MAX_MIME_SIZE:
             raise DemistoException(
                 'The text of the email is too large: body and htmlBody together may have about 1.6 MB. '
@@ -289,17 +287,6 @@ class OutgoingMail:
         change: JsonObject = {'subject': self.subject, **self._recipients, **self._properties}
         change.pop('internetMessageHeaders', None)
         return change
-
-
-def _require_headers(content: bytes, names: list[str]) -> None:
-    """Raise DemistoException unless MIME has exactly the headers of these names. The email package of some versions adds others.
-
-    Source: CVE-2024-6923
-    """
-    block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
-    found = re.findall(rb'(?m)^(?![ \t])[^:\n]*', re.sub(rb'\r\n?', b'\n', block).lower())
-    if sorted(found) != sorted(name.lower().encode() for name in names):
-        raise DemistoException('A header of the email would become several headers. Remove special characters from headers.')
 
 
 def _require_size(size: int) -> None:
