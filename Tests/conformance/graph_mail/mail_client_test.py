@@ -297,7 +297,7 @@ def test_a_batch_has_up_to_twenty_requests(
 ) -> None:
     messages = ada.messages()[:count]
     results = mailbox.batch([mailbox.update_request(message.immutable_id, {'isRead': True}) for message in messages])
-    assert [result.request.message_id for result in results] == [result.body['id'] for result in results]
+    assert [result.request.key for result in results] == [result.body['id'] for result in results]
     assert [result.error for result in results] == [None] * count
     assert all(message.is_read for message in messages)
     assert paths_to_graph(cloud).count('/$batch') == requests_made

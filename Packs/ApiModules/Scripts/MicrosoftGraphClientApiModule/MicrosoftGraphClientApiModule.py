@@ -424,7 +424,7 @@ class BatchRequest(NamedTuple):
     """A request of a batch.
 
     Args:
-        message_id: the message that it is about.
+        key: by which the caller knows the result: the ID or the name of what the request is about.
         path: quoted, below ``/v1.0``.
         body: sent as JSON.
         is_idempotent: the request may be sent again even if it may have been carried out.
@@ -433,7 +433,7 @@ class BatchRequest(NamedTuple):
         if_match: the version of the message that may be changed; any if empty.
     """
 
-    message_id: str
+    key: str
     method: str
     path: str
     body: JsonObject | None = None

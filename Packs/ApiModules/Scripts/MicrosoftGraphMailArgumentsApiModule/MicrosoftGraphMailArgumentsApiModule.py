@@ -642,7 +642,7 @@ def batch_results(
     delays: dict[str, float] = {}
     outputs, rows, raw = [], [], []
     for result in results:
-        message_id, error, reason = result.request.message_id, result.error, ''
+        message_id, error, reason = result.request.key, result.error, ''
         done = {'ID': message_id}
         if error:
             error = with_advice(error, args)

@@ -587,7 +587,7 @@ class Mailbox:
         messages = []
         requests = [BatchRequest(row_id, 'GET', f'{self.message_path(row_id)}{option}', has_id=True) for row_id in rows]
         for result in self.batch(requests):
-            row = rows[result.request.message_id]
+            row = rows[result.request.key]
             messages.append({**row, UNREADABLE: result.error.what} if result.error else result.body)
         return {'value': messages, '@odata.nextLink': _with_option(_link_of(page), '$select', select)}
 
@@ -651,7 +651,7 @@ class Mailbox:
             if (forms := message_id_forms(name))
         ]
         for result in self.batch(searches):
-            name = result.request.message_id
+            name = result.request.key
             found[name] = _found_message(message_id_forms(name)[-1], result)
         return found
 
@@ -728,7 +728,7 @@ class Mailbox:
             found = self.client.batch(pending, NO_RETRIES)
             updates = list(filter(None, (self._categories_update(result, changed, folder_id) for result in found)))
             for result in [*found, *self.client.batch(updates, NO_RETRIES)]:
-                results[result.request.message_id] = result
+                results[result.request.key] = result
             for result in results.values():
                 if result.error:
                     raise result.error
@@ -737,13 +737,13 @@ class Mailbox:
             nonlocal pending
             if not isinstance(error, GraphError):
                 return None
-            waits = {read: delay for read in reads if (delay := self._delay_after(results[read.message_id], attempt)) is not None}
+            waits = {read: delay for read in reads if (delay := self._delay_after(results[read.key], attempt)) is not None}
             pending = list(waits)
             return max(waits.values(), default=None)
 
         with suppress(GraphError):  # the results tell it
             run_with_retries(change, delay_after, self._policy, self.client.clock)
-        return [results[read.message_id] for read in reads]
+        return [results[read.key] for read in reads]
 
     def _delay_after(self, result: BatchResult, attempt: int) -> float | None:
         """Return the seconds to wait before a request of a batch is sent again, None if it must not be, or need not."""
@@ -760,7 +760,7 @@ class Mailbox:
             result.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
         if result.error or (categories := changed(present)) == present:
             return None
-        update = self.update_request(result.request.message_id, {'categories': categories}, folder_id)
+        update = self.update_request(result.request.key, {'categories': categories}, folder_id)
         return update._replace(if_match=str(version))
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
@@ -874,7 +874,7 @@ class Mailbox:
             BatchRequest(folder_id, 'GET', f'{self.folder_path(folder_id)}?$select=displayName') for folder_id in folder_ids
         ]
         results = self.client.batch(lookups, NO_RETRIES)  # names are not worth a wait
-        names = {result.request.message_id: result.body.get('displayName') for result in results}
+        names = {result.request.key: result.body.get('displayName') for result in results}
         return {folder_id: str(name) for folder_id, name in names.items() if name}
 
     def find_folder(self, name: str) -> str:

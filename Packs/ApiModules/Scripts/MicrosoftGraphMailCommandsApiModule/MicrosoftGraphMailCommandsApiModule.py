@@ -359,7 +359,7 @@ def _transfer_emails(
     results = mailbox.batch([request_for(message_id, folder_id) for message_id in ids])
 
     def outputs(result: BatchResult) -> JsonObject:
-        source = {'SourceID': result.request.message_id} if done == 'copied' else {}
+        source = {'SourceID': result.request.key} if done == 'copied' else {}
         return {'ID': result.body['id'], **source, 'DestinationFolderID': folder_id}
 
     prefix, shown = f'MSGraphMail.{done.title()}Emails', {'Folder': args['destination_folder_id']}

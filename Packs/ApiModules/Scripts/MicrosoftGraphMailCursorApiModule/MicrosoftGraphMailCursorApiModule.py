@@ -531,7 +531,7 @@ class FetchCursor:
         """Record which mails were marked as read, and return the errors. Mails that do not exist any more are dropped."""
         errors: list[Exception] = []
         for result in results:
-            message_id, error = result.request.message_id, result.error
+            message_id, error = result.request.key, result.error
             tries = self.to_mark.pop(message_id) + (status_of(error) not in TRANSIENT_STATUSES)
             if result.body.get('isRead') or (error and error.code in NOT_FOUND_CODES):
                 continue

@@ -339,7 +339,7 @@ class MailSelector:
                 raise result.error
         rows = [result.body for result in results if result.body.get('parentFolderId') == folder.folder_id]
         # What Graph does not find (404) may be there all the same: the list shows it.
-        failed = {result.request.message_id for result in results if result.error}
+        failed = {result.request.key for result in results if result.error}
         start = folder.since if failed else ''
         for _ in range(_MAX_PAGES_PER_RUN):
             if start:
