@@ -193,13 +193,6 @@ _ID_ARGUMENTS = (
 )  # fmt: skip
 
 
-def text_as_html(text: str) -> str:
-    """Return HTML that shows a text with its line breaks."""
-    from html import escape  # slow to import, and many commands do not need it
-
-    return '<br>\n'.join(escape(text, quote=False).splitlines())
-
-
 def id_advice(args: Arguments) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
     given = [name for name in _ID_ARGUMENTS if args.get(name)]
@@ -237,11 +230,10 @@ def with_advice(error: GraphError, args: Arguments) -> GraphError:
         return error.with_advice(id_advice(args))
     if error.advice != CHECK_PERMISSION or not demisto.command():
         return error
-    names: Sequence[str] = permissions_of(demisto.command())
-    if str(error.res.url).endswith('/sendMail'):  # without a draft, whatever the command may do otherwise
+    names, url = permissions_of(demisto.command()), str(error.res.url)
+    if url.endswith('/sendMail'):  # without a draft, whatever the command may do otherwise
         names = ('Mail.Send',)
     is_of_settings = names[0].startswith('MailboxSettings')
-    url = str(error.res.url)
     if is_of_settings and '/mailFolders' in url and '/messageRules' not in url:  # the folder of a rule is looked up
         names = (*names, 'Mail.Read')
     granted = f'permission {names[0]} is' if len(names) == 1 else f'permissions {_listed(names)} are'

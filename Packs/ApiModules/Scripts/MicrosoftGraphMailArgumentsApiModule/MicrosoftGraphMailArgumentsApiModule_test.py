@@ -24,7 +24,6 @@ from MicrosoftGraphMailArgumentsApiModule import (
     day_argument,
     time_argument,
     property_outputs,
-    text_as_html,
 )
 
 
@@ -81,19 +80,6 @@ def test_a_property_becomes_a_context_value(value: Any, outputs: Any) -> None:
 )
 def test_recipients_are_shown_by_their_addresses(recipients: Any, text: str) -> None:
     assert addresses_text(recipients) == text
-
-
-@pytest.mark.parametrize(
-    'text, html',
-    [
-        ('', ''),
-        ('a < b & c', 'a &lt; b &amp; c'),
-        ('I\'m "away"', 'I\'m "away"'),  # the context shows it too
-        ('one\r\ntwo\n\nthree', 'one<br>\ntwo<br>\n<br>\nthree'),
-    ],
-)
-def test_a_text_becomes_html_that_can_be_read(text: str, html: str) -> None:
-    assert text_as_html(text) == html
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         eml_name,
         html_to_text,
         mime_parts,
+        text_as_html,
     )
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
@@ -84,7 +85,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         one_address,
         one_line,
         property_rows,
-        text_as_html,
         time_argument,
     )
 

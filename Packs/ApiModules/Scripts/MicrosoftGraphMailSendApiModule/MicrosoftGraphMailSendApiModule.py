@@ -24,7 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import JsonObject
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_https
     from MicrosoftApiModule import mask_secret
-    from MicrosoftMailMimeApiModule import body_text
+    from MicrosoftMailMimeApiModule import body_text, text_as_html
     from MicrosoftGraphClientApiModule import (
         CONFLICT_RETRIES,
         GraphClient,
@@ -37,7 +37,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         without_malformed_values,
     )
     from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS, addresses_in
-    from MicrosoftGraphMailArgumentsApiModule import text_as_html
 
 # region attachments
 
@@ -232,17 +231,6 @@ class OutgoingMail:
             raise DemistoException('The email has no recipients. Enter an address in to, cc or bcc.')
 
     @property
-    def reply_recipients(self) -> JsonObject:
-        """The recipient lists to send with a reply: those with a recipient, or all three if ``to`` has one.
-
-        Graph leaves a list unchanged that is not sent.
-
-        Source: https://learn.microsoft.com/graph/api/message-createreplyall
-        """
-        lists = {name: self._recipients[name] for name in RECIPIENT_LISTS}
-        return lists if lists['toRecipients'] else {name: value for name, value in lists.items() if value}
-
-    @property
     def body_type(self) -> str:
         return 'html' if self.html else 'text'
 
@@ -252,6 +240,16 @@ class OutgoingMail:
         body = {'contentType': self.body_type, 'content': content} if content else None
         message: JsonObject = {'subject': self.subject, 'body': body, **self._recipients, **self._properties}
         return {name: value for name, value in message.items() if value}
+
+    def as_reply(self) -> JsonObject:
+        """Return it as the ``message`` of a reply, with all three lists of recipients if ``to`` has one: Graph leaves a list
+        unchanged that is not sent.
+
+        Source: https://learn.microsoft.com/graph/api/message-createreplyall
+        """
+        message = self.as_json()
+        lists = {name: self._recipients[name] for name in RECIPIENT_LISTS}
+        return {**message, **lists} if 'toRecipients' in message else message
 
     @property
     def needs_mime(self) -> bool:
@@ -1014,7 +1012,7 @@ class MailSender:
         """
         if action == FORWARD:
             mail.require_recipients()
-        message, comment = {**mail.as_json(), **mail.reply_recipients}, text_as_html(comment)  # Graph reads a comment as HTML
+        message, comment = mail.as_reply(), text_as_html(comment)  # Graph reads a comment as HTML
         _require_size(_request_size({**message, 'comment': comment}))
         with self._new_draft(progress) as draft:
             if draft.was_sent():
@@ -1037,7 +1035,7 @@ class MailSender:
         The quoted message, the thread and the recipients are those that Graph chooses, unless `mail` has recipients or a subject.
         The body of `mail` is above the quoted message.
         """
-        message = {**mail.as_json(), **mail.reply_recipients}
+        message = mail.as_reply()
         own = {'contentType': 'html', 'content': above_quote('', mail) if message.pop('body', None) else ''}
         _require_size(_request_size({**message, 'body': own}))
         with self._new_draft(progress, 'html') as draft:

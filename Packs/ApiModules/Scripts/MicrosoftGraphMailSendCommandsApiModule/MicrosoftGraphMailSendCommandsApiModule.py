@@ -25,7 +25,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         required_argument,
         text_of,
     )
-    from MicrosoftMailMimeApiModule import html_to_text, is_html
+    from MicrosoftMailMimeApiModule import html_to_text, is_html, text_as_html
     from MicrosoftGraphClientApiModule import GraphError, graph_id
     from MicrosoftGraphMailClientApiModule import (
         DRAFT_PROPERTIES,
@@ -46,7 +46,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         message_argument,
         object_results,
         one_address,
-        text_as_html,
     )
     from MicrosoftGraphMailSendApiModule import (
         FORWARD,

@@ -75,6 +75,13 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
     return '\n'.join(filter(None, lines))[:max_length]
 
 
+def text_as_html(text: str) -> str:
+    """Return HTML that shows a text with its line breaks."""
+    from html import escape  # slow to import, and many commands do not need it
+
+    return '<br>\n'.join(escape(text, quote=False).splitlines())
+
+
 def is_html(body: dict[str, Any]) -> bool:
     """Return whether an ``itemBody`` of Graph is HTML."""
     return str(body.get('contentType')).lower() == 'html'

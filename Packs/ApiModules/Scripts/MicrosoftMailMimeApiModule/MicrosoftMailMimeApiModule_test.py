@@ -12,6 +12,7 @@ from MicrosoftMailMimeApiModule import (
     html_to_text,
     mime_parts,
     parse_headers,
+    text_as_html,
 )
 
 
@@ -226,6 +227,19 @@ def test_html_after_the_maximum_length_is_not_read(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr('MicrosoftMailMimeApiModule.unescaped', lambda text: read.append(text) or text)
     html_to_text('<p>one</p><p>two</p><p>three</p><p>four</p>', 5)
     assert read == ['', 'one', '', 'two']
+
+
+@pytest.mark.parametrize(
+    'text, html',
+    [
+        ('', ''),
+        ('a < b & c', 'a &lt; b &amp; c'),
+        ('I\'m "away"', 'I\'m "away"'),  # the context shows it too
+        ('one\r\ntwo\n\nthree', 'one<br>\ntwo<br>\n<br>\nthree'),
+    ],
+)
+def test_a_text_becomes_html_that_can_be_read(text: str, html: str) -> None:
+    assert text_as_html(text) == html
 
 
 # endregion
