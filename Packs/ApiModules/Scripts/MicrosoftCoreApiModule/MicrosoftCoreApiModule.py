@@ -1,4 +1,4 @@
-"""Provide what all Microsoft modules share: errors, clock, clouds, texts from outside, and pasted text."""
+"""Provide what all Microsoft modules share: errors, clock, clouds, external text, and pasted text."""
 
 import copy
 import json
@@ -69,6 +69,7 @@ class SystemClock:
     end = math.inf
 
     def now(self) -> float:
+        """Return the seconds since the epoch."""
         return time.time()
 
     def elapsed(self) -> float:
@@ -80,6 +81,7 @@ class SystemClock:
         self.end = self.elapsed() + seconds
 
     def remaining(self) -> float:
+        """Return the seconds until the command has to end, infinite unless `limit` was called."""
         return self.end - self.elapsed()
 
     def sleep(self, seconds: float) -> None:
@@ -333,14 +335,14 @@ AZURE_CLOUD_NAME_MAPPING = {
 }
 
 # endregion
-# region texts from outside
+# region external text
 
 MAX_OUTSIDE_TEXT = 500  # characters
 _MARKDOWN_TRIGGERS = r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)'
 
 
 def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
-    """Return what a service, a proxy or a user wrote as a text that can be shown: printable, short, without secrets.
+    """Return external text (of a service, a proxy or a user) in a form that can be shown: printable, short, without secrets.
 
     A space keeps the platform from making a link, an image, an HTML element, a button or a color of it.
 
@@ -444,7 +446,7 @@ def clean_id(value: Any) -> str:
 
 
 def clean_guid(value: Any) -> str:
-    """Return an ID as `clean_id` does, a GUID with the hyphens that are missing, in lower case, as Entra answers it."""
+    """Return an ID as `clean_id` does, a GUID with the hyphens that are missing, in lower case, as Entra returns it."""
     text = re.sub(_GUID_DIGITS, r'\1-\2-\3-\4-\5', clean_id(value))
     return text.lower() if is_guid(text) else text
 

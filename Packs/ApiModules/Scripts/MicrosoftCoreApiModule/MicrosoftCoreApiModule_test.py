@@ -138,7 +138,7 @@ def test_an_address_that_a_cloud_does_not_have_is_named(read: Callable[[], objec
 
 
 # endregion
-# region texts from outside
+# region external text
 
 
 @pytest.mark.parametrize('value', ['inf', float('nan'), '-inf', None, 'x', [], {}, 10**400, '1e999'])
@@ -161,7 +161,7 @@ def test_a_number_is_finite(value: object) -> None:
         ('\ud800', ''),
     ],
 )
-def test_texts_from_outside_are_short_printable_and_without_secrets(value: object, text: str | None) -> None:
+def test_external_text_is_short_printable_and_without_secrets(value: object, text: str | None) -> None:
     shown = outside_text(value, lambda text: text.replace('the secret', '***'))
     assert 'secret' not in shown
     assert text is None or shown == text
