@@ -399,9 +399,9 @@ def test_the_consent_page_is_named_only_if_it_helps(
 @pytest.mark.parametrize(
     'address, says, advises',
     [
-        ('http://127.0.0.1:9', 'refused the connection', 'address and port'),
-        ('http://proxy.invalid:8080', 'not known to DNS', 'name of the proxy'),
-        (r'http://CONTOSO\ada:secret@127.0.0.1:9', 'not known to DNS', '%5C for a backslash'),
+        ('http://127.0.0.1:9', 'the connection was refused', 'address and port'),
+        ('http://proxy.invalid:8080', 'cannot be resolved', 'Check the host name'),
+        (r'http://CONTOSO\ada:secret@127.0.0.1:9', 'cannot be resolved', '%5C for a backslash'),
         ('http://u:p@', 'not valid', 'proxy settings'),
         ('http://[::1', 'not valid', 'proxy settings'),
         ('http://proxy.invalid:99999', 'not valid', 'proxy settings'),

@@ -264,12 +264,12 @@ def test_a_throttled_request_is_sent_again_after_the_requested_time(
 @pytest.mark.parametrize('fault', [{'reset': True}, {'reset_mid_body': True}])
 def test_a_broken_connection_is_a_missing_response(mailbox: GraphMailbox, cloud: MicrosoftCloud, fault: dict[str, bool]) -> None:
     cloud.faults.add(service='graph', times=None, **fault)
-    assert 'did not answer. Try again' in str(error_of(mailbox))
+    assert 'did not respond. Try again' in str(error_of(mailbox))
 
 
 def test_a_request_has_a_timeout(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     cloud.faults.add(service='graph', delay=1)
-    with pytest.raises(GraphError, match=r'did not answer in time\.'):
+    with pytest.raises(GraphError, match=r'did not respond in time\.'):
         mail.graph_request('GET', '/users', timeout=0.1)
 
 
@@ -435,7 +435,7 @@ def test_a_download_that_breaks_is_a_missing_response(mailbox: GraphMailbox, clo
     message = delivered(ada)
     attachment = ada.attach_file(message, 'a.bin', NOT_UTF8)
     cloud.faults.add(service='graph', reset_mid_body=True)
-    with pytest.raises(GraphError, match=r'did not answer\. Try again'):
+    with pytest.raises(GraphError, match=r'did not respond\. Try again'):
         mailbox.download_attachment(message.immutable_id, message.attachment_id(attachment, True), lambda chunk: None)
 
 

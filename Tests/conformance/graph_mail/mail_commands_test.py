@@ -294,7 +294,7 @@ def test_nothing_remains_of_a_broken_download(mail: GraphMailClient, ada: Mailbo
     message = delivered(ada)
     ada.attach_file(message, 'a.bin', NOT_UTF8)
     cloud.faults.add(service='graph', path='messages', reset_mid_body=True, times=None)
-    assert 'did not answer. Try again' in error_of(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    assert 'did not respond. Try again' in error_of(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
     assert os.listdir('.') == []
 
 

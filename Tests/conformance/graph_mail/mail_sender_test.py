@@ -482,7 +482,7 @@ def test_the_platform_masks_the_parts_of_an_upload_url(sender: WatchedSender) ->
 def test_an_upload_has_a_timeout(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment) -> None:
     sender.client.timeout = 0.2
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, delay=0.5, status=503)
-    assert 'did not answer in time' in error_of(lambda: sender.send(mail_of(seven)))
+    assert 'did not respond in time' in error_of(lambda: sender.send(mail_of(seven)))
     assert in_folder(adas, 'drafts') == []
 
 

@@ -13,7 +13,7 @@ UNTRUSTED = Refusal(
     SignInUnavailableError, 'The TLS certificate of localhost', "or select 'Trust any certificate'", 'untrusted_certificate'
 )
 NO_TLS = Refusal(SignInUnavailableError, 'The TLS connection to', "Check the engine's file of trusted certificates", 'no_tls')
-IN_TIME = Refusal(SignInUnavailableError, 'did not answer in time', code='no_answer')
+IN_TIME = Refusal(SignInUnavailableError, 'did not respond in time', code='no_answer')
 READ_TIMEOUT = 0.4 * slowness()
 SLOW = {'delay': 1.75 * READ_TIMEOUT, 'times': None}
 
@@ -54,7 +54,7 @@ PROXIES = [
         [CLIENT_SECRET, CORTEX_APP],
         'proxy set in the environment',
         Call(
-            Refusal(SignInUnavailableError, 'it refused the connection', 'Check address and port', 'no_proxy'),
+            Refusal(SignInUnavailableError, 'the connection was refused', 'Check address and port', 'no_proxy'),
             0,
             waits=THREE_WAITS,
         ),

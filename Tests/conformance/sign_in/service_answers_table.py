@@ -226,8 +226,8 @@ TEMPORARY = [
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
 NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'Choose an engine that runs on one', 'unreachable')
 NO_NETWORK = Refusal(SignInUnavailableError, 'could not be reached', 'If the host has just started, wait', 'unreachable')
-BROKEN_ON_HOST = Refusal(SignInUnavailableError, 'did not answer.', code='unreachable')
-BROKEN = Refusal(SignInUnavailableError, 'did not answer.', 'that the engine may reach it', 'unreachable')
+BROKEN_ON_HOST = Refusal(SignInUnavailableError, 'did not respond.', code='unreachable')
+BROKEN = Refusal(SignInUnavailableError, 'did not respond.', 'that the engine may reach it', 'unreachable')
 CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', SAME_CONSENT)
 NO_RESPONSE = [

@@ -55,7 +55,7 @@ def test_a_slow_answer_is_waited_for_as_long_as_the_timeout(instance: Instance, 
     instance.params['timeout'] = '1'
     error = instance.error('msgraph-mail-list-folders')  # of a list of emails, less would be requested
     assert set(timeouts) == {1}
-    assert ' did not answer in time. ' in error
+    assert ' did not respond in time. ' in error
     assert error.endswith(f"or increase '{ParameterLabel.TIMEOUT}'.")
 
 

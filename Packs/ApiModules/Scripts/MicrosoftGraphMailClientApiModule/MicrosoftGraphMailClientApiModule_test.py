@@ -482,7 +482,7 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
 )
 def test_a_missing_response_is_described_without_jargon(host: str, call: Any, error: Exception, in_time: str, more: str) -> None:
     assert error_of(lambda: call(ScriptedClient(error))) == (
-        f'{host} did not answer{in_time}. Try again, and check the network of the engine, the proxy and the cloud setting{more}.'
+        f'{host} did not respond{in_time}. Try again, and check the network of the engine, the proxy and the cloud setting{more}.'
     )
 
 
@@ -503,7 +503,7 @@ def test_a_longer_timeout_is_not_advised_at_the_end_of_a_command(seconds: float,
             requests.exceptions.SSLError('certificate verify failed: certificate has expired'),
             'of Microsoft Graph at graph.example has',
         ),
-        (requests.exceptions.ProxyError('x'), 'The proxy blocked the request to Microsoft Graph at graph.example: it failed.'),
+        (requests.exceptions.ProxyError('x'), 'The connection to the proxy for Microsoft Graph at graph.example failed.'),
     ],
 )
 def test_faults_of_tls_and_proxies_name_the_host(error: Exception, what: str) -> None:

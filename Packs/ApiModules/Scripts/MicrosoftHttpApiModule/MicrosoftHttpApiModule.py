@@ -43,7 +43,7 @@ from urllib3.util.connection import allowed_gai_family
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import CredentialError, SystemClock
 
-# In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
+# In debug mode the platform has http.client print each request with its body to the server's log: emails, attachments, secrets.
 # What requests sends is not printed; urllib3 still logs method, path and status of each request.
 Urllib3Connection.debuglevel = 0
 
@@ -457,8 +457,8 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
     (
         _PROXY,
         'NameResolution|getaddrinfo|Name or service|not known',
-        'The proxy for {} is not known to DNS.',
-        'Check the name of the proxy in the proxy settings. In user name and password, write %5C for a backslash.',
+        'The host name of the proxy for {} cannot be resolved.',
+        'Check the host name in the proxy settings. In user name and password, write %5C for a backslash.',
         'no_proxy',
     ),
     (
@@ -468,9 +468,9 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
         'Enter it as http://<host>:<port>.',
         'no_proxy',
     ),
-    (_PROXY, 'refused', 'The proxy blocked the request to {}: it refused the connection.', _PROXY_PORT, 'no_proxy'),
-    (_PROXY, 'imed out', 'The proxy blocked the request to {}: it did not answer.', _PROXY_PORT, 'no_proxy'),
-    (_PROXY, '', 'The proxy blocked the request to {}: it failed.', _PROXY_PORT, 'no_proxy'),
+    (_PROXY, 'refused', 'Could not connect to the proxy for {}: the connection was refused.', _PROXY_PORT, 'no_proxy'),
+    (_PROXY, 'imed out', 'The proxy for {} did not respond.', _PROXY_PORT, 'no_proxy'),
+    (_PROXY, '', 'The connection to the proxy for {} failed.', _PROXY_PORT, 'no_proxy'),
     (
         (InvalidURL, InvalidSchema, MissingSchema),
         '',
@@ -478,7 +478,7 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
         '',
         'invalid_address',
     ),
-    (Timeout, '', '{} did not answer in time.', '', 'no_answer'),
+    (Timeout, '', '{} did not respond in time.', '', 'no_answer'),
     (ContentDecodingError, 'too large', '{} sent a response that is too large.', '', 'unusable_response'),
     (ContentDecodingError, '', '{} sent a response that cannot be read.', '', 'unusable_response'),
     (RequestException, 'NewConnectionError|NameResolutionError', '{} could not be reached.', '', 'unreachable'),
@@ -504,7 +504,7 @@ def connection_problem(error: Exception, host: str, advice: str) -> tuple[str, s
     for classes, words, what, own_advice, code in _CONNECTION_PROBLEMS:
         if issubclass(error_class, classes) and any(word in text for word in words.split('|')):
             return what.format(host, number), own_advice or advice, code
-    return f'{host} did not answer.', advice, 'unreachable'
+    return f'{host} did not respond.', advice, 'unreachable'
 
 
 def is_reset(error: Exception) -> bool:

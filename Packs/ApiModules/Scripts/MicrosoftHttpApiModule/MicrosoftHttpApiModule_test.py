@@ -536,8 +536,8 @@ ADVICE = 'Ask the owner.'
         *(
             (
                 ProxyError(f'Cannot connect to proxy: {text}'),
-                'The proxy for x.example is not known to DNS.',
-                'Check the name of the proxy in the proxy settings. In user name and password, write %5C for a backslash.',
+                'The host name of the proxy for x.example cannot be resolved.',
+                'Check the host name in the proxy settings. In user name and password, write %5C for a backslash.',
                 'no_proxy',
             )
             for text in (
@@ -555,14 +555,14 @@ ADVICE = 'Ask the owner.'
         ),
         (
             ProxyError('Cannot connect to proxy: Connection refused'),
-            'The proxy blocked the request to x.example: it refused the connection.',
+            'Could not connect to the proxy for x.example: the connection was refused.',
             PROXY_PORT,
             'no_proxy',
         ),
         *(
             (
                 ProxyError(f'Cannot connect to proxy: {text}'),
-                'The proxy blocked the request to x.example: it did not answer.',
+                'The proxy for x.example did not respond.',
                 PROXY_PORT,
                 'no_proxy',
             )
@@ -570,7 +570,7 @@ ADVICE = 'Ask the owner.'
         ),
         (
             ProxyError('Cannot connect to proxy.'),
-            'The proxy blocked the request to x.example: it failed.',
+            'The connection to the proxy for x.example failed.',
             PROXY_PORT,
             'no_proxy',
         ),
@@ -578,7 +578,10 @@ ADVICE = 'Ask the owner.'
             (kind('a secret'), 'The address of x.example, or that of the proxy, is not valid.', ADVICE, 'invalid_address')
             for kind in (InvalidURL, InvalidSchema, MissingSchema)
         ),
-        *((kind('a secret'), 'x.example did not answer in time.', ADVICE, 'no_answer') for kind in (ReadTimeout, ConnectTimeout)),
+        *(
+            (kind('a secret'), 'x.example did not respond in time.', ADVICE, 'no_answer')
+            for kind in (ReadTimeout, ConnectTimeout)
+        ),
         (ContentDecodingError('a secret'), 'x.example sent a response that cannot be read.', ADVICE, 'unusable_response'),
         (
             ContentDecodingError('The response is too large: a secret'),
@@ -590,7 +593,7 @@ ADVICE = 'Ask the owner.'
             (BrokenConnection(text), 'x.example could not be reached.', ADVICE, 'unreachable')
             for text in ('NewConnectionError', 'NameResolutionError')
         ),
-        (BrokenConnection('a secret'), 'x.example did not answer.', ADVICE, 'unreachable'),
+        (BrokenConnection('a secret'), 'x.example did not respond.', ADVICE, 'unreachable'),
         *(
             (
                 error,

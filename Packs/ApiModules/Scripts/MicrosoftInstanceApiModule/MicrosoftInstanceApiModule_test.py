@@ -1159,11 +1159,11 @@ def test_an_api_that_refuses_access_comes_with_advice(scripted: Make, error: Exc
         ),
         (
             requests.exceptions.ConnectionError('a secret'),
-            'the service did not answer. Try again, and check the network of the engine and the proxy.',
+            'the service did not respond. Try again, and check the network of the engine and the proxy.',
         ),
         (
             requests.exceptions.ReadTimeout('a secret', request=requests.Request('GET', 'https://x.example/y').prepare()),
-            'x.example did not answer in time. Try again, and check the network of the engine and the proxy.',
+            'x.example did not respond in time. Try again, and check the network of the engine and the proxy.',
         ),
     ],
 )

@@ -860,7 +860,7 @@ def test_requests_without_retries_share_their_time(
         for elapsed[0] in (1000.0, 1004.0):
             once.request_token(TokenRequest('POST', service.url))
         elapsed[0] = 1005.0
-        with pytest.raises(SignInUnavailableError, match=r'^service\.example did not answer in time\.'):
+        with pytest.raises(SignInUnavailableError, match=r'^service\.example did not respond in time\.'):
             once.request_token(TokenRequest('POST', service.url))
         token_client.request_token(TokenRequest('POST', service.url))
     assert [connect for connect, _ in service.timeouts] == [5, 1, 10]
@@ -958,7 +958,7 @@ def test_a_request_that_is_answered_soon_has_no_heartbeat(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     'error, kind, text',
     [
-        (requests.exceptions.Timeout('late'), SignInUnavailableError, 'service.example did not answer in time. Check it.'),
+        (requests.exceptions.Timeout('late'), SignInUnavailableError, 'service.example did not respond in time. Check it.'),
         (KeyboardInterrupt('ended'), KeyboardInterrupt, 'ended'),
     ],
 )
