@@ -204,7 +204,7 @@ EXPIRED_KEY = (
         ('AADSTS500341: The user account has been deleted.', 'invalid_grant', '', 'Add the account', 'eset'),
         ('AADSTS530084: Blocked by token protection policy.', 'invalid_grant', '', 'token protection', 'eset'),
         ('AADSTS7000112: Application x is disabled.', 'unauthorized_client', '', 'enterprise application', 'Check the settings'),
-        ('AADSTS50057: The user account is disabled.', 'invalid_grant', '', 'Check the user account', 'eset'),
+        ('AADSTS50057: The user account is disabled.', 'invalid_grant', '', 'Check that the user account exists', 'eset'),
         (
             'AADSTS1234567: First. Second part. Third! Trace ID: 1',
             'invalid_grant',

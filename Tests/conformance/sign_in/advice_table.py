@@ -11,7 +11,7 @@ from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredErr
 
 REFUSED, NEEDS_USER, LATER = SignInRefusedError, SignInRequiredError, SignInUnavailableError
 TEMPORARY = 'temporary fault of the service'
-NEW = 'What was just created may take a minute to be known.'
+NEW = 'A new secret or application can take a minute to become active.'
 CONSENT = f'The application must be registered in this tenant, or have the consent of its administrator. {NEW}'
 
 
@@ -48,7 +48,7 @@ ADVICE = (
         Advice(number, REFUSED, 'Create a new certificate, upload it', CERTIFICATE)
         for number in (1000502, 7000214, 7000274, 7000277, 7005004)
     ),
-    Advice(70023, REFUSED, 'the one that the webhook of AKS projects'),
+    Advice(70023, REFUSED, 'Use the token that the AKS webhook mounts into the pod'),
     Advice(700024, REFUSED, 'Synchronize the clock', CERTIFICATE),
     Advice(500133, REFUSED, 'Synchronize the clock', CERTIFICATE),
     *(Advice(number, REFUSED, 'Upload the certificate', CERTIFICATE) for number in (700021, 700023, 7000213)),
@@ -58,8 +58,8 @@ ADVICE = (
     *(Advice(number, REFUSED, 'platform Web, not Single-page', USER) for number in (9002326, 9002327)),
     *(Advice(number, REFUSED, 'enter consumers in Token', USER) for number in (9002346, 9002331, 500207)),
     Advice(9002332, REFUSED, 'with an account of the organization', USER),
-    Advice(7000112, REFUSED, 'Enable sign-in of the enterprise application'),
-    Advice(700011, REFUSED, 'Enable sign-in of the enterprise application'),
+    Advice(7000112, REFUSED, "Set 'Enabled for users to sign-in' of the enterprise application to Yes"),
+    Advice(700011, REFUSED, "Set 'Enabled for users to sign-in' of the enterprise application to Yes"),
     # the tenant
     Advice(90002, REFUSED, 'Check Token (tenant ID) and the cloud'),
     Advice(900023, REFUSED, 'Check Token (tenant ID) and the cloud'),
@@ -111,7 +111,10 @@ ADVICE = (
         for number in (500341, 51004, 500571, 50014, 90072)
     ),
     Advice(50194, REFUSED, "the tenant's own ID in Token", USER),
-    *(Advice(number, NEEDS_USER, 'Check the user account', USER) for number in (50126, 50055, 50057, 50053, 50034, 50056, 50144)),
+    *(
+        Advice(number, NEEDS_USER, 'Check that the user account exists', USER)
+        for number in (50126, 50055, 50057, 50053, 50034, 50056, 50144)
+    ),
     # the service
     Advice(1002016, REFUSED, 'TLS 1.2'),
     Advice(50196, LATER, 'Try again in 60 seconds'),

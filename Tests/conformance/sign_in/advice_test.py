@@ -38,7 +38,8 @@ def test_the_error_consists_of_first_sentence_advice_and_correlation_id(workbenc
     error = workbench.ask(workbench.client(keywords(CLIENT_SECRET, workbench)))
     assert str(error) == (
         'Microsoft refused the sign-in: AADSTS7000215: Secret v1.2 is wrong. '
-        "Paste the client secret's Value (not its Secret ID) into Key. What was just created may take a minute to be known. "
+        "Paste the client secret's Value (not its Secret ID) into Key. "
+        'A new secret or application can take a minute to become active. '
         'Correlation ID: 12345678-1234-1234-1234-123456789abc'
     )
 

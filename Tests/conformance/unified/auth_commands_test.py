@@ -23,7 +23,7 @@ from sandbox.microsoft.samples import REDIRECT_URI
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
 ROLES = 'Permissions granted by RBAC for Applications in Exchange Online do not appear in the token and need no consent.'
 BLOCKED = (
-    'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code. '
+    'If the browser says that access is blocked, choose Authorization Code, because the tenant does not allow device codes. '
     'Run !msgraph-mail-auth-start.'
 )
 OPAQUE_TOKEN = {'access_token': 'opaque', 'expires_in': 3600}
@@ -122,7 +122,7 @@ def test_the_test_button_says_what_is_wrong(
 def test_the_test_button_says_that_the_endpoints_are_swapped(instance: Instance) -> None:
     instance.params.update(azure_ad_endpoint=instance.cloud.graph, graph_endpoint=instance.cloud.authority)
     assert instance.error('test-module').endswith(
-        "This address is of an API, and not of a sign-in service. Check 'Azure AD endpoint'."
+        "This is the address of an API, not of a sign-in service. Check 'Azure AD endpoint'."
     )
 
 

@@ -446,7 +446,7 @@ def test_without_a_session_a_sign_in_is_required(credential: Credential, session
 def test_without_a_session_a_device_sign_in_may_have_been_blocked() -> None:
     message = (
         'No user has signed in with these settings. Start the sign-in, then complete it. '
-        'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code.'
+        'If the browser says that access is blocked, choose Authorization Code, because the tenant does not allow device codes.'
     )
     with pytest.raises(SignInRequiredError, match=says(message)):
         DeviceCodeCredential(LOGIN, TENANT, CLIENT).token_request(TARGET, NOTHING)
@@ -673,7 +673,7 @@ def with_unknown_kind_of_key(pem: str) -> str:
         (NO_KEY + OWN.certificate_pem, 'The private key cannot be read. Paste the whole key in PEM format.'),
         (
             certificate('edwards', 'ed25519').private_key_pem + OWN.certificate_pem,
-            'The private key is not an RSA key. Create an RSA certificate and upload it to the app.',
+            'The private key is not an RSA key. Create an RSA certificate and upload it to the app registration.',
         ),
     ],
     ids=['other', 'other kind', 'no certificate', 'unknown kind', 'no key', 'no RSA key'],

@@ -75,7 +75,8 @@ class SignInPendingError(MicrosoftSignInError):
 class SignInUnavailableError(MicrosoftSignInError):
     """The service could not be reached, or its response cannot be used. A later request may succeed.
 
-    `retry_after` is in seconds, 0 if the service did not say.
+    Args:
+        retry_after: seconds until the next request, 0 if the service did not say.
     """
 
     def __init__(self, what: str, advice: str = '', code: str = '', correlation_id: str = '', retry_after: float = 0):
@@ -87,8 +88,8 @@ class SignInAdvice(NamedTuple):
     """What to do about an error of Entra.
 
     Args:
-        is_for_registration: it only helps those who sign in with an app registration. The Cortex XSOAR app and hosts have none,
-            and advice of their own.
+        is_for_registration: it only helps those who sign in with an app registration. The Cortex XSOAR application and
+            hosts have none, and advice of their own.
         needs_new_sign_in: as in SignInRequiredError.
     """
 
@@ -106,13 +107,17 @@ def _for_new_sign_in(text: str) -> SignInAdvice:
 
 
 TRY_LATER = 'Try again in a few minutes.'
-_NEW = 'What was just created may take a minute to be known.'
+_NEW = 'A new secret or application can take a minute to become active.'
 # The browser alone shows it, and the code waits until it expires.
-IF_BLOCKED = 'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code.'
+IF_BLOCKED = (
+    'If the browser says that access is blocked, choose Authorization Code, because the tenant does not allow device codes.'
+)
 _SIGN_IN_AGAIN = _for_registration('Sign in again.', needs_new_sign_in=True)  # the refresh token or the code is of no more use
 _SIGN_IN_LOG = SignInAdvice('Look up the sign-in in the sign-in log of the tenant, which names the policy.')
 _DEVICE = _for_new_sign_in('Sign in again on another device, or have an administrator enable and register this one.')
-_ACCOUNT = SignInAdvice('Check the user account: password, expiry, lock, and that it exists in this tenant.')
+_ACCOUNT = SignInAdvice(
+    'Check that the user account exists in this tenant, is neither disabled nor locked, and has a valid password.'
+)
 _PLATFORM_WEB = _for_registration(
     'Register the redirect URI on the platform Web, not Single-page application, then sign in again.', needs_new_sign_in=True
 )
@@ -126,7 +131,7 @@ _INCOMPLETE = SignInAdvice('The code or the secret is incomplete or URL-encoded.
 _ONE_RESOURCE = SignInAdvice('Enter the scope of one resource, such as https://graph.microsoft.com/.default.')
 _TRANSIENT = SignInAdvice(f'This is a temporary fault of the service. {TRY_LATER}')
 _IN_BROWSER = _for_new_sign_in('Sign in again in a browser.')
-_NOT_ENTRA = SignInAdvice("This address is of an API, and not of a sign-in service. Check 'Azure AD endpoint'.")
+_NOT_ENTRA = SignInAdvice("This is the address of an API, not of a sign-in service. Check 'Azure AD endpoint'.")
 _CLOCK = SignInAdvice('Synchronize the clock of the engine.')
 _ACCEPT = _for_new_sign_in('The sign-in was declined. Start it again and accept.')
 # By OAuth error, and by the numbers that Entra adds to it. Microsoft may change the numbers at any time: they select the advice,
@@ -165,14 +170,16 @@ _ADVICE_BY_NUMBERS = {
         ),
         '900144': _INCOMPLETE,
         '700024 500133': _CLOCK,
-        '7000112 700011': SignInAdvice('Enable sign-in of the enterprise application.'),
+        '7000112 700011': SignInAdvice("Set 'Enabled for users to sign-in' of the enterprise application to Yes."),
         '70011 1002012 700022 901002': _ONE_RESOURCE,
         '90038 900382 900432 900439': SignInAdvice('The tenant is in another national cloud. Change the cloud setting.'),
         '1002016': SignInAdvice('A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
         '70021 700211 700212 700213': SignInAdvice(
             'Compare issuer, subject and audience of the federated credential with the token of this pod.'
         ),
-        '70023': SignInAdvice('The federated token lives too long. Use the one that the webhook of AKS projects.'),
+        '70023': SignInAdvice(
+            'The lifetime of the federated token is too long. Use the token that the AKS webhook mounts into the pod.'
+        ),
     },
     'invalid_grant': {
         '65001 90094 90095': _ADD_PERMISSION,
@@ -336,8 +343,8 @@ _TEXT_FIELDS = ('message', 'exceptionmessage', 'title', 'detail', 'error', 'erro
 def find_oauth_error(body: Any) -> JsonObject:
     """Return the OAuth error object of an error response, which is JSON or text. Empty if there is none.
 
-    Entra sends it as the body. The token service of the Cortex XSOAR app sends ``message``, or ``title`` and ``detail``, or text,
-    sometimes with Entra's JSON or page in it. Managed identity hosts send Entra's format, or ``error`` with ``code`` and
+    Entra sends it as the body. The token service of the Cortex XSOAR application sends ``message``, or ``title`` and ``detail``,
+    or text, sometimes with Entra's JSON or page in it. Managed identity hosts send Entra's format, or ``error`` with ``code`` and
     ``message``; they write the names in different ways.
     """
     if isinstance(body, dict):
@@ -404,7 +411,7 @@ class TokenTarget(NamedTuple):
     Args:
         scope: scopes separated by spaces, e.g. ``https://graph.microsoft.com/.default``.
         resource: URI of the resource, e.g. ``https://graph.microsoft.com``.
-        claims: JSON of a claims challenge of the resource, else empty. Cached tokens are not named by it.
+        claims: JSON of a claims challenge of the resource, else empty. It is not part of the cache key.
         audience: the API that the token is sent to, if the token request does not name one.
     """
 
@@ -487,7 +494,7 @@ def parse_token_response(body: JsonObject, now: float, is_host_service: bool = F
 def _lifetime(body: JsonObject, now: float, is_host_service: bool) -> float:
     """Return the seconds until a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
 
-    A host may answer with a token from its own cache: then ``expires_in`` is too long. If neither can be read, the claims of the
+    A host may return a token from its own cache: then ``expires_in`` is too long. If neither can be read, the claims of the
     token say it.
     """
     lifetime, end = float_or_none(body.get('expires_in')), body.get('expires_on')
@@ -686,7 +693,7 @@ class TokenClient:
             raise self._error_for(request, response)
         if response.status_code >= 300:
             raise unusable_response(request, f'HTTP status {response.status_code}')
-        body = json_or_none(response)  # the token service has answered 201 as well as 200
+        body = json_or_none(response)  # the token service has sent 201 as well as 200
         if not isinstance(body, dict):
             raise unusable_response(request, 'something that is not a JSON object')
         if body.get('error'):  # some proxies and hosts send errors with status 200
@@ -712,8 +719,8 @@ class TokenClient:
             seconds -= HEARTBEAT_SECONDS
 
     def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Return what `call` returns. What is for a single use is sent in another thread, and the heartbeat comes from this one,
-        the only one in which functions of the platform may run.
+        """Return what `call` returns. A single-use request runs in a second thread, while this thread sends heartbeats: only the
+        main thread may call functions of the platform.
         """
         if not (self._heartbeat and self._is_single_use):
             return call()
@@ -822,7 +829,7 @@ def _temporary_error(
 
 
 def _refusal_advice(request: TokenRequest, response: requests.Response, text: str = '') -> str:
-    """Return what to do about a refusal without an OAuth error, empty if something else may have answered, such as a proxy.
+    """Return what to do about a refusal without an OAuth error, empty if something else may have responded, such as a proxy.
 
     Args:
         text: what the response says.
@@ -854,7 +861,7 @@ def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
 
 
 def _is_not_token_service(request: TokenRequest, response: requests.Response) -> bool:
-    """Return whether something else answered at the address of a host's service: not with JSON, or with an error it lacks."""
+    """Return whether something else responded at the address of a host's service: not with JSON, or with an error it lacks."""
     status = response.status_code
     if not request.is_host_service or status >= 500 or status in (408, 410, 429):
         return False
