@@ -298,7 +298,7 @@ def test_a_metadata_service_that_always_answers_404_may_be_that_of_somebody_else
     workbench: Workbench, field_report: Report, body: Any
 ) -> None:
     error = error_of(workbench, VM_SYSTEM_ASSIGNED, 'imds', status(404, body=body))
-    assert 'Choose an engine that runs on one' in error.advice
+    assert 'Choose an engine on an Azure host' in error.advice
     field_report('S9', f'404 {body}', 'Try again in a few minutes.', str(error))
 
 

@@ -137,7 +137,7 @@ def test_an_issuer_that_entra_can_never_read_is_named(pod: Pod, field_report: Re
     error = pod.ask()
     assert isinstance(error, MicrosoftSignInError)
     assert pod.workbench.requests_to('entra') == 4
-    assert 'that the issuer of the cluster is public' in error.advice
+    assert 'that the issuer URL of the cluster and its keys are public' in error.advice
     assert 'federated credential' not in str(error)
     field_report('S17', f'AADSTS{number}', 'given up at once: Check the federated credential', str(error))
 

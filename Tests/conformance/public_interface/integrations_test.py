@@ -227,7 +227,7 @@ def test_an_empty_context_ends_the_sign_in(clusters: Instance) -> None:
 
 
 # endregion
-# region the Cortex XSOAR app for a user
+# region the Cortex XSOAR application for a user
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ SECRETS = [
         CORTEX_APP,
         'Key that is none',
         lambda _workbench, _settings: {'enc_key': 'client~secret'},
-        not_sent('Key is not the Key of the Cortex XSOAR app', 'Paste the Key that the consent page shows'),
+        not_sent('Key is not the Key of the Cortex XSOAR application', 'Paste the Key that the consent page shows'),
     ),
 ]
 

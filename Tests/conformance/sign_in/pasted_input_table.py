@@ -173,9 +173,9 @@ CLIENT_FORMS = [
         [CLIENT_SECRET, CERTIFICATE_PS256],
         ['auth_id'],
         lambda right: f'{right}@https://oproxy.demisto.ninja/obtain-token',
-        refused('ID is that of the Cortex XSOAR app', "clear 'Use a self-deployed Azure application'"),
+        refused('ID is that of the Cortex XSOAR application', "clear 'Use a self-deployed Azure application'"),
     ),
-    *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='for the Cortex XSOAR app'),
+    *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='for the Cortex XSOAR application'),
     *pasted(
         'ID with @https://',
         [CORTEX_APP],
@@ -296,7 +296,7 @@ KEY = ('private_key',)
 PKCS1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
 ENCRYPTED = refused('The private key is encrypted', 'Decrypt it with openssl')
 UNREADABLE = refused('The private key cannot be read', 'Paste the whole key')
-NO_RSA = refused('The private key is not an RSA key', 'Create an RSA certificate')
+NO_RSA = refused('The private key is not an RSA key', 'Upload an RSA certificate')
 KEYS = [
     *pasted('private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\n')),
     *pasted(

@@ -25,7 +25,7 @@ from MicrosoftTokenRequestApiModule import (
 )
 from sandbox.microsoft.browser import Browser
 
-# region Cortex XSOAR app
+# region Cortex XSOAR application
 
 
 @pytest.mark.parametrize('code', [200, 201, 202, 226])
@@ -55,7 +55,7 @@ def test_a_token_of_another_identity_of_an_arc_machine_is_not_used(workbench: Wo
     workbench.cloud.directory.arc_knows_ids = False
     error = workbench.ask(workbench.client(arc_identity(workbench)))
     assert str(error) == (
-        'The Azure Arc agent answered as another identity than the one in Azure Managed Identities Client ID. '
+        'The Azure Arc agent returned a token of another identity than Azure Managed Identities Client ID. '
         'Update the agent, or leave that field empty.'
     )
     assert isinstance(workbench.ask(workbench.client(keywords(ARC, workbench))), AccessToken)
@@ -183,7 +183,7 @@ def test_a_host_whose_endpoint_is_being_updated_is_tried_again_whatever_it_answe
 
 
 def test_a_page_in_place_of_an_endpoint_is_not_that_of_an_azure_host(workbench: Workbench) -> None:
-    says = Refusal(SignInRefusedError, 'is not an Azure identity endpoint', 'Choose an engine that runs on one', '404')
+    says = Refusal(SignInRefusedError, 'is not an Azure identity endpoint', 'Choose an engine on an Azure host', '404')
     call = Call(says, 5, ({**status(404, body=PAGE), **ALWAYS},), ALL_WAITS)
     run(workbench, MessageRow('404', VM_SYSTEM_ASSIGNED, (call,)))
 

@@ -224,7 +224,7 @@ TEMPORARY = [
 # region no response
 
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
-NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'Choose an engine that runs on one', 'unreachable')
+NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'Choose an engine on an Azure host', 'unreachable')
 NO_NETWORK = Refusal(SignInUnavailableError, 'could not be reached', 'If the host has just started, wait', 'unreachable')
 BROKEN_ON_HOST = Refusal(SignInUnavailableError, 'did not respond.', code='unreachable')
 BROKEN = Refusal(SignInUnavailableError, 'did not respond.', 'that the engine may reach it', 'unreachable')

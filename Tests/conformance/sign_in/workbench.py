@@ -70,7 +70,7 @@ class Workbench:
         monkeypatch.setattr(demisto, 'getIntegrationContextVersioned', self._read_then_conflict)
         monkeypatch.setattr(demisto, 'integrationContext', {})
         monkeypatch.setattr(demisto, 'debug', lambda line, *_args: self.log.append(str(line)))
-        # Assertions and requests of the Cortex XSOAR app contain the time.
+        # Assertions and requests of the Cortex XSOAR application contain the time.
         monkeypatch.setattr(SystemClock, 'now', lambda _clock: cloud.clock.now())
 
     # region settings and environment

@@ -79,7 +79,7 @@ def clean_client_id(value: str) -> str:
         raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
     if '@' in text:
         raise CredentialError(
-            'ID is that of the Cortex XSOAR app, not a client ID.',
+            'ID is that of the Cortex XSOAR application, not a client ID.',
             "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
         )
     if not _is_id(text):
@@ -504,7 +504,7 @@ def _load_private_key(pem: str) -> Any:
     except (ValueError, UnsupportedAlgorithm):
         raise CredentialError('The private key cannot be read.', 'Paste the whole key in PEM format.') from None
     if not isinstance(key, RSAPrivateKey):
-        raise CredentialError('The private key is not an RSA key.', 'Create an RSA certificate and upload it to the app.')
+        raise CredentialError('The private key is not an RSA key.', 'Upload an RSA certificate to the app registration.')
     return key
 
 
@@ -666,7 +666,7 @@ def encrypt_for_token_service(token: str, key: str) -> str:
         cipher = AESGCM(base64.b64decode(key, validate=True))
     except ValueError:
         raise CredentialError(
-            'Key is not the Key of the Cortex XSOAR app.',
+            'Key is not the Key of the Cortex XSOAR application.',
             "Paste the Key that the consent page shows, or select 'Use a self-deployed Azure application'.",
         ) from None
     nonce = os.urandom(12)
@@ -677,7 +677,7 @@ _HEADER_CHARACTERS = ''.join(map(chr, range(32, 127)))
 
 
 class CortexAppCredential(Credential):
-    """The Cortex XSOAR app, with the ID, Token and Key of its consent page.
+    """The Cortex XSOAR application, with the ID, Token and Key of its consent page.
 
     The token service responds to each request with a new refresh token, which replaces the Token.
 
@@ -712,7 +712,7 @@ class CortexAppCredential(Credential):
         for name, value in {'ID': self.registration_id, 'Token': token, 'Key': self._key}.items():
             if not value:
                 raise CredentialError(
-                    f'{name} is missing.', f'Paste the {name} that the consent page of the Cortex XSOAR app shows.'
+                    f'{name} is missing.', f'Paste the {name} that the consent page of the Cortex XSOAR application shows.'
                 )
         self._encrypt = encrypt
         self._info_headers = info_headers
@@ -764,7 +764,7 @@ _CHALLENGE_SECONDS = 130.0  # for the Azure Arc challenges of a request, retries
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 _MAX_AUTHORITIES = 1024 * 1024  # characters
 _IDENTITY_ADVICE = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
-_ISSUER_ADVICE = f'{TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
+_ISSUER_ADVICE = f'{TRY_LATER} If the error persists, check that the issuer URL of the cluster and its keys are public.'
 # The times of the token are those of the cluster, not those of the engine.
 _STALE_FILE_ADVICE = (
     'The cluster did not replace the federated token. Mount its folder, not the file alone, and restart the pod of the engine.'
@@ -772,9 +772,9 @@ _STALE_FILE_ADVICE = (
 _BINDING_ADVICE = 'Check the identity binding of the managed identity, and that the service account may use it.'
 _PROXY_TLS_ADVICE = 'Check AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_SNI_NAME in the container of the integration.'
 _HOST_ADVICE = (
-    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. The container of the '
-    'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
-    'network and /var/opt/azcmagent/tokens.'
+    'Choose an engine on an Azure host with a managed identity. On App Service, pass the variables IDENTITY_ENDPOINT and '
+    'IDENTITY_HEADER of the host to the container of the integration. On Azure Arc, give it the network of the host and '
+    'the folder /var/opt/azcmagent/tokens.'
 )
 _NETWORK_ADVICE = 'Run the container of the integration in the network of the host. If the host has just started, wait a minute.'
 
@@ -811,7 +811,7 @@ class ManagedIdentityCredential(Credential):
         response = token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
         if self._host.echoes_client_id and self.client_id and response.client_id.lower() != self.client_id:
             raise SignInRefusedError(
-                'The Azure Arc agent answered as another identity than the one in Azure Managed Identities Client ID.',
+                'The Azure Arc agent returned a token of another identity than Azure Managed Identities Client ID.',
                 'Update the agent, or leave that field empty.',
             )
         return response
@@ -896,7 +896,7 @@ class AzureArc(ManagedIdentityHost):
     ENDPOINT = 'http://localhost:40342/metadata/identity/oauth2/token'  # without variables
     KEY_FOLDER = '/var/opt/azcmagent/tokens'
     MAX_KEY_SIZE = 4096  # bytes
-    echoes_client_id = True  # An old agent ignores the ID and answers as the system-assigned identity.
+    echoes_client_id = True  # An old agent ignores the ID and responds as the system-assigned identity.
 
     def authenticate(self, request: TokenRequest, token_client: TokenClient) -> TokenRequest:
         response = token_client.send(request)
@@ -908,7 +908,7 @@ class AzureArc(ManagedIdentityHost):
         once = token_client.without_retries(_CHALLENGE_SECONDS)  # a challenge can be answered once
         return request._replace(
             headers=headers,
-            no_response_advice=_IDENTITY_ADVICE,  # the agent has answered already
+            no_response_advice=_IDENTITY_ADVICE,  # the agent has responded already
             rebuild=lambda: self.authenticate(request, once),
         )
 
@@ -936,7 +936,7 @@ def _start_of_file(path: str, size: int, advice: str = 'Allow this user to read 
         with open(path, encoding='ascii', errors='replace') as file:
             return file.read(size)
     except PermissionError:
-        raise SignInRefusedError(f'The user of the integration may not read {path}.', advice) from None
+        raise SignInRefusedError(f'The user that runs the integration has no permission to read {path}.', advice) from None
     except OSError:
         return ''
 
@@ -1083,7 +1083,7 @@ def create_credential(
     """Return the credential of `method` for values as pasted. Those that the method does not use are ignored.
 
     Args:
-        client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
+        client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR application.
         managed_identity_id: client ID of a user-assigned managed identity, else empty.
         is_public: the values are keywords of the public MicrosoftClient. Some checks are then left out, since the tests of public
             integrations name an invalid redirect URI or client ID, or request a token for a device code without a sign-in. A

@@ -673,7 +673,7 @@ def with_unknown_kind_of_key(pem: str) -> str:
         (NO_KEY + OWN.certificate_pem, 'The private key cannot be read. Paste the whole key in PEM format.'),
         (
             certificate('edwards', 'ed25519').private_key_pem + OWN.certificate_pem,
-            'The private key is not an RSA key. Create an RSA certificate and upload it to the app registration.',
+            'The private key is not an RSA key. Upload an RSA certificate to the app registration.',
         ),
     ],
     ids=['other', 'other kind', 'no certificate', 'unknown kind', 'no key', 'no RSA key'],
@@ -713,7 +713,7 @@ def test_a_missing_key_or_thumbprint_is_rejected_at_once(private_key: str, thumb
 
 
 # endregion
-# region Cortex XSOAR app
+# region Cortex XSOAR application
 
 
 def decrypted(encrypted: str) -> tuple[int, str]:
@@ -732,7 +732,7 @@ def test_the_token_service_can_decrypt_the_token_and_its_time() -> None:
 
 
 WRONG_KEY = (
-    'Key is not the Key of the Cortex XSOAR app. '
+    'Key is not the Key of the Cortex XSOAR application. '
     "Paste the Key that the consent page shows, or select 'Use a self-deployed Azure application'."
 )
 
@@ -779,7 +779,7 @@ def test_the_encryption_can_be_replaced() -> None:
     ],
 )
 def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dict[str, str]) -> None:
-    message = f'{name} is missing. Paste the {name} that the consent page of the Cortex XSOAR app shows.'
+    message = f'{name} is missing. Paste the {name} that the consent page of the Cortex XSOAR application shows.'
     with pytest.raises(CredentialError, match=says(message)):
         cortex(**changes)
 

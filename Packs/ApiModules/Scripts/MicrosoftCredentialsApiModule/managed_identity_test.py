@@ -207,7 +207,10 @@ def refuse_to_open(*_args: Any, **_kwargs: Any) -> Any:
 
 def test_a_key_file_that_may_not_be_read_needs_the_group_of_the_agent(key_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MicrosoftCredentialsApiModule, 'open', refuse_to_open, raising=False)
-    message = f'The user of the integration may not read {key_folder}/good.key. Add this user to the group himds on this machine.'
+    message = (
+        f'The user that runs the integration has no permission to read {key_folder}/good.key. '
+        'Add this user to the group himds on this machine.'
+    )
     with pytest.raises(SignInRefusedError, match=says(message)):
         authorization_for_arc(f'Basic realm={key_folder}/good.key')
 
@@ -220,7 +223,9 @@ def test_a_file_of_a_pod_that_may_not_be_read_is_named(
         return refuse_to_open() if path == bound_pod[variable] else open(path, **options)
 
     monkeypatch.setattr(MicrosoftCredentialsApiModule, 'open', open_others, raising=False)
-    message = f'The user of the integration may not read {bound_pod[variable]}. Allow this user to read the file.'
+    message = (
+        f'The user that runs the integration has no permission to read {bound_pod[variable]}. Allow this user to read the file.'
+    )
     with pytest.raises(SignInRefusedError, match=says(message)):
         ManagedIdentityCredential(environment=bound_pod).token_request(RESOURCE, NOTHING)
 
@@ -377,7 +382,7 @@ def test_a_pod_without_a_federated_token_says_what_it_needs(pod: dict[str, str],
 
 
 FEDERATION = 'Check the federated credential of the managed identity or application, and its client ID.'
-ISSUER = 'Try again in a few minutes. If it lasts, check that the issuer of the cluster is public, with its keys.'
+ISSUER = 'Try again in a few minutes. If the error persists, check that the issuer URL of the cluster and its keys are public.'
 
 
 @pytest.mark.parametrize(
@@ -402,9 +407,9 @@ def test_a_refused_pod_retries_transient_codes_and_says_what_to_check(
 IDENTITY = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
 IN_RULES = f'{IDENTITY} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.'
 NO_HOST = (
-    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. The container of the '
-    'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
-    'network and /var/opt/azcmagent/tokens.'
+    'Choose an engine on an Azure host with a managed identity. On App Service, pass the variables IDENTITY_ENDPOINT and '
+    'IDENTITY_HEADER of the host to the container of the integration. On Azure Arc, give it the network of the host and '
+    'the folder /var/opt/azcmagent/tokens.'
 )
 
 

@@ -75,7 +75,7 @@ NOT_A_CLIENT = 'ID is not a client ID. Enter the Application (client) ID of the 
         (f'{CLIENT}?', NOT_A_CLIENT),
         (
             f'{CLIENT}@https://tokens.example',
-            'ID is that of the Cortex XSOAR app, not a client ID. '
+            'ID is that of the Cortex XSOAR application, not a client ID. '
             "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
         ),
         (CLIENT[1:], NOT_A_CLIENT),

@@ -120,7 +120,7 @@ def test_a_user_signs_in_to_an_application_with_a_secret_a_certificate_or_neithe
 
 
 def from_consent_page(name: str) -> str:
-    return f'{name} is missing. Paste the {name} that the consent page of the Cortex XSOAR app shows.'
+    return f'{name} is missing. Paste the {name} that the consent page of the Cortex XSOAR application shows.'
 
 
 MISSING: list[Rejection] = [
@@ -926,7 +926,7 @@ def test_the_test_button_says_what_it_did_not_check(scripted: Make, params: Para
 
 
 def key_for(params: Params) -> Any:
-    """Return a key that the Cortex XSOAR app can encrypt with, the given one for another method."""
+    """Return a key that the Cortex XSOAR application can encrypt with, the given one for another method."""
     return secret(base64.b64encode(bytes(16)).decode()) if params is CORTEX else params['creds_enc_key']
 
 

@@ -1,4 +1,4 @@
-"""Read the mail of a user who consented to the Cortex XSOAR app.
+"""Read the mail of a user who consented to the Cortex XSOAR application.
 
 Written for the public module, for which the integration reads the latest refresh token from the integration context.
 """

@@ -153,7 +153,7 @@ class Directory:
     """Everything that Entra knows, and how long what it issues lives (seconds).
 
     Attributes:
-        token_service_status: HTTP status of an answer with tokens of the token service of the Cortex XSOAR app.
+        token_service_status: HTTP status of an answer with tokens of the token service of the Cortex XSOAR application.
         blocks_addresses: policies for locations have the resources refuse the address of every client, whatever token it sends.
         arc_knows_ids: the agent of Azure Arc is not an old one, which answers as the system-assigned identity whatever is named.
         is_automation: the host with the variables of App Service is Automation, which wants a header more.

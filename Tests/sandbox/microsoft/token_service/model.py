@@ -1,4 +1,4 @@
-"""Registrations of the Cortex XSOAR app, and the tokens that the service obtains for them."""
+"""Registrations of the Cortex XSOAR application, and the tokens that the service obtains for them."""
 
 import base64
 import json
