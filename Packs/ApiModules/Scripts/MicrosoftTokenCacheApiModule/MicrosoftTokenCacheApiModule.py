@@ -35,7 +35,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 REFRESH_RETRY_SECONDS = 30.0  # seconds until the next refresh, after one that failed
 MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it has a valid token
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
-LEASE_SECONDS = 12.0  # without a heartbeat, a process that requests a token is taken for dead
+LEASE_SECONDS = 12.0  # without a heartbeat, a process that requests a token is presumed dead
 _MAX_CLOCK_SKEW = 30.0  # seconds by which clocks may differ where a mistake costs one more request, and no Token
 _MAX_HOLDERS = 5  # processes that one waits for in the worst case, before it requests a token itself
 _CLAIM_TRIES = 20
@@ -352,7 +352,7 @@ def not_stored(what: str) -> SignInUnavailableError:
 
 def _may_try_next_session(error: MicrosoftSignInError, session: CachedSession) -> bool:
     """Return whether a token may be requested with the next session after `error`."""
-    # The token service answers a token that it cannot decrypt with 500.
+    # The token service responds with 500 to a token that it cannot decrypt.
     is_refused = isinstance(error, SignInRefusedError) or error.code == '500'
     return isinstance(error, (SignInRequiredError, SignInPendingError)) or (session.is_from_public_module and is_refused)
 
@@ -571,9 +571,11 @@ class CachedTokens:
     def _sessions(self, is_public_newer: bool) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
-        A device code; what the public module left, if that is newer; our refresh token, before the first what was pasted; unless
-        that has led to a session, a refresh token that others wrote: some integrations write theirs before each command, and the
-        public module may have redeemed the code.
+        1. A pending device code.
+        2. The refresh token of the public module, if it is newer than ours.
+        3. Our refresh token, or before the first sign-in, what was pasted.
+        4. A refresh token that others wrote, unless what was pasted has led to a session: some integrations write theirs before
+           each command, and the public module may have redeemed the code.
         """
         # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
         session = None if not self._is_own_tenant and is_guid(self._credential.tenant_id) else self._session
@@ -729,8 +731,8 @@ def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
     """Drop every token in `context`, of all credentials and of the public module, and return the keys of those that remain.
 
     Args:
-        discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent. The public module may have
-            written the newest one, after a revert.
+        discard: also drop the next Token of the Cortex XSOAR application, which then needs a new consent. The public module may
+            have written the newest one, after a revert.
     """
     mark = f'"{_SINGLE_USE_KEY}": true'
     remaining = [key for key in context if not discard and key.startswith(_PREFIX) and mark in str(context[key])]
