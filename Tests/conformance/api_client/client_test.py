@@ -432,7 +432,7 @@ def test_a_public_client_signs_in_without_a_key(instance: Instance) -> None:
     ],
 )
 def test_only_a_self_deployed_application_has_a_login_url(instance: Instance, keywords: dict[str, Any]) -> None:
-    message = r'^This instance does not use an authorization code\. Run the commands without a login URL\.$'
+    message = r'^Only an instance with Authorization Code has a login URL\. Run the auth-test command\.$'
     with pytest.raises(CredentialError, match=message):
         generate_login_url(instance.client(**keywords))
 
@@ -586,7 +586,7 @@ def test_a_device_code_is_polled_and_expires_within_limits(
     'call, advice',
     [
         (start_device_sign_in, 'Select Device Code in its settings'),
-        (complete_device_sign_in, 'Paste the code of the browser sign-in'),
+        (complete_device_sign_in, 'Pass the address from the browser in the argument code'),
     ],
 )
 def test_only_an_instance_with_a_device_code_can_start_and_complete_one(

@@ -135,7 +135,7 @@ def test_no_user_is_asked_to_sign_in_if_none_is_needed(instance: Instance) -> No
     for code in ('', 'something'):
         assert instance.error('msgraph-mail-auth-complete', code=code) == said
     assert instance.error('msgraph-mail-generate-login-url') == (
-        'This instance does not use an authorization code. Run the commands without a login URL.'
+        'Only an instance with Authorization Code has a login URL. Run the auth-test command.'
     )
     assert not list(instance.cloud.requests)
 

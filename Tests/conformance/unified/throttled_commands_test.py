@@ -51,7 +51,7 @@ def test_a_throttled_command_is_rescheduled(instance: Instance, command: str) ->
     args = enough_arguments(command)
     entry = instance.run(command, **args)
     assert next_run(entry) == (command, '46', {**args, 'ran_once_flag': True})
-    assert entry['HumanReadable'].startswith('Microsoft limits the rate of requests. ')
+    assert entry['HumanReadable'].startswith('Microsoft is throttling requests. ')
     assert set(entry['PollingArgs']) <= {one['name'] for one in IN_YML[command]['arguments']}
 
 
@@ -119,7 +119,7 @@ def test_only_the_remaining_emails_are_rescheduled(instance: Instance) -> None:
         '46',
         {'message_id': second.immutable_id, 'destination_folder_id': 'archive', 'user_id': ADA, 'ran_once_flag': True},
     )
-    assert rest['HumanReadable'] == 'Microsoft limits the rate of requests. 1 of the emails follow in 46 seconds.'
+    assert rest['HumanReadable'] == 'Microsoft is throttling requests. 1 of the emails follow in 46 seconds.'
     assert instance.context('msgraph-mail-copy-email', **rest['PollingArgs'])['SourceID'] == second.immutable_id
     archive = instance.cloud.mailbox(ADA).folder('archive')
     assert archive

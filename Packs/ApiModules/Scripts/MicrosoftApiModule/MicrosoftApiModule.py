@@ -192,7 +192,7 @@ class CommandThrottled(DemistoException):
 
     def __init__(self, seconds: float, response: requests.Response):
         self.seconds = seconds
-        super().__init__(f'Microsoft limits the rate of requests. Try again in {seconds:.0f} seconds.', res=response)
+        super().__init__(f'Microsoft is throttling requests. Try again in {seconds:.0f} seconds.', res=response)
 
 
 # endregion
@@ -414,7 +414,7 @@ class MicrosoftClient(BaseClient):
         if response.status_code == 401 and 'insufficient_claims' in response.headers.get('WWW-Authenticate', ''):
             reason = outside_text(find_oauth_error(json_or_none(response)).get('error_description'), LOG.encode)
             raise SignInRequiredError(
-                f'The API rejected a new token: {reason or "it asks for claims."}',
+                f'The API rejected a new token: {reason or "it requires claims that the token does not have."}',
                 'Check what the Conditional Access policies require, and that they allow the address of the engine.',
                 'insufficient_claims',
                 needs_new_sign_in=self.credential.needs_user,
@@ -458,7 +458,7 @@ class MicrosoftClient(BaseClient):
             raise
 
     def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
-        # A request that was answered with 429 was not carried out. With any other status it may have been.
+        # A request with the response 429 was not carried out. With any other status it may have been.
         return policy.delay(attempt, response, self.clock.now()) if is_idempotent or response.status_code == 429 else None
 
     def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
@@ -538,8 +538,8 @@ class MicrosoftClient(BaseClient):
     def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
         """Return an access token for `resource` or `scope`, by default for those of the client.
 
-        If there is none, raise MicrosoftSignInError with a given `credential` or the Cortex XSOAR app, else end the command
-        with an error, as the public module does. An integration that fetches gets an exception then.
+        If there is none, raise MicrosoftSignInError with a given `credential` or the Cortex XSOAR application, else end the
+        command with an error, as the public module does. An integration that fetches gets an exception then.
         """
         return self._issue_token(resource, scope)
 
@@ -619,7 +619,7 @@ class MicrosoftClient(BaseClient):
         if not credential and self._method in (CLIENT_CREDENTIALS, AUTHORIZATION_CODE):
             credential = self._credential_of_keywords(AUTHORIZATION_CODE)
         if not isinstance(credential, AuthorizationCodeCredential):
-            raise CredentialError('This instance does not use an authorization code.', 'Run the commands without a login URL.')
+            raise CredentialError('Only an instance with Authorization Code has a login URL.', 'Run the auth-test command.')
         return credential
 
     @property
@@ -831,7 +831,7 @@ def reschedule(
     delay = max(10, int(seconds) + 1)  # the platform does not accept less
     args = {**args, 'ran_once_flag': True} if is_last else args
     next_run = ScheduledCommand(demisto.command(), delay, args, max(900, 2 * delay))
-    message = f'Microsoft limits the rate of requests. {next_step} in {delay} seconds.'
+    message = f'Microsoft is throttling requests. {next_step} in {delay} seconds.'
     return CommandResults(readable_output=message, scheduled_command=next_run)
 
 
@@ -948,7 +948,9 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     """
     credential = client.credential
     if not isinstance(credential, DeviceCodeCredential):
-        raise CredentialError('This instance does not use a device code.', 'Paste the code of the browser sign-in.')
+        raise CredentialError(
+            'This instance does not use a device code.', 'Pass the address from the browser in the argument code.'
+        )
     provider, target = client.token_provider, client.token_target()
     pending = provider.pending_sign_in()
     if not pending:  # another command has completed it, or none was started
@@ -985,7 +987,7 @@ def reset_auth(discard_token: bool = False, next_step: str = '') -> CommandResul
     """Delete all cached tokens of the instance, so that the next command signs in again.
 
     Args:
-        discard_token: also delete the next Token of the Cortex XSOAR app, which cannot be recovered.
+        discard_token: also delete the next Token of the Cortex XSOAR application, which cannot be recovered.
         next_step: a sentence that says how to go on; by default to sign in again, unless that Token remains.
     """
     remaining_keys: list[str] = []

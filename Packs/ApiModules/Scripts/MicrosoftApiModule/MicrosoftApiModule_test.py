@@ -216,7 +216,7 @@ def test_the_keywords_select_the_authentication_method(keywords: dict[str, Any],
     assert client.credential.method_name == kind
     assert client.credential is client.credential
     if kind not in ('client-secret', 'authorization-code'):
-        message = 'This instance does not use an authorization code. Run the commands without a login URL.'
+        message = 'Only an instance with Authorization Code has a login URL. Run the auth-test command.'
         with pytest.raises(CredentialError, match=says(message)):
             generate_login_url(client)
 

@@ -1027,7 +1027,7 @@ def test_a_reset_deletes_the_token_of_the_cortex_application_only_if_told_to(
         (
             'generate-login-url',
             MANAGED_IDENTITY,
-            'This instance does not use an authorization code. Run the commands without a login URL.',
+            'Only an instance with Authorization Code has a login URL. Run the auth-test command.',
         ),
         (
             'auth-reset',
