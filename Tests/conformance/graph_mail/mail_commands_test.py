@@ -437,7 +437,7 @@ def test_a_flag_is_set_with_a_date_completed_and_removed(mail: GraphMailClient, 
     [
         pytest.param(
             {'due_date': 'whenever'},
-            "'whenever' is not a date. Write due_date as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
+            "'whenever' is not a valid date and time. Write due_date as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
             marks=pytest.mark.slow,  # dateparser tries 200 languages
         ),
         (

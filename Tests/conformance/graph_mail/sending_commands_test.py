@@ -346,7 +346,7 @@ def test_what_replies_choose_themselves_has_no_default(command: str, name: str) 
         ({'importance': 'urgent'}, "'urgent' is not one of Low, Normal, High. Change importance."),
         pytest.param(
             {'send_time': 'whenever'},
-            "'whenever' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
+            "'whenever' is not a valid date and time. Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
             marks=pytest.mark.slow,  # dateparser tries 200 languages
         ),
         (

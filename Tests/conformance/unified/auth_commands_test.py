@@ -439,8 +439,8 @@ def test_auth_test_shows_unknown_if_the_token_cannot_be_read(instance: Instance)
         'MissingPermissions',
     }
     assert entry['HumanReadable'].endswith(
-        'The permissions of the token cannot be read. Check that '
-        'Mail.ReadWrite, Mail.Send, MailboxSettings.ReadWrite are granted.'
+        'The permissions of the token cannot be read. Check that these are granted: '
+        'Mail.ReadWrite, Mail.Send, MailboxSettings.ReadWrite.'
     )
 
 

@@ -218,7 +218,7 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     how = f"Write {name} as 2030-01-31T08:00:00Z, or as 'in 2 hours'."
     moment = parse_datetime(text)
     if not moment:
-        raise DemistoException(f"'{text}' is not a date. {how}")
+        raise DemistoException(f"'{text}' is not a valid date and time. {how}")
     if moment.timestamp() < SystemClock().now() - grace:
         raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
     return moment
@@ -280,7 +280,7 @@ class IntegrationSpec(NamedTuple):
         outputs_prefix: context path of the auth-test command.
         check: calls the API once, with the client.
         permissions: names of the permissions that the integration needs; none if the API has only roles.
-        access_advice: what to do when the permissions are granted and the API still answers 403.
+        access_advice: what to do when the permissions are granted and the API still returns 403.
         app_name: name of the integration at the token service of the Cortex XSOAR application; empty if it has none.
         methods: options of the parameter auth_method, the default first.
         endpoint_parameter, endpoint_label: the parameter with the address of the API, for the cloud Custom.
@@ -516,6 +516,7 @@ def auth_commands(spec: IntegrationSpec) -> dict[str, CommandFunction]:
 
 
 def no_sign_in(spec: IntegrationSpec, client: MicrosoftClient) -> str:
+    """Return a sentence that says why no user has to sign in."""
     if isinstance(client.credential, CortexAppCredential):
         return f'This instance signs in with ID, Token and Key from {spec.consent_page}.'
     return 'No user has to sign in for this instance.'
@@ -625,6 +626,7 @@ def is_permission_error(error: DemistoException) -> bool:
 
 
 def token_outputs(token: AccessToken) -> JsonObject:
+    """Return what a token says about itself, for the context; ``unknown`` in place of claims that it does not have."""
     claims = token.claims()
     account = next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'app_displayname'))), _UNKNOWN)
     return {
@@ -650,7 +652,7 @@ def granted_permissions(token: AccessToken) -> list[str] | None:
 def permission_advice(spec: IntegrationSpec, credential: Credential, granted: list[str] | None, missing: list[str]) -> str:
     """Return what to do about permissions that are missing or cannot be read."""
     if granted is None:
-        return f'The permissions of the token cannot be read. Check that {", ".join(spec.permissions)} are granted.'
+        return f'The permissions of the token cannot be read. Check that these are granted: {", ".join(spec.permissions)}.'
     if not missing:
         return spec.access_advice
     again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
@@ -661,6 +663,7 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
 
 
 def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
+    """Return a sentence that says how to sign in again, empty if the next command does so without a user."""
     if credential.needs_user:
         return spec.instruction('auth-start')
     if isinstance(credential, CortexAppCredential):
@@ -669,12 +672,13 @@ def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
 
 
 def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
-    """Delete all cached tokens of the instance; the Token of the Cortex XSOAR app only with the argument discard_token."""
+    """Delete all cached tokens of the instance, the Token of the Cortex XSOAR application only with discard_token=true."""
     discard_token = bool_argument(args, 'discard_token')
     if not discard_token and isinstance(client.credential, CortexAppCredential):
         raise CredentialError(
             'Nothing was deleted, because a reset would delete the only working Token.',
-            f'A new ID, Token and Key from {spec.consent_page} need no reset. To delete the Token, add discard_token=true.',
+            f'To replace ID, Token and Key, get new ones from {spec.consent_page}. '
+            'To delete the Token anyway, add discard_token=true.',
         )
     return reset_auth(discard_token, sign_in_instruction(spec, client.credential) or 'The next command requests a new token.')
 
@@ -723,7 +727,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObjec
         params: query of the first page; next-page links contain their own.
     Raises:
         CommandThrottled: the API throttles for long.
-        NotFoundError: the API answered 404.
+        NotFoundError: the API returned 404.
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
     items: list[JsonObject] = []

@@ -624,7 +624,7 @@ def test_arguments_have_defaults() -> None:
         (lambda: json_argument({'json': '[1]'}, 'json'), 'The argument json is not a JSON object. Write it as {"name": value}.'),
         (
             lambda: future_datetime('soon', 'send_time'),
-            "'soon' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
+            "'soon' is not a valid date and time. Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
         ),
         *(
             (
@@ -846,7 +846,7 @@ OF_EXCHANGE = ' Permissions granted by RBAC for Applications in Exchange Online 
 @pytest.mark.parametrize(
     'params, granted, missing, advice',
     [
-        (DAEMON, None, [], 'The permissions of the token cannot be read. Check that Mail.Send, User.Read are granted.'),
+        (DAEMON, None, [], 'The permissions of the token cannot be read. Check that these are granted: Mail.Send, User.Read.'),
         (DAEMON, list(PERMISSIONS), [], 'Ask the owner.'),
         (APPLICATION, [], [*PERMISSIONS], f'{GRANT}: Mail.Send, User.Read. Run !contoso-auth-start.'),
         (DEVICE, [], ['Mail.Send'], f'{GRANT}: Mail.Send. Run !contoso-auth-start.'),
@@ -1033,7 +1033,8 @@ def test_a_reset_deletes_the_token_of_the_cortex_application_only_if_told_to(
             'auth-reset',
             CORTEX,
             'Nothing was deleted, because a reset would delete the only working Token. '
-            f'A new ID, Token and Key from {CONSENT_PAGE} need no reset. To delete the Token, add discard_token=true.',
+            f'To replace ID, Token and Key, get new ones from {CONSENT_PAGE}. '
+            'To delete the Token anyway, add discard_token=true.',
         ),
     ],
 )
@@ -1075,7 +1076,7 @@ def after_auth_test(scripted: Make, held: AccessToken, **of_spec: Any) -> Any:
             {},
             'unknown',
             'unknown',
-            'The permissions of the token cannot be read. Check that Mail.Send, User.Read are granted.',
+            'The permissions of the token cannot be read. Check that these are granted: Mail.Send, User.Read.',
         ),
         (token('Mail.Send User.Read'), {}, [*PERMISSIONS], [], ''),
     ],
