@@ -113,7 +113,7 @@ def test_an_email_that_changes_all_the_time_is_an_error(
     message = delivered(ada)
     names = iter('ABCDEF')
     interfere(monkeypatch, mail, ada, lambda: set_by_another_analyst(ada, message, next(names)), times=6)
-    with pytest.raises(DemistoException, match=r'The object was changed at the same time\. Run the command again\.'):
+    with pytest.raises(DemistoException, match=r'Something else changed the object at the same time\. Run the command again\.'):
         run(mail, ADD, message_ids=message.immutable_id, categories='Mine')
     assert message.categories == ['A', 'B', 'C', 'D']
     assert len(waits) == 3

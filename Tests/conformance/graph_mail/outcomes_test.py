@@ -169,7 +169,7 @@ def test_a_file_that_is_larger_than_announced_is_an_error(instance: Instance, ad
     headers = {'request-id': 'x'}
     instance.cloud.faults.add(service='graph', path='value', status=200, body=b'x' * size, headers=headers, times=None)
     error = instance.error('msgraph-mail-get-attachment', message_id=message.immutable_id)
-    assert error == ('The file has more than the expected 1000020 bytes. Check the proxy and the cloud setting. Request ID: x')
+    assert error == 'The download exceeds the limit of 1,000,020 bytes. Open the email in Outlook. Request ID: x'
     assert list(Path().iterdir()) == []
 
 

@@ -91,7 +91,7 @@ def test_a_second_deletion_is_not_blamed_on_permissions(instance: Instance, adas
     message = message_of(adas)
     instance.cloud.faults.add(path='permanentDelete', **refusal(403, 'ErrorCannotDeleteObject', 'Object cannot be deleted.'))
     told = instance.error('msgraph-mail-delete-email', message_id=message.immutable_id, permanent='true')
-    assert 'ErrorCannotDeleteObject: Object cannot be deleted. It may be deleted already. Look for it in Outlook.' in told
+    assert 'ErrorCannotDeleteObject: Object cannot be deleted. The object may already have been deleted. Look for it' in told
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-delete-email', 'msgraph-mail-delete-folder'])
@@ -186,7 +186,7 @@ def test_a_conflict_that_stays_is_told_after_a_few_tries(
     message = message_of(adas)
     instance.cloud.faults.add(path='/messages/', method='PATCH', times=None, **refusal(status, 'ErrorIrresolvableConflict'))
     told = instance.error('msgraph-update-email-status', message_ids=message.message_id, status='Read')
-    assert 'The object was changed at the same time. Run the command again.' in told
+    assert 'Something else changed the object at the same time. Run the command again.' in told
     assert len(waits) == 3
     assert sum(waits) < 10
 

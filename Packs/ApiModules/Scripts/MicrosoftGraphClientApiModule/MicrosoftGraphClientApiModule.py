@@ -82,12 +82,12 @@ _ADVICE_BY_CODE = {
     'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address.',
     # also for a moment after the email was sent
     'ErrorInvalidReferenceItem': 'Reply to an email that is not a draft. Change a draft with msgraph-mail-update-draft.',
-    'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
+    'ErrorCannotDeleteObject': 'The object may already have been deleted. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
 }
 CHECK_PERMISSION = 'Check that the permission is granted and that the account may open this mailbox.'
-_CONFLICT = 'The object was changed at the same time. Run the command again.'
+_CONFLICT = 'Something else changed the object at the same time. Run the command again.'
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
     403: CHECK_PERMISSION,
@@ -194,7 +194,7 @@ class UnknownOutcomeError(GraphError):
 
 
 def _is_outcome_unclear(status: int, code: str) -> bool:
-    """Return whether a request that was answered with this error may have been carried out."""
+    """Return whether a request with this error response may have been carried out."""
     return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
 
 
@@ -217,7 +217,7 @@ def _error_object(response: requests.Response) -> JsonObject | None:
 
 
 def path_segment(value: str, name: str) -> str:
-    """Quote an ID or an address so that it is one segment of a path. `name` and errors as `require_path_segment`."""
+    """Quote an ID or an address so that it is one segment of a path. `name` and errors as in `require_path_segment`."""
     require_path_segment(value, name)
     return quote(value, safe='@')
 
@@ -532,7 +532,7 @@ class _Batch:
         numbers = range(len(self._items))
         for start in numbers[::MAX_BATCH_SIZE]:
             self._pending = numbers[start : start + MAX_BATCH_SIZE]
-            with suppress(GraphError):  # the results tell it
+            with suppress(GraphError):  # the results contain the errors
                 run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock, self._sleep)
             if self._error:  # the rest would fail as well, and is not sent
                 break
@@ -568,7 +568,7 @@ class _Batch:
         if self._error:
             return BatchResult.failed(item, self._error)
         if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
-            what = 'Microsoft Graph answered other requests of the batch, but not this one.'
+            what = 'Microsoft Graph responded to other requests of the batch, but not to this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
         response = _batch_response(value)
         result = BatchResult(item, value.get('body'), content_type=response.headers.get('Content-Type', ''))
@@ -605,7 +605,7 @@ class _Batch:
 # Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
 CONFLICT_RETRIES = {409: 3, 412: 3}
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
-MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
+MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a message may have 150 MB, which MIME makes a third larger
 _StepResult = TypeVar('_StepResult')
 
 
@@ -670,7 +670,7 @@ class GraphClient(MicrosoftClient):
         raise GraphError('Microsoft Graph sent a response that is not a JSON object.', CHECK_PROXY, '', response)
 
     def create(self, path: str, method: str = 'POST', **kwargs: Any) -> JsonObject:
-        """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
+        """Create an object, or change it with PATCH, and return it. Arguments and errors as in `graph_request`.
 
         Raises:
             GraphError: also if the response does not have an ID, so that it is unclear whether the object was.
@@ -683,7 +683,7 @@ class GraphClient(MicrosoftClient):
         return found
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
-        """Send a request whose response is empty. Arguments and errors as `graph_request`."""
+        """Send a request whose response is empty. Arguments and errors as in `graph_request`."""
         response = self._send(method, path, **kwargs)
         if response.status_code != (204 if is_deletion(method, path) else 202):
             raise GraphError('Microsoft Graph did not confirm the request.', CHECK_PROXY, '', response)
@@ -698,7 +698,7 @@ class GraphClient(MicrosoftClient):
             max_size: bytes after which the download ends with an error.
         Raises:
             BrokenTransferError: the bytes are incomplete.
-            GraphError: as `graph_request`; also if the bytes are not from Graph, or too many.
+            GraphError: as in `graph_request`; also if the bytes are not from Graph, or too many.
         """
         response = self._send('GET', path, headers={'Accept': '*/*'}, stream=True, retry_policy=retry_policy)
         size = 0
@@ -706,12 +706,14 @@ class GraphClient(MicrosoftClient):
             if response.status_code != 200:
                 raise GraphError('Microsoft Graph sent no file.', 'Try again.', '', response)
             if 'request-id' not in response.headers:  # the page of a proxy must not be taken for the file
-                raise GraphError('The response instead of the file is not from Microsoft Graph.', CHECK_PROXY, '', response)
+                raise GraphError('The response to the download is not from Microsoft Graph.', CHECK_PROXY, '', response)
             try:
                 for chunk in response.iter_content(_DOWNLOAD_CHUNK):
                     size += len(chunk)
                     if size > max_size:
-                        raise GraphError(f'The file has more than the expected {max_size} bytes.', CHECK_PROXY, '', response)
+                        raise GraphError(
+                            f'The download exceeds the limit of {max_size:,} bytes.', 'Open the email in Outlook.', '', response
+                        )
                     write(chunk)
             except requests.exceptions.RequestException as error:
                 raise self._outage(error, kind=BrokenTransferError if is_reset(error) else GraphError) from error
@@ -735,7 +737,7 @@ class GraphClient(MicrosoftClient):
                 headers=headers,
                 ok_codes=_GRAPH_OK_CODES,
                 error_handler=self._raise_graph_error,
-                allow_redirects=False,  # neither the token nor the mail in the request may go to another host
+                allow_redirects=False,  # neither the token nor the message in the request may go to another host
                 **kwargs,
             )
         except CommandThrottled as error:
@@ -747,7 +749,7 @@ class GraphClient(MicrosoftClient):
         return response
 
     def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
-        """Send a request to an upload URL, without retries, and return the response. Raise GraphError as `graph_request`."""
+        """Send a request to an upload URL, without retries, and return the response. Raise GraphError as in `graph_request`."""
         try:
             response: requests.Response = self._http_request(
                 method,

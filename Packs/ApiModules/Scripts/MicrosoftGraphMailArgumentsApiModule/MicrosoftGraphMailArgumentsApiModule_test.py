@@ -365,7 +365,7 @@ def test_arguments_that_are_not_valid_are_refused(names: str, args: dict[str, An
     'status, advice',
     [
         (404, 'Check that rule_id belongs to this mailbox.'),
-        (409, 'The object was changed at the same time. Run the command again.'),
+        (409, 'Something else changed the object at the same time. Run the command again.'),
     ],
 )
 def test_an_unknown_id_is_named_by_the_error_of_a_command(status: int, advice: str) -> None:

@@ -315,7 +315,7 @@ def test_a_file_without_a_length_is_taken() -> None:
     'response, size, sentences',
     [
         ((202, {'request-id': 'x'}, b'12'), 100, 'Microsoft Graph sent no file. Try again.'),
-        ((200, {'request-id': 'x'}, b'12'), 1, f'The file has more than the expected 1 bytes. {CHECK_PROXY}'),
+        ((200, {'request-id': 'x'}, b'12'), 1, 'The download exceeds the limit of 1 bytes. Open the email in Outlook.'),
     ],
 )
 def test_what_is_not_the_file_is_an_error(response: Any, size: int, sentences: str) -> None:
@@ -363,7 +363,7 @@ OTHER = {
     'ErrorCalendarMeetingRequestIsOutOfDate': 'Respond to the newest invitation to the meeting.',
     'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address.',
     'ErrorInvalidReferenceItem': 'Reply to an email that is not a draft. Change a draft with msgraph-mail-update-draft.',
-    'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
+    'ErrorCannotDeleteObject': 'The object may already have been deleted. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
     'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
 }
@@ -410,7 +410,12 @@ def test_the_mailbox_is_blamed_if_the_request_has_no_id(path: str) -> None:
         (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
         (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
         *(
-            (status, {}, error_body(), f'{REFUSED}Code: Reason. The object was changed at the same time. Run the command again.')
+            (
+                status,
+                {},
+                error_body(),
+                f'{REFUSED}Code: Reason. Something else changed the object at the same time. Run the command again.',
+            )
             for status in (409, 412)
         ),
         (500, {}, error_body('ErrorItemNotFound'), f'{REFUSED}ErrorItemNotFound: Reason. {LATER}'),
@@ -715,7 +720,7 @@ def test_a_request_without_a_response_in_the_batch_is_an_error(other: dict[str, 
     client = ScriptedClient(batch_answer(other, {'id': '1', 'status': 200, 'body': {}}))
     first, second = client.batch([reading(), reading()])
     assert second.error is None
-    assert str(first.error) == 'Microsoft Graph answered other requests of the batch, but not this one. Try again.'
+    assert str(first.error) == 'Microsoft Graph responded to other requests of the batch, but not to this one. Try again.'
 
 
 @pytest.mark.parametrize('body', [None, {}, {'error': 'x'}])
@@ -840,7 +845,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_download_that_is_not_from_graph_is_an_error() -> None:
     client, chunks = ScriptedClient((200, {}, 'The page of a proxy')), []
     assert error_of(lambda: client.mailbox.download_mime('m', chunks.append)) == (
-        f'The response instead of the file is not from Microsoft Graph. {CHECK_PROXY}'
+        f'The response to the download is not from Microsoft Graph. {CHECK_PROXY}'
     )
     assert chunks == []
 
