@@ -138,7 +138,7 @@ REFUSED: list[tuple[Params, str]] = [
     ({'fetch_subject': '\u200b'}, "'Subject contains' has only invisible characters. Type the text."),
     ({'fetch_filter': 'subject eq'}, f"'Filter' is not complete. {EXAMPLE}"),
     ({'fetch_filter': "size eq 'x'"}, f"'Filter' has an unexpected 'size'. {EXAMPLE}"),
-    ({'fetch_filter': 'a & b'}, f"'Filter' cannot be read from '& b' on. {EXAMPLE}"),
+    ({'fetch_filter': 'a & b'}, f"'Filter' has a syntax error at '& b'. {EXAMPLE}"),
     ({'fetch_search': 'subject:'}, f"'Search' has no value after 'subject:'. {SEARCH_EXAMPLE}"),
 ]
 

@@ -20,7 +20,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 
 class FetchLabel:
-    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
+    """The labels of the fetch parameters, without the part in parentheses. Errors use them to name a field."""
 
     FOLDERS = 'Folders to fetch from'
     FIRST_FETCH = 'First fetch time'
@@ -73,7 +73,7 @@ def parse_senders(value: Any, label: str) -> tuple[str, ...]:
     """Return the addresses, the domains, and the domains with ``*.`` for all below them that a list has.
 
     Args:
-        value: separated as people do it, each as ``a@example.com``, ``Name <a@example.com>``, ``example.com``, ``@example.com``.
+        value: with the usual separators, each as ``a@example.com``, ``Name <a@example.com>``, ``example.com``, ``@example.com``.
     Raises:
         DemistoException: something is neither; it names the field by `label`.
     """
@@ -114,7 +114,7 @@ def is_sent_by(senders: Iterable[str], wanted: Iterable[str]) -> bool:
 
 # region expressions
 
-Predicate = Callable[[Any], bool | None]  # of a mail; None: unknown, since it lacks a property
+Predicate = Callable[[Any], bool | None]  # of a message; None: unknown, since it lacks a property
 _MAX_EXPRESSION_LENGTH = 2000  # characters
 _MAX_EXPRESSION_DEPTH = 20
 
@@ -177,12 +177,12 @@ class _ExpressionParser:
         self._properties: set[str] = set()
         self._depth = end = 0
         if len(text) > _MAX_EXPRESSION_LENGTH:
-            raise self._error(f'has {len(text):,} characters, but the maximum is {_MAX_EXPRESSION_LENGTH:,}')
+            raise self._error(f'has {len(text):,} characters, but the maximum is {_MAX_EXPRESSION_LENGTH:,}', 'Shorten it.')
         part = re.compile(self._part)
         while end < len(text):
             token = part.match(text, end)
             if not token:
-                raise self._error(f"cannot be read from '{text[end : end + 30].strip()}' on")
+                raise self._error(f"has a syntax error at '{text[end : end + 30].strip()}'")
             self._tokens.append(token[1])
             end = token.end()
         self._tokens.reverse()  # the next one is the last
@@ -196,7 +196,7 @@ class _ExpressionParser:
     def _any_of(self) -> Predicate:
         self._depth += 1
         if self._depth > _MAX_EXPRESSION_DEPTH:
-            raise self._error(f'has more than {_MAX_EXPRESSION_DEPTH} levels')
+            raise self._error(f'has more than {_MAX_EXPRESSION_DEPTH} levels', 'Use fewer parentheses.')
         predicate = self._joined(self._or, self._all_of, True)
         self._depth -= 1
         return predicate
@@ -241,8 +241,8 @@ class _ExpressionParser:
     def _unexpected(self) -> DemistoException:
         return self._error(f"has an unexpected '{self._tokens[-1][:50]}'" if self._tokens else 'is not complete')
 
-    def _error(self, what: str) -> DemistoException:
-        return DemistoException(f"'{self._label}' {what}. Write it as {self._example}.")
+    def _error(self, what: str, advice: str = '') -> DemistoException:
+        return DemistoException(f"'{self._label}' {what}. {advice or f'Write it as {self._example}.'}")
 
 
 # endregion
@@ -609,13 +609,15 @@ class _SearchParser(_ExpressionParser):
         if token in _UNSUPPORTED_OPERATORS:
             raise self._error(f"does not support the operator '{token}', only AND, OR and NOT")
         if token.lower() in ('and', 'or', 'not'):
-            raise self._error(f"has '{token}' as a word to find: operators are in capitals. Put quotes around it if it is meant")
+            raise self._error(
+                f"contains the word '{token}'", 'Write operators in capitals, or put the word in quotes to find it.'
+            )
         if self._scope:
             return self._restriction(*self._scope, token)
         if token.startswith('!') or not _words(token):
-            raise self._error(f"has '{token[:50]}' where a word is expected: operators are AND, OR and NOT")
+            raise self._error(f"contains '{token[:50]}', which is not a word", 'The operators are AND, OR and NOT.')
         if '*' in token.rstrip('*"'):
-            raise self._error(f"has '{token[:50]}' as a word to find: * can only be at its end")
+            raise self._error(f"contains '{token[:50]}'", 'Write * only at the end of a word.')
         return _combined([self._restriction(name, ':', token) for name in ('from', 'subject', 'body')], True)
 
     def _restriction(self, written: str, symbol: str, token: str) -> Predicate:
@@ -631,7 +633,7 @@ class _SearchParser(_ExpressionParser):
         value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
         test = None if is_wrong else kind.test(symbol.replace('<>', '='), value, is_prefix)
         if not test:
-            raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
+            raise self._error(f"has an invalid value '{token[:50]}' for '{name}'", f'Enter {kind.description}.')
         self._properties |= {*properties}
         predicate: Predicate = partial(_has_value, properties, kind.read, test)
         return _negated(predicate) if symbol == '<>' else predicate

@@ -136,9 +136,9 @@ HOW_TO_WRITE_A_FILTER = "Write it as contains(subject, 'invoice') and not (impor
     'text, what',
     [
         ('subject eq', 'is not complete'),
-        ("subject eq 'a", "cannot be read from ''a' on"),
+        ("subject eq 'a", "has a syntax error at ''a'"),
         ("size eq 'a'", "has an unexpected 'size'"),
-        ('subject eq 5', "cannot be read from '5' on"),
+        ('subject eq 5', "has a syntax error at '5'"),
         ('subject eq true', "has an unexpected 'true'"),
         ('isRead gt true', "has an unexpected 'gt'"),
         ("isRead eq 'x'", "has an unexpected ''x''"),
@@ -149,9 +149,8 @@ HOW_TO_WRITE_A_FILTER = "Write it as contains(subject, 'invoice') and not (impor
         ("toRecipients/any(r:r eq 'x')", "has an unexpected 'r'"),
         ("toRecipients/any(r:x/emailAddress/name eq 'x')", "has an unexpected 'x/emailAddress/name'"),
         ('isRead eq true isRead', "has an unexpected 'isRead'"),
-        (f'{"x" * 60} eq 1', "cannot be read from '1' on"),
+        (f'{"x" * 60} eq 1', "has a syntax error at '1'"),
         (f'isRead eq {"x" * 60}', f"has an unexpected '{'x' * 50}'"),
-        ('x' * 2001, 'has 2,001 characters, but the maximum is 2,000'),
     ],
 )
 def test_a_filter_that_cannot_be_evaluated_is_rejected(text: str, what: str) -> None:
@@ -407,25 +406,45 @@ OTHER_OPERATORS = ('ONEAR', 'NEAR', 'XRANK', 'WORDS', 'ALL', 'ANY', 'NONE')
         ('http://x.example', f"cannot search by 'http', only by {KNOWN}; put quotes around a text with a colon"),
         ('subject:', "has no value after 'subject:'"),
         ('subject: OR body:x', "has no value after 'subject:'"),
+        *((f'subject{one}a', f"does not support '{one}' after 'subject'") for one in ('<', '<=', '>', '>=')),
+        *((f'a {one}(3) b', f"does not support the operator '{one}', only AND, OR and NOT") for one in OTHER_OPERATORS),
+        ('(a', 'is not complete'),
+        ('a AND', 'is not complete'),
+        ('NOT', 'is not complete'),
+        ('a)', "has an unexpected ')'"),
+        ('a OR OR b', "has an unexpected 'OR'"),
+        ('()', "has an unexpected ')'"),
+        ('"a', "has a syntax error at '\"a'"),
+        ('a "' + 'b' * 40, f"has a syntax error at '\"{'b' * 29}'"),
+    ],
+)
+def test_a_search_that_cannot_be_evaluated_is_rejected_at_once(text: str, what: str) -> None:
+    with pytest.raises(DemistoException) as caught:
+        FetchOptions({'fetch_search': text})
+    assert str(caught.value) == (f"'Search' {what}. Write it as from:example.com AND (subject:invoice* OR hasattachment:true).")
+
+
+@pytest.mark.parametrize(
+    'text, sentences',
+    [
         *(
-            (f'a {one} b', f"has '{one}' where a word is expected: operators are AND, OR and NOT")
+            (f'a {one} b', f"contains '{one}', which is not a word. The operators are AND, OR and NOT.")
             for one in ('&&', '|', ':', '*')
         ),
-        ('!subject:a', "has '!subject:a' where a word is expected: operators are AND, OR and NOT"),
-        ('size>1 MB', f"has '1' as the value of 'size', which is {A_SIZE}"),
-        ('size:5?', f"has '5?' as the value of 'size', which is {A_SIZE}"),
-        ('size:big', f"has 'big' as the value of 'size', which is {A_SIZE}"),
+        ('!subject:a', "contains '!subject:a', which is not a word. The operators are AND, OR and NOT."),
+        ('size>1 MB', f"has an invalid value '1' for 'size'. Enter {A_SIZE}."),
+        ('size:5?', f"has an invalid value '5?' for 'size'. Enter {A_SIZE}."),
+        ('size:big', f"has an invalid value 'big' for 'size'. Enter {A_SIZE}."),
         *(
-            (f'subject:{one}', f"has '{one}' as the value of 'subject', which is one or more words, with * only at the end")
+            (f'subject:{one}', f"has an invalid value '{one}' for 'subject'. Enter one or more words, with * only at the end.")
             for one in ('*', '*voice', '"!!"')
         ),
-        ('in*ice', "has 'in*ice' as a word to find: * can only be at its end"),
-        *((f'subject{one}a', f"does not support '{one}' after 'subject'") for one in ('<', '<=', '>', '>=')),
-        ('hasattachment:maybe', "has 'maybe' as the value of 'hasattachment', which is true or false"),
-        ('importance:urgent', "has 'urgent' as the value of 'importance', which is low or normal or high"),
-        ('kind:voicemail', "has 'voicemail' as the value of 'kind', which is email or meetings"),
+        ('in*ice', "contains 'in*ice'. Write * only at the end of a word."),
+        ('hasattachment:maybe', "has an invalid value 'maybe' for 'hasattachment'. Enter true or false."),
+        ('importance:urgent', "has an invalid value 'urgent' for 'importance'. Enter low or normal or high."),
+        ('kind:voicemail', "has an invalid value 'voicemail' for 'kind'. Enter email or meetings."),
         *(
-            (f'received{symbol}{value}', f"has '{value}' as the value of 'received', which is {A_TIME}")
+            (f'received{symbol}{value}', f"has an invalid value '{value}' for 'received'. Enter {A_TIME}.")
             for symbol, value in (
                 (':', 'soon'),
                 (':', '2025-01-31..'),
@@ -433,31 +452,27 @@ OTHER_OPERATORS = ('ONEAR', 'NEAR', 'XRANK', 'WORDS', 'ALL', 'ANY', 'NONE')
                 (':', '2025-13-45'),
             )
         ),
-        *((f'a {one}(3) b', f"does not support the operator '{one}', only AND, OR and NOT") for one in OTHER_OPERATORS),
         *(
             (
                 f'invoice {one} receipt',
-                f"has '{one}' as a word to find: operators are in capitals. Put quotes around it if it is meant",
+                f"contains the word '{one}'. Write operators in capitals, or put the word in quotes to find it.",
             )
             for one in ('and', 'Or', 'not')
         ),
-        ('(a', 'is not complete'),
-        ('a AND', 'is not complete'),
-        ('NOT', 'is not complete'),
-        ('a)', "has an unexpected ')'"),
-        ('a OR OR b', "has an unexpected 'OR'"),
-        ('()', "has an unexpected ')'"),
-        ('"a', "cannot be read from '\"a' on"),
-        ('a "' + 'b' * 40, f"cannot be read from '\"{'b' * 29}' on"),
-        ('(' * 20 + 'a' + ')' * 20, 'has more than 20 levels'),
-        ('(a) ' * 5 + '(' * 20 + 'a' + ')' * 20, 'has more than 20 levels'),
-        ('a ' * 1001, 'has 2,001 characters, but the maximum is 2,000'),
+        ('(' * 20 + 'a' + ')' * 20, 'has more than 20 levels. Use fewer parentheses.'),
+        ('(a) ' * 5 + '(' * 20 + 'a' + ')' * 20, 'has more than 20 levels. Use fewer parentheses.'),
+        ('a ' * 1001, 'has 2,001 characters, but the maximum is 2,000. Shorten it.'),
     ],
 )
-def test_a_search_that_cannot_be_evaluated_is_rejected_at_once(text: str, what: str) -> None:
+def test_advice_on_a_search_is_about_its_fault(text: str, sentences: str) -> None:
     with pytest.raises(DemistoException) as caught:
         FetchOptions({'fetch_search': text})
-    assert str(caught.value) == (f"'Search' {what}. Write it as from:example.com AND (subject:invoice* OR hasattachment:true).")
+    assert str(caught.value) == f"'Search' {sentences}"
+
+
+def test_a_filter_that_is_too_long_is_to_be_shortened() -> None:
+    with pytest.raises(DemistoException, match=r"^'Filter' has 2,001 characters, but the maximum is 2,000\. Shorten it\.$"):
+        FetchOptions({'fetch_filter': 'x' * 2001})
 
 
 @pytest.mark.parametrize('text', ['from:a@b@c', 'to:bob@', 'cc:"x@y"', 'from:"Bob <bob@x.example"'])
