@@ -20,7 +20,7 @@ from sandbox.microsoft.graph_mail.model import Message
 SHARE = 40
 SIZES = ('MAX_SEEN', '_MIN_SEEN', '_RANGE_LENGTH')
 MANY, FORGOTTEN = 115, 15
-NOT_KNOWN = 'are not fetched any more: it is not known which of them are incidents'
+NOT_KNOWN = 'are no longer fetched, because too many emails were fetched since then'
 FILTERS: list[dict[str, Any]] = [
     {},
     {'fetch_exclude_senders': 'noise.example'},

@@ -321,7 +321,7 @@ def test_the_damaged_parts_of_a_last_run_are_reported(
     platform = instance()
     platform.fetch()
     platform.last_run = json.dumps({**json.loads(platform.last_run), **damage})
-    sentences = f'The last run was damaged. What could not be read starts again: {parts}.'
+    sentences = f'The stored position of the fetch was damaged. These parts were lost and start again: {parts}.'
     assert platform.fetch().health == [sentences[:500]]
 
 

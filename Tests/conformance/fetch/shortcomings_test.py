@@ -78,7 +78,7 @@ def test_another_mailbox_uses_neither_the_old_cursor_nor_the_old_folder(source: 
     platform.params['mailbox_to_fetch'] = 'bob@contoso.example'
     run = platform.fetch()
     assert run.names == ['of Bob']
-    assert run.health == ['The mailbox is another one than in the last fetch, so the fetch starts again.']
+    assert run.health == ['The instance now fetches from another mailbox, so the fetch starts again at the first fetch time.']
     assert platform.fetch().health == []
 
 

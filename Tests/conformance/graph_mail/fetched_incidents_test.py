@@ -416,7 +416,7 @@ def test_an_attachment_without_an_id_is_only_named(fetches: Fetches, ada: Mailbo
         status=200,
         body={'id': message.immutable_id, 'subject': 'Hello', 'attachments': nameless},
     )
-    assert fetches.email()['Missing'] == ["The attachment 'a.bin' is not attached. Microsoft Graph gives no ID of it."]
+    assert fetches.email()['Missing'] == ["The attachment 'a.bin' is not attached. Microsoft Graph did not return its ID."]
 
 
 def test_attachments_in_an_unknown_form_are_said_to_be_missing(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:

@@ -112,23 +112,23 @@ def reason_of(error: Exception) -> str:
 # region cursor
 
 SortKey = tuple[str, str]  # a time in whole seconds and a digest: the position of a message in a list by that time
-MAX_SEEN = 4000  # mails
+MAX_SEEN = 4000  # messages
 MAX_TRIES_PER_MAIL = 5
 _MIN_SEEN = 1000
 _CURSOR_VERSION = 1
 _CURSOR_LENGTH = 63_000  # characters of JSON
-_DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mail collides with one of 4,000 is 1 in 70 billion
+_DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new message collides with one of 4,000 is 1 in 70 billion
 _END_OF_SECOND = '~'  # sorts after all digests
 # The time of a sync is recorded as that much earlier: the clocks of the servers of Microsoft differ.
 _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
 _MAX_FAILING = 3600.0  # seconds for which Graph may reject a delta link with errors of its own
-_RANGE_LENGTH = 500  # mails
+_RANGE_LENGTH = 500  # messages
 END_OF_TIME = '9999'  # later than all times
-# Seconds for which a mail that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
+# Seconds for which a message that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
 MAX_ABSENCE = 600.0
-_MAX_TEXT = 120  # characters of what the cursor remembers of a mail besides its ID
+_MAX_TEXT = 120  # characters of what the cursor remembers of a message besides its ID
 
 
 def message_digest(message_id: str) -> str:
@@ -147,7 +147,7 @@ def sort_key(row: MessageRow, by: str = RECEIVED) -> SortKey:
 
 
 class SeenMails:
-    """The digests of the mails that became incidents last, each in a range of the time when they were added.
+    """The digests of the messages that became incidents last, each in a range of the time when they were added.
 
     Args:
         complete_from: all that were added from this time on are known; empty if none was forgotten.
@@ -173,14 +173,14 @@ class SeenMails:
         return len(self._starts)
 
     def add(self, message_id: str, now: float = 0) -> None:
-        """Add a mail that became an incident at a time, in seconds since the epoch."""
+        """Add a message that became an incident at a time, in seconds since the epoch."""
         if message_id not in self:
             newest = [*islice(reversed(self._starts.values()), _RANGE_LENGTH)]
             is_range_full = newest == newest[:1] * _RANGE_LENGTH  # or there is none
             self._starts[message_digest(message_id)] = graph_seconds(now) if is_range_full else newest[0]
 
     def with_later(self, later: 'SeenMails') -> 'SeenMails':
-        """Return these mails, and then those that were added to another object later."""
+        """Return these messages, and then those that were added to another object later."""
         both = SeenMails(max(self.complete_from, later.complete_from))
         both._starts = {**self._starts, **later._starts}
         return both
@@ -199,7 +199,7 @@ class SeenMails:
 
 
 class PendingMail(NamedTuple):
-    """A mail that is to become an incident.
+    """A message that is to become an incident.
 
     Args:
         folder: its name in the parameters of the instance.
@@ -207,7 +207,7 @@ class PendingMail(NamedTuple):
         tries: number of runs that could not read it, although the mailbox could be read.
         since: time of the first of them, in seconds since the epoch.
         internet_id: its Message-ID, by which it is found if its ID changes.
-        subject, sender: as the list showed them, for an incident of a mail that cannot be read.
+        subject, sender: as the list showed them, for an incident of a message that cannot be read.
     """
 
     message_id: str
@@ -221,8 +221,8 @@ class PendingMail(NamedTuple):
 
     @property
     def order(self) -> int:
-        """A key that puts mails that could not be read last, so that slow ones hold up no others. Only the last try comes first:
-        it gets all the time of a run."""
+        """A key that puts messages that could not be read last, so that slow ones hold up no others. Only the last try comes
+        first: it gets all the time of a run."""
         return self.tries % (MAX_TRIES_PER_MAIL - 1)
 
     @classmethod
@@ -235,7 +235,7 @@ class PendingMail(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Any, names: Any) -> 'PendingMail':
-        """Return a saved mail. Raise ValueError, TypeError or IndexError if it has a wrong form."""
+        """Return a saved message. Raise ValueError, TypeError or IndexError if it has a wrong form."""
         message_id, number, *rest = value
         mail = cls(message_id, names[number], *rest)
         if not message_id or not all(map(isinstance, mail, cls.__annotations__.values())):
@@ -268,7 +268,7 @@ _FOLDER_KEYS = (
 
 
 class Outcome(NamedTuple):
-    """What became of a selected mail.
+    """What became of a selected message.
 
     Args:
         selected_id: its ID when it was selected.
@@ -301,7 +301,7 @@ class FolderCursor:
         is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
         checked: when it was checked whether the folder is deleted.
         is_deleted: it was in Deleted Items then.
-        is_strict: no entry was missed, so a message of the list by changed time is new only if it was received lately.
+        is_strict: no entry was missed: a message in the list by changed time is new only if it was received lately.
         no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
         reason: why it has none.
         repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
@@ -436,10 +436,10 @@ class FetchCursor:
         mailbox, filters: digests of the mailbox and of the filters.
     Attributes:
         folders: those that are fetched from, by their names.
-        seen: mails that became incidents.
-        earlier: those that did before a backlog was started that may contain them. What it adds takes none of their places.
-        pending: mails that are to become incidents.
-        to_mark: IDs of mails to mark as read, and how often Graph rejected that.
+        seen: messages that became incidents.
+        earlier: likewise, before a backlog started that may contain them; kept apart, so that it does not displace them.
+        pending: messages that are to become incidents.
+        to_mark: IDs of messages to mark as read, and how often Graph rejected that.
         damaged: what of the last run had a wrong form, so that it was dropped.
         has_other_filters: the last run is of other filters.
     """
@@ -504,7 +504,7 @@ class FetchCursor:
         return {**last_run, **self.seen.as_json(room)}
 
     def _shrinking_versions(self) -> Iterator[JsonObject]:
-        """Yield what to save besides the seen mails, in ever shorter versions: optional data is dropped first."""
+        """Yield what to save besides the seen messages, in ever shorter versions: optional data is dropped first."""
         names = sorted({mail.folder for mail in self.pending})
         last_run: JsonObject = {
             'version': _CURSOR_VERSION,
@@ -528,7 +528,7 @@ class FetchCursor:
             yield last_run
 
     def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:
-        """Record which mails were marked as read, and return the errors. Mails that do not exist any more are dropped."""
+        """Record which messages were marked as read, and return the errors. Messages that do not exist any more are dropped."""
         errors: list[Exception] = []
         for result in results:
             message_id, error = result.request.key, result.error
@@ -581,7 +581,7 @@ class FetchCursor:
         self._protect_seen()
 
     def _protect_seen(self) -> None:
-        """Keep the seen mails until the backlogs are finished: a new one may contain them, the oldest first."""
+        """Keep the seen messages until the backlogs are finished: a new one may contain them, the oldest first."""
         newest = self.earlier.with_later(self.seen).as_json((MAX_SEEN - _MIN_SEEN) * _DIGEST_LENGTH)
         self.earlier = SeenMails.from_json(newest)
         self.seen = SeenMails(self.earlier.complete_from)
@@ -595,12 +595,12 @@ class FetchCursor:
             self.folders[name] = self.folders.pop(name)
 
     def is_known(self, message_id: str) -> bool:
-        """Return whether a mail became an incident, or is to become one."""
+        """Return whether a message became an incident, or is to become one."""
         is_incident = message_id in self.seen or message_id in self.earlier
         return is_incident or any(mail.message_id == message_id for mail in self.pending)
 
     def record(self, outcomes: Sequence[Outcome], now: float = 0) -> None:
-        """Record what became of the mails of a run. `now` is in seconds since the epoch."""
+        """Record what became of the messages of a run. `now` is in seconds since the epoch."""
         tried = {outcome.selected_id for outcome in outcomes}
         self.pending = [pending for pending in self.pending if pending.message_id not in tried]
         postponed = (outcome.mail for outcome in outcomes if outcome.is_postponed)

@@ -1,4 +1,4 @@
-"""Fetch the selected mails of a mailbox as incidents."""
+"""Fetch the selected messages of a mailbox as incidents."""
 
 import base64
 import json
@@ -69,28 +69,28 @@ _MAIL_PROPERTIES = (
     'internetMessageId,categories,internetMessageHeaders,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,body,'
     'bodyPreview,webLink,parentFolderId,flag,hasAttachments'
 )
-_SIZE = "singleValueExtendedProperties($filter=id eq 'Integer 0x0E08')"  # PidTagMessageSize: the size of a mail in bytes
+_SIZE = "singleValueExtendedProperties($filter=id eq 'Integer 0x0E08')"  # PidTagMessageSize: the size of a message in bytes
 _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,isRead,webLink,parentFolderId'
 _BATCH_BYTES = 3_000_000  # of the files in one batch; base64 makes them a third larger, and 4 MB is Graph's limit of a request
 _EML = 'message/rfc822'
 _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
 _RUN_BYTES = 20_000_000  # of the bodies of one run
 _RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
-_LISTED_BYTES = 6_000_000  # of the mails of one run that are read by lists
-_MIN_LIST_SIZE, _MAX_LIST_SIZE = 5, 100  # mails
-_MAX_COPIES = 50  # of one mail, that are looked through
-_FIRST_BATCH = 4  # mails: how large their bodies are is not known
+_LISTED_BYTES = 6_000_000  # of the messages of one run that are read by lists
+_MIN_LIST_SIZE, _MAX_LIST_SIZE = 5, 100  # messages
+_MAX_COPIES = 50  # of one message, that are looked through
+_FIRST_BATCH = 4  # messages: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
-_SMALL_MIME = 100_000  # bytes of a mail of which only the headers are needed, so that a batch reads all of it
+_SMALL_MIME = 100_000  # bytes of a message of which only the headers are needed, so that a batch reads all of it
 _Download = Callable[[Callable[[bytes], Any]], None]  # writes bytes with the function that it gets
 _Step = Callable[[], None]
 _OnFailure = Callable[[Exception], None]  # what to do if a step cannot succeed, with its error
 
 
 class MailFile:
-    """A file to attach to the incident: an attachment, or the mail itself as EML.
+    """A file to attach to the incident: an attachment, or the message itself as EML.
 
     Args:
         path: of its bytes in Graph.
@@ -145,7 +145,7 @@ class MailFile:
 
 
 class MailState:
-    """What becomes of a mail in this run: an incident, or nothing yet, or nothing at all."""
+    """What becomes of a message in this run: an incident, or nothing yet, or nothing at all."""
 
     ACTIVE = 'becomes an incident'
     POSTPONED = 'a later run continues'
@@ -154,12 +154,12 @@ class MailState:
 
 
 class FetchedMail:
-    """A mail that is to become an incident.
+    """A message that is to become an incident.
 
     Attributes:
         message: as Graph shows it; empty before it was read.
         attachments: what the incident says about each.
-        eml: what it says about the mail as a file.
+        eml: what it says about the message as a file.
         files: those to attach to the incident.
         event: what the invitation of a meeting says.
         missing: sentences about what could not be read.
@@ -194,7 +194,7 @@ class FetchedMail:
 
     @property
     def needs_mime(self) -> bool:
-        """Whether its MIME has what its JSON does not: the headers of mails of colleagues, and the invitation to a meeting."""
+        """Whether its MIME has what its JSON does not: the headers of messages of colleagues, and the invitation to a meeting."""
         has_headers = self.message.get('internetMessageHeaders') or self.message.get('isDraft')
         return bool(self.message.get('id')) and (self.is_event or not has_headers)
 
@@ -209,7 +209,7 @@ class FetchedMail:
 
     @property
     def is_active(self) -> bool:
-        """Whether this run makes an incident of the mail."""
+        """Whether this run makes an incident of the message."""
         return self.state == MailState.ACTIVE
 
     def is_last_try(self, error: Exception, now: float) -> bool:
@@ -217,7 +217,7 @@ class FetchedMail:
         return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_absent
 
     def accept(self, message: JsonObject) -> None:
-        """Take what Graph shows of the mail. What has an odd form is missing, but the attachments can be listed.
+        """Take what Graph shows of the message. What has an odd form is missing, but the attachments can be listed.
 
         Raises:
             GraphError: it shows nothing.
@@ -241,7 +241,7 @@ class FetchedMail:
 
     @property
     def searched(self) -> JsonObject:
-        """The mail as a search reads it. What could not be read is not there."""
+        """The message as a search reads it. What could not be read is not there."""
         message = {**self.message}
         if self._has_files:
             message['hasAttachments'] = True
@@ -265,7 +265,7 @@ class FetchedMail:
         return bool(self.message.get('hasAttachments') or files)
 
     def postpone(self, own_fault_at: float = 0) -> None:
-        """Leave the mail to a later run unless it is deleted, and delete the files that were saved.
+        """Leave the message to a later run unless it is deleted, and delete the files that were saved.
 
         Args:
             own_fault_at: when it could not be read although the mailbox can be, in seconds since the epoch; 0 if it could.
@@ -284,7 +284,7 @@ class FetchedMail:
         self.files = []
 
     def add_mime(self, head: bytes) -> None:
-        """Add what only the MIME of the mail has. `head` is its beginning."""
+        """Add what only the MIME of the message has. `head` is its beginning."""
         if not self.message.get('internetMessageHeaders'):
             self.message['internetMessageHeaders'] = parse_headers(head)
         if not self.is_event:
@@ -302,7 +302,7 @@ class FetchedMail:
         self.attachments.append(details)
 
     def outcome(self, options: FetchOptions) -> Outcome:
-        """Return what became of the mail. One that is not wanted is done, unless a later state of it may be wanted."""
+        """Return what became of the message. One that is not wanted is done, unless a later state of it may be wanted."""
         return Outcome(
             self.selected_id,
             self.pending,
@@ -312,7 +312,7 @@ class FetchedMail:
         )
 
     def mark_unreadable(self, error: Exception) -> None:
-        """Keep only what the list showed of the mail, and say why in the incident."""
+        """Keep only what the list showed of the message, and say why in the incident."""
         self.drop_files()
         self.message, self.attachments, self.eml = {}, [], {}
         self.missing = [f'This email could not be read. {reason_of(error)}']
@@ -324,11 +324,11 @@ def is_final(error: Exception) -> bool:
 
 
 class _StopDownload(Exception):
-    """Enough of a mail was read."""
+    """Enough of a message was read."""
 
 
 class MimeHead(MailFile):
-    """The mail as EML of which only the beginning is read, and not attached: its headers, or the invitation to a meeting."""
+    """The message as EML of which only the beginning is read, and not attached: its headers, or the invitation to a meeting."""
 
     def __init__(self, mail: FetchedMail, path: str):
         super().__init__(mail, path, '', mail.mime_size, {})
@@ -336,7 +336,7 @@ class MimeHead(MailFile):
         self.fits_batch = self.size <= _SMALL_MIME and not mail.is_event
 
     def read_eml(self) -> None:
-        """Read it from the mail as a file, if there is one. The beginning of a large one is requested again."""
+        """Read it from the message as a file, if there is one. The beginning of a large one is requested again."""
         for file in self.mail.files:
             if file.saved and file.details is self.mail.eml:
                 content = file.saved.read(_MAX_MIME)
@@ -359,10 +359,10 @@ class MimeHead(MailFile):
 
 
 class MailReader:
-    """Read mails with their attachments, many with one request.
+    """Read messages with their attachments, many with one request.
 
     What fails in a batch is requested again alone. If it fails again, although the mailbox can be read, the fault is that of the
-    mail: later runs try it again, and finally the incident says what is missing.
+    message: later runs try it again, and finally the incident says what is missing.
     """
 
     def __init__(self, run: FetchRun, options: FetchOptions, cursor: FetchCursor, address: str, mails: Sequence[FetchedMail]):
@@ -378,7 +378,7 @@ class MailReader:
         self._is_over = False
 
     def read(self) -> list[JsonObject]:
-        """Read the mails, and return their incidents. Those that are active then are complete, or say what is missing."""
+        """Read the messages, and return their incidents. Those that are active then are complete, or say what is missing."""
         self._read_lists()
         self._read_messages([mail for mail in self._active if not mail.message])
         for mail in self._active:
@@ -411,7 +411,7 @@ class MailReader:
             return self._run.mailbox.batch(items)
         except (DemistoException, MicrosoftSignInError) as error:
             self._end(error)
-        except Exception as error:  # such as MemoryError: alone, the mails may be read
+        except Exception as error:  # such as MemoryError: alone, the messages may be read
             demisto.debug(f'A batch failed: {type(error).__name__}')
         return [BatchResult(item) for item in items]
 
@@ -428,18 +428,18 @@ class MailReader:
         return self._is_over
 
     def _attempt(self, mail: FetchedMail, read: _Step, on_failure: _OnFailure, error: Exception | None = None) -> None:
-        """Request a part of a mail alone. `error` is that of a batch."""
-        # one mail of a run is read, however long it takes
+        """Request a part of a message alone. `error` is that of a batch."""
+        # one message of a run is read, however long it takes
         if self._ends_with(error) or (self._run.is_over_time and mail is not self._mails[0]):
             mail.postpone()
         else:
             self._run_step(mail, read, on_failure)
 
     def _run_step(self, mail: FetchedMail, step: _Step, on_failure: _OnFailure) -> None:
-        """Do something with a mail. If it fails, postpone the mail; if it would fail again, call `on_failure`."""
+        """Do something with a message. If it fails, postpone the message; if it would fail again, call `on_failure`."""
         try:
             step()
-        except Exception as raised:  # whatever is wrong with one mail, the others are read
+        except Exception as raised:  # whatever is wrong with one message, the others are read
             self._run.stop_waiting_after(raised)
             error = self._slowness(raised) or raised
             if self._ends_with(error) or not self._is_fault_of_mail(error):
@@ -460,7 +460,7 @@ class MailReader:
         return None
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
-        """Return whether the mailbox can be read, although a mail cannot. Without time it cannot be asked."""
+        """Return whether the mailbox can be read, although a message cannot. Without time it cannot be asked."""
         if not isinstance(error, DemistoException) or self._run.has_command_ended:
             return True
         if self._is_mailbox_available is None or not status_of(error):
@@ -473,8 +473,8 @@ class MailReader:
     # region messages
 
     def _read_lists(self) -> None:
-        """Read small mails by lists with their attachments: many with one request. The others, and all that a list does not
-        contain, are read in batches. One mail that cannot be read fails a list (microsoftgraph/msgraph-sdk-dotnet#1775)."""
+        """Read small messages by lists with their attachments: many with one request. The others, and all that a list does not
+        contain, are read in batches. One message that cannot be read fails a list (microsoftgraph/msgraph-sdk-dotnet#1775)."""
         new = [mail for mail in self._mails if mail.pending.received and not mail.pending.tries]
         total = 0
         for name, folder in self._cursor.folders.items():
@@ -487,7 +487,7 @@ class MailReader:
                     if total <= _LISTED_BYTES:
                         self._read_range(folder.folder_id, rows, group)
             except Exception as error:  # whatever is wrong, batches tell what it is
-                demisto.debug(f'A list of mails failed: {type(error).__name__}')
+                demisto.debug(f'A list of messages failed: {type(error).__name__}')
                 self._run.stop_waiting_after(error)
                 return
 
@@ -497,7 +497,7 @@ class MailReader:
         return self._run.mailbox_without_retries.messages_page(folder_id, query, self._body_type)
 
     def _sizes(self, folder_id: str, group: dict[str, FetchedMail]) -> list[MessageRow]:
-        """Return rows with the sizes of the mails of a group, and of those that were received between them."""
+        """Return rows with the sizes of the messages of a group, and of those that were received between them."""
         start = min(mail.pending.received for mail in group.values())[:19]
         query = {'$select': f'id,{RECEIVED}', '$expand': _SIZE}
         page = self._list(folder_id, start, 2 * len(group), query)
@@ -557,7 +557,7 @@ class MailReader:
         self._list_attachments(mail)
 
     def _find_again(self, mail: FetchedMail) -> bool:
-        """Find a mail whose ID changed, by its Message-ID. Return whether it has a new ID; without one it may be deleted.
+        """Find a message whose ID changed, by its Message-ID. Return whether it has a new ID; without one it may be deleted.
 
         Raises:
             GraphError: the service failed.
@@ -597,7 +597,7 @@ class MailReader:
         self._attempt(mail, read, mark_missing)
 
     def _read_minimum(self, mail: FetchedMail, error: Exception) -> None:
-        """Read a few properties of a mail that cannot be read otherwise."""
+        """Read a few properties of a message that cannot be read otherwise."""
         if status_of(error) == 404 and not mail.is_listed:
             mail.state = MailState.DELETED
             return
@@ -616,7 +616,7 @@ class MailReader:
     # region files
 
     def _plan_files(self, mail: FetchedMail) -> None:
-        """Decide whether a mail is wanted, and which of its files are attached to the incident."""
+        """Decide whether a message is wanted, and which of its files are attached to the incident."""
         if self._options.search_properties and not self._options.is_found(mail.searched):
             mail.state = MailState.UNWANTED
             return
@@ -659,7 +659,7 @@ class MailReader:
     def _reason_against(self, mail: FetchedMail, attachment: Attachment) -> str:
         max_size = self._options.max_attachment_size
         if not attachment.attachment_id:
-            return 'Microsoft Graph gives no ID of it.'
+            return 'Microsoft Graph did not return its ID.'
         if attachment.attachment_type == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink") or "in Outlook"}'
         if attachment.size > max_size:
@@ -697,7 +697,7 @@ def _too_large(size: int, max_size: int, what: str = 'It has') -> str:
 
 
 def _size_of(message: MessageRow) -> int:
-    """Return the bytes of a mail with its attachments, 0 if Graph does not report it."""
+    """Return the bytes of a message with its attachments, 0 if Graph does not report it."""
     for one in message.get('singleValueExtendedProperties') or ():
         if isinstance(one, dict) and str(one.get('value')).isdecimal():
             return int(one['value'])
@@ -710,10 +710,10 @@ def _fits_list(rows: Sequence[MessageRow]) -> bool:
 
 
 def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[MessageRow]]:
-    """Return ranges of received times whose mails are small together, and mostly those that are wanted.
+    """Return ranges of received times whose messages are small together, and mostly those that are wanted.
 
     Args:
-        rows: with the sizes of all mails of that time, oldest first.
+        rows: with the sizes of all messages of that time, oldest first.
     Returns:
         the rows of each range. A second is in a range as a whole, since the order within it is not known.
     """
@@ -751,7 +751,7 @@ def attachment_details(attachment: Attachment) -> JsonObject:
 
 
 def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
-    """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
+    """Return the ``rawJSON`` of the incident of a message. `mailbox` is an address."""
     pending = mail.pending
     sender = EmailAddress(pending.sender).as_json()
     listed = {'subject': pending.subject, 'from': sender, 'internetMessageId': pending.internet_id}
@@ -801,7 +801,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
 
 
 def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> JsonObject:
-    """Return the incident of a mail. `mailbox` is an address."""
+    """Return the incident of a message. `mailbox` is an address."""
     email = mail_to_json(mail, mailbox)
     details = email['Body'] if full_body else email['BodyPreview']
     return {
@@ -838,7 +838,7 @@ _HAS_MESSAGES = 'has_messages'  # in the last run: the health of the instance sh
 
 
 def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
-    """Fetch the next mails: create their incidents, then save the last run. The health shows problems and notes."""
+    """Fetch the next messages: create their incidents, then save the last run. The health shows problems and notes."""
     saved = demisto.getLastRun()
     before = saved if isinstance(saved, dict) else {}
     run = FetchRun(client)
@@ -859,7 +859,7 @@ def _update_health(text: str, is_error: bool) -> None:
 
 
 def fetch_mails(run: FetchRun, options: FetchOptions, last_run: JsonObject) -> tuple[list[JsonObject], JsonObject]:
-    """Return the next mails as incidents, to be created first, and the last run, to be saved after that.
+    """Return the next messages as incidents, to be created first, and the last run, to be saved after that.
 
     If something fails, everything else is fetched all the same: the run has the problems and notes.
 
@@ -872,7 +872,7 @@ def fetch_mails(run: FetchRun, options: FetchOptions, last_run: JsonObject) -> t
     cursor = FetchCursor.from_last_run(last_run, address, options.filters)
     if cursor.damaged:
         lost = ', '.join(dict.fromkeys(cursor.damaged))
-        run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
+        run.notes.append(f'The stored position of the fetch was damaged. These parts were lost and start again: {lost}.'[:500])
     before = cursor.as_last_run()
     mails = list(map(FetchedMail, MailSelector(run, cursor, options).select()))
     incidents = MailReader(run, options, cursor, address, mails).read()
@@ -913,12 +913,12 @@ def _renamed_mailbox(run: FetchRun, last_run: JsonObject, address: str) -> JsonO
                 raise
         else:
             return {**last_run, 'mailbox': mailbox_digest(address)}
-    run.notes.append('The mailbox is another one than in the last fetch, so the fetch starts again.')
+    run.notes.append('The instance now fetches from another mailbox, so the fetch starts again at the first fetch time.')
     return last_run
 
 
 def _mark_as_read(run: FetchRun, cursor: FetchCursor, is_wanted: bool) -> None:
-    """Mark the mails whose incidents exist since the last run as read. What fails is repeated in the next run.
+    """Mark the messages whose incidents exist since the last run as read. What fails is repeated in the next run.
 
     It comes after the reading, so that its failures do not affect the incidents.
     """

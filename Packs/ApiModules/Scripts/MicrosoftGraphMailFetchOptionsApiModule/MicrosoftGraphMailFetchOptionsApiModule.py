@@ -1,4 +1,4 @@
-"""Read the fetch parameters of an instance, and decide by them whether a mail is fetched."""
+"""Read the fetch parameters of an instance, and decide by them whether a message is fetched."""
 
 import json
 import re
@@ -46,21 +46,21 @@ class FetchOptions:
 
     Attributes:
         folders: IDs, well-known names or paths, as `Mailbox.find_folder` takes them.
-        first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2025-01-31T08:00:00``, UTC. It is called for
+        first_fetch: returns the received time of the oldest message to fetch, e.g. ``2025-01-31T08:00:00``, UTC. It is called for
             folders that were not fetched from before.
         max_mails: incidents of one run, 1 to MAX_MAILS_PER_RUN.
         senders: addresses and domains as `parse_senders` returns them; empty for all.
-        excluded_senders: likewise; mails from them are not fetched.
+        excluded_senders: likewise; messages from them are not fetched.
         subject: text in the subject, as `comparable` returns it.
-        expression, search: what mails have to match besides, in OData and in KQL.
-        unread_only, with_attachments_only: only such mails are fetched. Inline files count as attachments, pictures of the body
-            do not. Graph reports only files that are not inline (`hasAttachments`), so the attachments are listed.
+        expression, search: what messages have to match besides, in OData and in KQL.
+        unread_only, with_attachments_only: only such messages are fetched. Inline files count as attachments, pictures of the
+            body do not. Graph reports only files that are not inline (`hasAttachments`), so the attachments are listed.
         drafts: drafts are fetched too.
         max_attachment_size: bytes; larger attachments are named only.
-        with_eml: the mail itself is attached to the incident.
+        with_eml: the message itself is attached to the incident.
         full_body: the details of an incident are the body, not its beginning.
         html: the body is HTML.
-        mark_read: mails are marked as read once their incidents exist.
+        mark_read: messages are marked as read once their incidents exist.
         content_id_names: the file names of inline attachments start with their content IDs.
         unique_body: the new text of a reply is told apart from what it quotes.
     """
@@ -112,7 +112,7 @@ class FetchOptions:
 
     @property
     def search_properties(self) -> frozenset[str]:
-        """What the options need of a mail that its row does not have, or not for certain."""
+        """What the options need of a message that its row does not have, or not for certain."""
         names = self.search.properties | ({'hasAttachments'} if self.with_attachments_only else set())
         return names & (MESSAGE_ONLY | {'hasAttachments'})
 

@@ -1,4 +1,4 @@
-"""Select the mails to fetch from the lists of the folders."""
+"""Select the messages to fetch from the lists of the folders."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -39,7 +39,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 # region selection
 
-_MAX_SELECTION_SECONDS = 50.0  # of a run; the rest is for reading the mails
+_MAX_SELECTION_SECONDS = 50.0  # of a run; the rest is for reading the messages
 _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 _MAX_PAGES_PER_SECOND = 1000
 _SMALL_PAGE = 50  # rows
@@ -48,7 +48,7 @@ _Page = TypeVar('_Page')
 
 
 class MailSelector:
-    """Select the mails of one run: those that are pending, then those that are found in the folders."""
+    """Select the messages of one run: those that are pending, then those that are found in the folders."""
 
     def __init__(self, run: FetchRun, cursor: FetchCursor, options: FetchOptions):
         self._run = run
@@ -57,14 +57,14 @@ class MailSelector:
         self._unavailable_folders: set[str] = set()  # no response, although the mailbox has one, or not found
         self._folder_properties: dict[tuple[str, str], str] = {}  # by ID and name
         self._seconds = _MAX_SELECTION_SECONDS  # of the run, after which the present step ends
-        # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
+        # Pending messages leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
         self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
-        self._reserved = 0  # of them for the backlog, so that new mails leave half of the rest to it
+        self._reserved = 0  # of them for the backlog, so that new messages leave half of the rest to it
 
     def select(self) -> list[PendingMail]:
-        """Return the mails of this run, and record in the cursor how far their folders are."""
+        """Return the messages of this run, and record in the cursor how far their folders are."""
         if self._open_folders():
             self._select_from_folders()
         return sorted(self._selected.values(), key=lambda mail: mail.order)
@@ -353,7 +353,7 @@ class MailSelector:
         first = folder.changed[0] if self._options.depends_on_state else folder.first
         known_from = self._cursor.seen.complete_from
         bound = max(first, known_from) if folder.is_strict else ''
-        # Without a delta sync it may also have entered: then it is lost. Lists alone must not repeat thousands of mails.
+        # Without a delta sync it may also have entered: then it is lost. Lists alone must not repeat thousands of messages.
         skipped_until = known_from if folder.no_delta_until else ''
 
         def is_new(row: MessageRow) -> bool:
@@ -379,7 +379,7 @@ class MailSelector:
         folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, is_new))
 
     def _is_skipped(self, row: MessageRow, folder: FolderCursor, until: str) -> bool:
-        """Return whether a mail may be an incident that is not known any more, and note that.
+        """Return whether a message may be an incident that is not known any more, and note that.
 
         Args:
             until: received time from which on all incidents are known, empty if all are, or if there is none.
@@ -387,8 +387,8 @@ class MailSelector:
         is_skipped = sort_key(row)[0] < until != END_OF_TIME
         if is_skipped:
             self._run.notes.append(
-                f"Emails in '{folder.name}' that were received before {until}Z are not fetched any more: "
-                'it is not known which of them are incidents, because too many were fetched since then.'
+                f"Emails in '{folder.name}' that were received before {until}Z are no longer fetched, "
+                'because too many emails were fetched since then to know which of them are already incidents.'
             )
         return is_skipped
 
