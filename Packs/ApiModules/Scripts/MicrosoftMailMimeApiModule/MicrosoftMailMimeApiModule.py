@@ -36,7 +36,7 @@ def file_name(text: str) -> str:
 # region text of HTML
 
 _BLOCK = '(?i)address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr'
-# Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
+# Messages come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
 _REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
 _MARKUP = (
     r'(?is)<!--(?:-?>|.*?(?:--!?>|\Z))'
@@ -97,7 +97,7 @@ def body_text(body: dict[str, Any], max_length: int | None = None) -> str:
 
 # region MIME
 
-# Mails come from attackers too: all loops over their parts are bounded, and nothing is scanned more often than this.
+# Messages come from attackers too: all loops over their parts are bounded, and nothing is scanned more often than this.
 _MAX_MULTIPARTS = 10  # multiparts in each other
 MAX_PARTS = 1000
 _MAX_HEAD = 64_000  # bytes of the headers of a part
@@ -176,7 +176,7 @@ def end_of_headers(source: bytes | bytearray) -> re.Match[bytes] | None:
 
 
 def parse_headers(mime: bytes) -> list[dict[str, str]]:
-    """Return the headers at the beginning of a mail, as Graph shows them."""
+    """Return the headers at the beginning of a message, as Graph shows them."""
     end = end_of_headers(mime)
     head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime).decode(errors='replace')
     head = head.replace('\r', ' ')  # a CR alone ends no line: a sender could forge a header with it
