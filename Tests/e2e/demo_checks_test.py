@@ -84,7 +84,7 @@ def _attach_more(cloud: MicrosoftCloud, mail: Message) -> None:
 @pytest.mark.parametrize(
     'happens, sentence',
     [
-        (_forbid, 'answered with HTTP status'),
+        (_forbid, 'responded with HTTP status'),
         (_delete, 'There are 0 incidents, and should be one of the mail.'),
         (_attach_more, 'The files of the incident are not what the mailbox holds.'),
     ],

@@ -36,7 +36,7 @@ def test_a_token_due_for_refresh_is_used_in_an_outage(cloud: MicrosoftCloud, adm
 def test_an_expired_token_in_an_outage_is_an_error(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     administrator.add_instance('Expired', authentication_methods.client_secret(cloud))
     cloud.faults.add(service='entra', status=503, times=None)
-    with pytest.raises(CommandFailed, match=r'answered with HTTP status 503.* Try again in a few minutes\.'):
+    with pytest.raises(CommandFailed, match=r'responded with HTTP status 503.* Try again in a few minutes\.'):
         administrator.run(LIST, 'Expired')
     cloud.faults.clear()
     assert 'Report 1' in administrator.run(LIST, 'Expired')

@@ -556,7 +556,7 @@ DEVICE_ANSWER = {'device_code': 'x', 'user_code': 'A-1', 'verification_uri': 'ht
 def test_a_response_without_a_device_code_is_rejected(instance: Instance, change: dict[str, Any], missing: str) -> None:
     instance.fail(service='entra', path='devicecode', status=200, body={**DEVICE_ANSWER, **change})
     message = (
-        rf'^The sign-in service at \S+ answered with JSON without a {missing} code\. Check the address and the proxy settings\.$'
+        rf'^The sign-in service at \S+ responded with JSON without a {missing} code\. Check the address and the proxy settings\.$'
     )
     with pytest.raises(SignInUnavailableError, match=message):
         start_device_sign_in(instance.device())

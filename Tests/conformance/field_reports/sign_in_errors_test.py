@@ -92,7 +92,7 @@ def test_an_error_of_entra_is_found_in_any_text(workbench: Workbench, field_repo
     assert 'Trace ID' not in str(error)
     requests = workbench.requests_to('token-service', 1)
     assert requests == 1, 'the same request would be refused again'
-    before = f'The sign-in service answered with HTTP status {code}. Check the address of the service'
+    before = f'The sign-in service responded with HTTP status {code}. Check the address of the service'
     field_report('S1', f'{code}, {str(body)[:60]}', before, f'{error.code}, {requests} request, {error.advice}')
 
 
@@ -377,7 +377,7 @@ def test_the_page_of_a_proxy_is_not_taken_for_the_answer_of_the_service(
     workbench: Workbench, field_report: Report, method: str, service: str, code: int
 ) -> None:
     error = error_of(workbench, method, service, status(code, body=BLOCKED))
-    assert f'answered with HTTP status {code}.' in error.what
+    assert f'responded with HTTP status {code}.' in error.what
     assert not isinstance(error, SignInRequiredError)
     assert CONSENT_PAGE not in error.advice
     assert error.advice == ('Try again in a few minutes.' if code == 511 else CHECK_ADDRESS)

@@ -516,7 +516,7 @@ def test_an_incident_contains_what_can_be_read_of_a_broken_mail(fetches: Fetches
     email = fetches.email()
     assert (email['Subject'], email['From'], email['Body']) == ('bad', EVE, '')
     assert email['Missing'] == [
-        'The body, the headers and the attachments of this email are missing. Microsoft Graph answered with HTTP status 500.'
+        'The body, the headers and the attachments of this email are missing. Microsoft Graph responded with HTTP status 500.'
     ]
 
 
@@ -608,7 +608,7 @@ def test_an_attachment_that_was_removed_meanwhile_is_missing(fetches: Fetches, a
     fetches.tried(message, tries=4, since=1)
     email = fetches.email()
     assert files_of(email) == {'here.bin': b'x'}
-    assert email['Missing'] == ["The file 'gone.bin' is missing. Microsoft Graph answered with HTTP status 404."]
+    assert email['Missing'] == ["The file 'gone.bin' is missing. Microsoft Graph responded with HTTP status 404."]
     assert ['Missing' in one for one in email['AttachmentDetails']] == [True, False]
 
 
@@ -624,7 +624,7 @@ def test_a_throttled_mail_is_postponed_and_complete_ones_become_incidents(
     deliver(ada, 'plain')
     cloud.faults.add(service='graph', path=path_of(throttled), status=429, headers=LATER)
     assert fetches.names() == ['plain']
-    assert fetches.problems == ['Microsoft Graph answered with HTTP status 429. Try again in 60 seconds.']
+    assert fetches.problems == ['Microsoft Graph responded with HTTP status 429. Try again in 60 seconds.']
     assert fetches.tries == [0, 0]
     assert sorted(fetches.names()) == ['throttled', 'with a file']
     assert fetches.problems == []
@@ -765,7 +765,7 @@ def test_many_failed_marks_are_one_problem(fetches: Fetches, ada: Mailbox, cloud
     fetches.names(mark_read=True)
     cloud.faults.add(service='graph', path='messages/', method='PATCH', status=403, times=None)
     assert fetches.names() == []
-    assert fetches.problems == ['Microsoft Graph answered with HTTP status 403. Check the proxy and the cloud setting.']
+    assert fetches.problems == ['Microsoft Graph responded with HTTP status 403. Check the proxy and the cloud setting.']
     assert set(fetches.last_run['to_mark'].values()) == {1}
 
 

@@ -375,7 +375,7 @@ def test_if_a_batch_fails_as_a_whole_the_results_of_earlier_ones_are_kept(
     results = mailbox.batch([mailbox.update_request(message.immutable_id, {'isRead': True}) for message in messages])
     assert [result.error is None for result in results] == [True] * 20 + [False] * 5
     assert [message.is_read for message in messages] == [True] * 20 + [False] * 5
-    assert str(results[-1].error) == 'Microsoft Graph answered with HTTP status 500. Try again in a few minutes.'
+    assert str(results[-1].error) == 'Microsoft Graph responded with HTTP status 500. Try again in a few minutes.'
     assert paths_to_graph(cloud).count('/$batch') == 2
 
 

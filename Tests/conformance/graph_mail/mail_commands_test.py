@@ -615,7 +615,7 @@ def test_it_is_an_error_if_no_attachment_can_be_read(mail: GraphMailClient, ada:
     ada.attach_file(message, 'a.txt', b'a')
     cloud.faults.add(service='graph', path='value', status=500, times=None)
     assert error_of(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id) == (
-        'Microsoft Graph answered with HTTP status 500. Try again in a few minutes.'
+        'Microsoft Graph responded with HTTP status 500. Try again in a few minutes.'
     )
     assert os.listdir('.') == []
 

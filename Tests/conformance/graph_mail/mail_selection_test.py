@@ -300,7 +300,7 @@ def test_a_sync_that_cannot_be_started_is_a_problem_of_one_run(runs: Runs, ada: 
     deliver(ada, 'found')
     cloud.faults.add(service='graph', path=DELTA, status=410)
     assert runs.next() == []
-    assert runs.problems == ['Microsoft Graph answered with HTTP status 410. Check the proxy and the cloud setting.']
+    assert runs.problems == ['Microsoft Graph responded with HTTP status 410. Check the proxy and the cloud setting.']
     assert runs.next() == ['found']
 
 
@@ -418,7 +418,7 @@ def test_the_error_is_kept_if_a_deleted_folder_cannot_be_looked_up(
     cloud.faults.add(service='graph', path=path, status=status, headers=LATER)
     assert runs.next('Alerts') == []
     assert len(runs.problems) == 1
-    assert runs.problems[0].startswith(f'Microsoft Graph answered with HTTP status {status}.')
+    assert runs.problems[0].startswith(f'Microsoft Graph responded with HTTP status {status}.')
     assert list(runs.last_run['folders']) == ['Alerts']
 
 

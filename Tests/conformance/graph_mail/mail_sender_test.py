@@ -613,7 +613,7 @@ def test_a_mail_that_cannot_be_sent_leaves_nothing(sender: WatchedSender, cloud:
     [
         ({'reset': True}, 'It is not known whether the email was sent.'),
         ({'status': 503}, 'It is not known whether the email was sent.'),
-        ({'status': 403}, 'Microsoft Graph answered with HTTP status 403.'),
+        ({'status': 403}, 'Microsoft Graph responded with HTTP status 403.'),
     ],
 )
 def test_a_mail_without_a_copy_is_requested_once(

@@ -9,7 +9,7 @@ from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredErr
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 THREE_WAITS, FOUR_WAITS = (2.6, 4.4), (9, 15)
-UNAVAILABLE = Refusal(SignInUnavailableError, 'answered with HTTP status', 'Try again')
+UNAVAILABLE = Refusal(SignInUnavailableError, 'responded with HTTP status', 'Try again')
 DISABLED = Refusal(SignInRefusedError, 'AADSTS7000112', 'Enabled for users to sign-in')
 WARM = Call(SAME_TOKEN, requests=0)
 

@@ -89,7 +89,7 @@ def test_an_arc_machine_without_variables_is_found_by_its_key_folder(
 
 
 def refused_for(seconds: int) -> Refusal:
-    return Refusal(SignInUnavailableError, 'answered with HTTP status', f'Try again in {seconds} seconds.')
+    return Refusal(SignInUnavailableError, 'responded with HTTP status', f'Try again in {seconds} seconds.')
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_service_that_throttles_is_left_alone_as_long_as_it_asks(
     workbench: Workbench, method: str, sent: Answer, seconds: int
 ) -> None:
     calls = (
-        Call(Refusal(SignInUnavailableError, 'answered with HTTP status', 'Try again in'), 1, (sent,)),
+        Call(Refusal(SignInUnavailableError, 'responded with HTTP status', 'Try again in'), 1, (sent,)),
         Call(refused_for(seconds), requests=0),
         Call(refused_for(seconds - 10), requests=0, later=10),
         Call(refused_for(1), requests=0, later=seconds - 11),

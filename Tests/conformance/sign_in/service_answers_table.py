@@ -29,11 +29,11 @@ def fails(refusal: Refusal, sent: Answer, requests: int = 1, waits: tuple[float,
 
 
 def unavailable(code: int, advice: str = 'Try again in a few minutes.') -> Refusal:
-    return Refusal(SignInUnavailableError, f'answered with HTTP status {code}', advice, str(code))
+    return Refusal(SignInUnavailableError, f'responded with HTTP status {code}', advice, str(code))
 
 
 def refused(code: int, advice: str = 'Check the address of the service') -> Refusal:
-    return Refusal(SignInRefusedError, f'answered with HTTP status {code}', advice)
+    return Refusal(SignInRefusedError, f'responded with HTTP status {code}', advice)
 
 
 SAME_CONSENT = 'Check that ID, Token and Key are of the same consent'
@@ -267,7 +267,7 @@ NO_RESPONSE = [
 def unusable(what: str, sent: Answer) -> Call:
     """Return a call whose response is not from a token service, and is not retried."""
     return fails(
-        Refusal(SignInUnavailableError, f'answered with {what}', '', 'unusable_response'),
+        Refusal(SignInUnavailableError, f'responded with {what}', '', 'unusable_response'),
         sent,
     )
 

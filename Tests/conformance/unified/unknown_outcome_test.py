@@ -52,7 +52,7 @@ def test_a_request_of_a_batch_with_an_unknown_outcome_is_reported(
     instance.cloud.faults.add(service='graph', path=first, status=status, headers={'Retry-After': '1'})
     shown = instance.text(command, message_id=[first, second], **args)
     assert '(1 of 2)' in shown
-    assert f'{UNKNOWN} Microsoft Graph answered with HTTP status {status}. {LOOK}' in shown
+    assert f'{UNKNOWN} Microsoft Graph responded with HTTP status {status}. {LOOK}' in shown
 
 
 def test_requests_that_were_not_sent_have_a_known_outcome(instance: Instance) -> None:

@@ -798,7 +798,7 @@ def test_a_check_finds_a_service_that_is_down(status: int) -> None:
         pytest.raises(
             SignInUnavailableError,
             match=says(
-                f'The sign-in service at service.example answered with HTTP status {status}. '
+                f'The sign-in service at service.example responded with HTTP status {status}. '
                 'Check the address and the proxy settings.'
             ),
         ),
@@ -819,7 +819,7 @@ def test_an_echoed_token_is_not_in_the_error_of_the_token_service() -> None:
             cortex(registration_id=f'id@{service.url}', token='the-plain-Token').token_request(TokenTarget(), CachedSession())
         )
     assert str(refused.value) == (
-        'The sign-in service at service.example answered with HTTP status 400: Refused: The refresh token *** is not known. '
+        'The sign-in service at service.example responded with HTTP status 400: Refused: The refresh token *** is not known. '
         'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
     )
 

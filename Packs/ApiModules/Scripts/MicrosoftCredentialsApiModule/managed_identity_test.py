@@ -131,7 +131,7 @@ def key_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def authorization_for_arc(challenge: str, status: int = 401) -> str:
-    """What Arc is sent once it has answered with `challenge`."""
+    """What Arc is sent once it has responded with `challenge`."""
     with ScriptedService([(status, {'WWW-Authenticate': challenge} if challenge else {}, '{}')]) as service:
         host = AzureArc({'IDENTITY_ENDPOINT': service.url})
         return host.authenticate(host.request('r', ''), TokenClient()).headers['Authorization']
@@ -232,7 +232,7 @@ def test_a_file_of_a_pod_that_may_not_be_read_is_named(
 
 def test_an_agent_that_sends_a_token_without_a_challenge_is_rejected() -> None:
     message = (
-        'The sign-in service at service.example answered with a token in place of a challenge. '
+        'The sign-in service at service.example responded with a token in place of a challenge. '
         'Run the container of the integration in the network of the host. If the host has just started, wait a minute.'
     )
     with pytest.raises(SignInUnavailableError, match=says(message)):
@@ -435,5 +435,5 @@ def test_an_error_of_a_virtual_machine_says_what_to_do(status: int, body: str, t
     client = TokenClient().without_retries(9)
     with ScriptedService([(status, {}, body)]), pytest.raises(MicrosoftSignInError) as error:
         ManagedIdentityCredential(environment=VIRTUAL_MACHINE).request_token(client, RESOURCE, NOTHING)
-    answered = str(error.value).removeprefix('The sign-in service at 169.254.169.254 answered with ')
+    answered = str(error.value).removeprefix('The sign-in service at 169.254.169.254 responded with ')
     assert answered == text

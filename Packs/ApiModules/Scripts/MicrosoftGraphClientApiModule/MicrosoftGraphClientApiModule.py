@@ -125,7 +125,7 @@ class GraphError(DemistoException):
     def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
         """Return the error of an error response, with advice. `now` is in seconds since the epoch."""
         error, status = _error_object(response), response.status_code
-        what = f'Microsoft Graph answered with HTTP status {status}.'
+        what = f'Microsoft Graph responded with HTTP status {status}.'
         if 300 <= status < 400:
             what, error = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.', None
         code, advice = '', CHECK_PROXY

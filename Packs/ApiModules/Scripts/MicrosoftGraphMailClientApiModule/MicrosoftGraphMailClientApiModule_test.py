@@ -406,9 +406,9 @@ def test_the_mailbox_is_blamed_if_the_request_has_no_id(path: str) -> None:
             'Request ID: r1',
         ),
         (404, {}, error_body(), f'{REFUSED}Code: Reason. Check the address of the mailbox, and that this account may open it.'),
-        (404, {}, '[]', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
-        (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
-        (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
+        (404, {}, '[]', f'Microsoft Graph responded with HTTP status 404. {CHECK_PROXY}'),
+        (404, {}, '{"error": "text"}', f'Microsoft Graph responded with HTTP status 404. {CHECK_PROXY}'),
+        (407, {}, '<html>Who are you?</html>', f'Microsoft Graph responded with HTTP status 407. {CHECK_PROXY}'),
         *(
             (
                 status,
@@ -427,8 +427,8 @@ def test_the_mailbox_is_blamed_if_the_request_has_no_id(path: str) -> None:
         ),
         *((500, {}, error_body(code), f'{REFUSED}{code}: Reason. {advice}') for code, advice in FINAL.items()),
         *((400, {}, error_body(code), f'{REFUSED}{code}: Reason. {advice}') for code, advice in {**FINAL, **OTHER}.items()),
-        (502, {}, '<html>Bad gateway</html>', f'Microsoft Graph answered with HTTP status 502. {LATER}'),
-        (503, {'Retry-After': '3600'}, '', 'Microsoft Graph answered with HTTP status 503. Try again in 3600 seconds.'),
+        (502, {}, '<html>Bad gateway</html>', f'Microsoft Graph responded with HTTP status 502. {LATER}'),
+        (503, {'Retry-After': '3600'}, '', 'Microsoft Graph responded with HTTP status 503. Try again in 3600 seconds.'),
     ],
 )
 def test_an_error_says_what_happened_and_what_to_do(status: int, headers: dict[str, str], body: str, sentences: str) -> None:
@@ -626,7 +626,7 @@ def test_a_rule_whose_creation_is_unclear_is_found_by_all_its_properties(other: 
     if is_found:
         assert client.mailbox.create_rule(RULE)['id'] == '1'
     else:
-        assert error_of(lambda: client.mailbox.create_rule(RULE)) == f'Microsoft Graph answered with HTTP status 503. {LATER}'
+        assert error_of(lambda: client.mailbox.create_rule(RULE)) == f'Microsoft Graph responded with HTTP status 503. {LATER}'
 
 
 @pytest.mark.parametrize('response', [answer({}), (204, {}, ''), (202, {}, ''), answer({'id': ''}), answer({'subject': 'x'})])
@@ -676,7 +676,7 @@ def test_a_folder_whose_deletion_is_unclear_is_looked_up(folder: Any, is_deleted
     if is_deleted:
         client.mailbox.delete_folder('f')
     else:
-        assert error_of(lambda: client.mailbox.delete_folder('f')).startswith('Microsoft Graph answered with HTTP status 504.')
+        assert error_of(lambda: client.mailbox.delete_folder('f')).startswith('Microsoft Graph responded with HTTP status 504.')
     assert len(client.script.requests) == 3
 
 
@@ -761,7 +761,7 @@ def test_all_waits_of_a_batch_share_the_retry_budget() -> None:
     results = client.batch([reading(str(number)) for number in range(21)])
     assert client.waits == [12, 12]
     assert {str(result.error) for result in results} == {
-        'Microsoft Graph answered with HTTP status 429. Try again in 12 seconds.'
+        'Microsoft Graph responded with HTTP status 429. Try again in 12 seconds.'
     }
     assert len(client.script.requests) == 4
 

@@ -416,7 +416,7 @@ def test_each_email_of_a_batch_has_its_result() -> None:
 @pytest.mark.parametrize(
     'ids, statuses, start',
     [
-        ('a', (404,), 'Microsoft Graph answered with HTTP status 404.'),
+        ('a', (404,), 'Microsoft Graph responded with HTTP status 404.'),
         ('a,b', (404, 404), 'The command succeeded for none of the emails'),
         ('a,b', (502, 502), 'It is not known whether the command succeeded for 2 of the 2 emails.\na: It is not known whether'),
         ('a,b', (502, 404), 'It is not known whether the command succeeded for 1 of the 2 emails.\na: It is not known whether'),
@@ -469,7 +469,7 @@ def test_an_attachment_without_a_file_does_not_block_the_others() -> None:
     file, rest = run(client, 'msgraph-mail-get-attachment', message_id='m')
     assert file['File'] == 'a.txt'
     assert '| Budget.xlsx | It is a link to a file elsewhere. Open the email to follow it: ' in rest.readable_output
-    assert '| a.txt | Microsoft Graph answered with HTTP status 500. ' in rest.readable_output
+    assert '| a.txt | Microsoft Graph responded with HTTP status 500. ' in rest.readable_output
 
 
 def test_it_is_an_error_if_no_attachment_can_be_read() -> None:

@@ -521,7 +521,7 @@ def test_an_outcome_that_cannot_be_looked_up_is_unknown_and_the_draft_stays(look
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).send(MAIL)
     assert str(caught.value) == (
-        'It is not known whether the email was sent. Microsoft Graph answered with HTTP status 503. '
+        'It is not known whether the email was sent. Microsoft Graph responded with HTTP status 503. '
         'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
     )
     assert 'POST permanentDelete' not in client.sent
@@ -539,7 +539,7 @@ def test_a_draft_that_cannot_be_looked_up_may_exist() -> None:
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).send(MAIL)
     assert str(caught.value) == (
-        'It is not known whether a draft was created. Microsoft Graph answered with HTTP status 503. '
+        'It is not known whether a draft was created. Microsoft Graph responded with HTTP status 503. '
         'Look for it in Drafts before you try again.'
     )
 
@@ -555,7 +555,7 @@ def test_a_draft_that_cannot_be_removed_may_be_there() -> None:
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).send(MAIL)
     assert str(caught.value) == (
-        'It is not known whether the draft was removed. Microsoft Graph answered with HTTP status 400. '
+        'It is not known whether the draft was removed. Microsoft Graph responded with HTTP status 400. '
         'Look for it in Drafts before you try again.'
     )
 
@@ -655,7 +655,7 @@ def test_files_of_which_some_may_be_attached_are_an_unknown_outcome() -> None:
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).update_draft('d', {}, [SMALL])
     assert str(caught.value) == (
-        'It is not known whether all files were attached. Microsoft Graph answered with HTTP status 403. '
+        'It is not known whether all files were attached. Microsoft Graph responded with HTTP status 403. '
         'Look at the draft before you attach files again.'
     )
 

@@ -792,7 +792,7 @@ class TokenClient:
         is_transient = status in request.retry_policy.retries or status >= 500 or name == _TEMPORARY
         is_temporary = is_transient and name not in _FINAL
         refusal = parse_oauth_error(error, status, '' if is_temporary else request.refusal_advice, redact)
-        answered = f'The sign-in service at {request.host} answered with HTTP status {status}'
+        answered = f'The sign-in service at {request.host} responded with HTTP status {status}'
         text = outside_text(error.get('error_description'), redact)
         what = f'{answered}: {text}' if text else f'{answered}.'
         if is_temporary or refusal.code == _LOOP:
@@ -871,7 +871,7 @@ def _is_not_token_service(request: TokenRequest, response: requests.Response) ->
 def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableError:
     """Return the error for a response with `what`, which a token service does not send."""
     return SignInUnavailableError(
-        f'The sign-in service at {request.host} answered with {what}.',
+        f'The sign-in service at {request.host} responded with {what}.',
         request.no_response_advice or 'Check the address and the proxy settings.',
         'unusable_response',
     )

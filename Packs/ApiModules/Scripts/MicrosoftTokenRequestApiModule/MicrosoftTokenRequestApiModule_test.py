@@ -246,7 +246,7 @@ def test_the_error_object_is_found_in_the_responses_of_all_services(body: object
 
 def test_an_unusable_response_names_the_host_and_what_to_check() -> None:
     error = unusable_response(TokenRequest('POST', 'https://login.example/token?secret=x'), 'a poem')
-    assert str(error) == ('The sign-in service at login.example answered with a poem. Check the address and the proxy settings.')
+    assert str(error) == ('The sign-in service at login.example responded with a poem. Check the address and the proxy settings.')
 
 
 # endregion
@@ -665,7 +665,7 @@ def test_the_request_has_the_advice_for_an_unknown_refusal(token_client: TokenCl
 
 # region whole sentences
 
-SERVICE_SAID = 'The sign-in service at service.example answered with'
+SERVICE_SAID = 'The sign-in service at service.example responded with'
 CHECK_ADDRESS = 'Check the address of the service, the cloud setting and the proxy.'
 BLOCK_PAGE = '<html><body>access_denied: This category is blocked.</body></html>'
 A_HOST = 'Choose an Azure host.'
