@@ -6,6 +6,7 @@
 import gc
 import importlib
 import os
+import random
 import socketserver
 import sys
 import threading
@@ -41,7 +42,7 @@ MARKERS = {
 UNMEASURED = {'browser', 'e2e', 'standin', 'property', 'slow'}
 # These repeat what the tests of the subject have covered: with what people reported, with faults, with odd and with many
 # messages, and with each argument of the built script.
-UNMEASURED_PLACES = (
+REPEATING = (
     'Tests/conformance/field_reports/',
     'Tests/conformance/faults/',
     'Tests/conformance/fetch/backlog_test.py',
@@ -50,6 +51,11 @@ UNMEASURED_PLACES = (
     'Tests/conformance/token_cache/storage_faults_test.py',
     'Tests/conformance/unified/',
 )
+# Of the rows of a parametrized test of these, `make test` draws one of three, others each time. `make test-nightly` runs all of
+# them, and so does pytest if files are named. A run prints its draw: `DRAW=<number> make test` takes the same rows again.
+DRAWN_FROM = (*REPEATING, 'Tests/sandbox/', 'Tests/e2e/')
+SHARE = 3
+DRAW = pytest.StashKey[int]()
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
@@ -116,7 +122,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Measure the coverage of a test unless it is UNMEASURED. Debuggers, which trace as well, go on in any test."""
-    is_unmeasured = item.nodeid.startswith(UNMEASURED_PLACES) or any(one.name in UNMEASURED for one in item.iter_markers())
+    is_unmeasured = item.nodeid.startswith(REPEATING) or any(one.name in UNMEASURED for one in item.iter_markers())
     if not coverage.Coverage.current() or not is_unmeasured:
         return (yield)
     with _untraced():
@@ -127,9 +133,36 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_configure_node(node: Any) -> None:
     """Let the workers of pytest-xdist measure coverage if this process does (``coverage run -m pytest -n 2``)."""
     node.workerinput['is_measured'] = coverage.Coverage.current() is not None
+    node.workerinput['draw'] = _draw(node.config)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _draw(config: pytest.Config) -> int | None:
+    """Return the number that decides which rows run; None if all do. All processes of a run have the same."""
+    if 'draw' in getattr(config, 'workerinput', {}):
+        return config.workerinput['draw']
+    if config.args_source != pytest.Config.ArgsSource.TESTPATHS or config.option.keyword:
+        return None
+    return config.stash.setdefault(DRAW, int(os.environ.get('DRAW') or random.getrandbits(16)))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    draw = _draw(config)
+    return 'rows: all' if draw is None else f'rows: one of {SHARE} of {", ".join(DRAWN_FROM)}; DRAW={draw} takes the same again'
+
+
+def _leave_out_rows(items: list[pytest.Item], draw: int | None, is_nightly: bool) -> None:
+    """Mark the rows that are not drawn as nightly, or all of them in a nightly run. The table of field reports stays complete."""
+    rows: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if hasattr(item, 'callspec') and item.nodeid.startswith(DRAWN_FROM) and 'field_report' not in item.fixturenames:
+            rows.setdefault(item.nodeid.partition('[')[0], []).append(item)
+    for name, each in rows.items():
+        left_out = len(each) if is_nightly else len(each) - -(-len(each) // SHARE)
+        for item in random.Random(f'{draw} {name}').sample(each, left_out):  # noqa: S311 - no secret
+            item.add_marker('nightly')
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test by its folder, and begin with what takes longest, so that no worker waits for it in the end."""
     order = ['property', *dict.fromkeys(MARKERS.values())]
     for item in items:
@@ -138,6 +171,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not marker:
             raise pytest.UsageError(f'{path} has no marker: add its folder to MARKERS in conftest.py.')
         item.add_marker(marker)
+    draw = _draw(config)
+    if draw is not None:
+        _leave_out_rows(items, draw, 'not nightly' not in config.option.markexpr)
     items.sort(key=lambda item: min(order.index(marker.name) for marker in item.iter_markers() if marker.name in order))
 
 
