@@ -18,7 +18,7 @@ from werkzeug.test import run_wsgi_app
 LOOPBACK = '127.0.0.1'
 RESET_ON_CLOSE = struct.pack('ii', 1, 0)
 STATUS_WITHOUT_BODY = {204, 304}
-POLL_SECONDS = 0.05
+WAKE_SECONDS = 0.05
 
 
 class Connection(WSGIRequestHandler):
@@ -95,7 +95,7 @@ class Service(ThreadedWSGIServer):
             self.ssl_context = tls
         self.url = f'https://localhost:{self.port}' if tls else f'http://{LOOPBACK}:{self.port}'
         self.now: Callable[[], float] = time.time
-        self._thread = threading.Thread(target=self.serve_forever, args=(POLL_SECONDS,), name=f'sandbox {name}', daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(None,), name=f'sandbox {name}', daemon=True)
 
     def start(self, app: Any, now: Callable[[], float] = time.time) -> None:
         """Begin to serve ``app``; ``now`` gives the ``Date`` of its answers, in epoch seconds."""
@@ -105,7 +105,11 @@ class Service(ThreadedWSGIServer):
     def stop(self) -> None:
         """Stop serving and break the connections that are still open."""
         if self._thread.is_alive():
-            self.shutdown()
+            stopping = threading.Thread(target=self.shutdown)
+            stopping.start()
+            while stopping.is_alive():  # it sleeps until someone connects: ten servers that poll keep a processor from its work
+                with suppress(OSError), socket.create_connection((LOOPBACK, self.port)):
+                    stopping.join(WAKE_SECONDS)
             self._thread.join()
         self.server_close()
         with self._connections_lock:
