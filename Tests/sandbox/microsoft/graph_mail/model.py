@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from sandbox.microsoft.graph_mail import ids
@@ -288,6 +289,7 @@ def new_change_key() -> str:
     return 'CQAAA' + secrets.token_urlsafe(12)
 
 
+@lru_cache(maxsize=8)  # each list and each draft shows the beginning of the same text, which may have megabytes
 def text_of(html: str) -> str:
     """Convert HTML to plain text."""
     without_head = re.sub(r'(?is)<(head|style|script)\b.*?</\1>', '', html)
