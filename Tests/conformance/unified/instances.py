@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import CommonServerPython
 import demistomock as demisto
 import O365OutlookMailSingleUser
 from authentication_methods import ARC, AUTHORIZATION_CODE, CLIENT_SECRET, METHODS
@@ -69,6 +70,9 @@ class Instance:
                 platform.setattr(demisto, name, lambda answer=answer: answer)
             platform.setattr(demisto, 'results', entries.append)
             platform.setattr(demisto, 'callingContext', self._calling)
+            # each command is a process of its own: it masks no secrets of earlier ones, which would take longer and longer
+            platform.setattr(CommonServerPython.LOG, 'replace_strs', [])
+            platform.setattr(CommonServerPython.LOG, 'messages', [])
             if command == 'test-module':
                 for name in (
                     'getIntegrationContext',
