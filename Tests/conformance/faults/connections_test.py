@@ -80,7 +80,7 @@ def test_a_wrong_proxy_is_named_and_its_password_is_not_shown(
     environment: FaultEnvironment, monkeypatch: pytest.MonkeyPatch, proxy: str, says: str
 ) -> None:
     monkeypatch.setenv('HTTPS_PROXY', proxy)
-    monkeypatch.setenv('NO_PROXY', '')
+    monkeypatch.setenv('no_proxy', '')
     environment.params['proxy'] = True
     result = environment.run('msgraph-mail-list-folders', {})
     [text] = result.error_texts
