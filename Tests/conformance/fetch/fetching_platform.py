@@ -124,14 +124,18 @@ class Platform:
     Attributes:
         last_run: JSON, empty before the first run.
         context: the integration context.
+        transport: sends the requests.
     """
 
-    def __init__(self, cloud: MicrosoftCloud, folder: Path, params: dict[str, Any]) -> None:
+    def __init__(
+        self, cloud: MicrosoftCloud, folder: Path, params: dict[str, Any], transport: HTTPAdapter = _CONNECTIONS
+    ) -> None:
         self.cloud = cloud
         self.params = params
         self.last_run = ''
         self.context: dict[str, Any] = {}
         self.incidents: list[Incident] = []
+        self.transport = transport
         self._folder = folder
 
     def fetch(
@@ -237,7 +241,7 @@ class _Process:
             return process.send(session, request, settings)
 
         def get_adapter(_session: requests.Session, _url: str) -> HTTPAdapter:
-            return _CONNECTIONS
+            return process._platform.transport
 
         with (
             mock.patch.multiple(demisto, **seams),

@@ -218,6 +218,10 @@ class MicrosoftCloud:
         issued = self._state.issuer.issued
         return lambda: self._state.accept(issued)
 
+    def application(self, url: str) -> Any:
+        """Return the WSGI application behind a base URL, with its faults and its log, for clients in the same process."""
+        return next(service.app for service in self._services.values() if service.url == url)
+
     def open_connections(self, service: str) -> int:
         """Return how many connections clients hold open to that service."""
         return self._services[service].open_connections
