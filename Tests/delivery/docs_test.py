@@ -69,6 +69,7 @@ def test_a_readme_that_is_written_by_hand_alone_stays(repository: Path, capsys) 
     assert 'left alone, it has no markers' in capsys.readouterr().out
 
 
+@pytest.mark.nightly
 def test_generate_docs_of_the_sdk_leaves_the_readme_alone(repository: Path) -> None:
     (repository / 'build').mkdir()
     yml = (INTEGRATION / f'{INTEGRATION.name}.yml').relative_to(ROOT)

@@ -85,6 +85,7 @@ def test_what_is_missing_is_named_and_nothing_is_tagged(unreleased: Path, capsys
     assert git('tag', folder=unreleased) == ''
 
 
+@pytest.mark.nightly
 def test_the_next_version_has_notes_to_fill_in(repository: Path, capsys) -> None:
     """Also when nothing of the integration changed but a shared script, which demisto-sdk does not notice."""
     (repository / 'CHANGELOG.md').write_text(CHANGELOG)

@@ -46,6 +46,7 @@ def test_secrets_are_found_with_their_line_and_names_are_not(pack: Path, tmp_pat
     assert '.secrets-ignore' in said.splitlines()[-1]
 
 
+@pytest.mark.nightly
 def test_what_the_pack_ignores_is_not_reported(pack: Path, tmp_path: Path, capsys) -> None:
     (pack / 'Probe.py').write_text(f'x = {SECRETS[0]}')
     (tmp_path / 'Packs' / 'Probe' / '.secrets-ignore').write_text(f'# the example of the README\n{SECRETS[0]}\n')
@@ -53,6 +54,7 @@ def test_what_the_pack_ignores_is_not_reported(pack: Path, tmp_path: Path, capsy
     assert 'none in 2 files' in capsys.readouterr().out
 
 
+@pytest.mark.nightly
 def test_copies_of_the_examples_have_no_secrets(tmp_path: Path, capsys) -> None:
     for name in example_names():
         shutil.copytree(EXAMPLES / name, tmp_path / 'Packs' / name, ignore=shutil.ignore_patterns('__pycache__'))

@@ -38,6 +38,7 @@ def test_every_kind_of_change_gives_backward_compatibility_something(sdk_checks)
     assert sdk_checks['BA108'].in_changes['added'] > sdk_checks['BA108'].in_changes['changed'] == 0
 
 
+@pytest.mark.nightly
 def test_a_renamed_command_fails_although_it_is_consistent(repository: Path, capsys) -> None:
     for path in (repository / YML).parent.iterdir():
         if path.suffix in ('.yml', '.py', '.md', '.txt'):

@@ -103,6 +103,7 @@ def test_demo_shows_every_method_and_the_tour(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.nightly
 def test_an_interrupted_demo_stops_everything(tmp_path: Path) -> None:
     with start_demo(REPOSITORY, tmp_path) as demo:
         assert demo.stdout

@@ -197,6 +197,7 @@ def content(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.nightly
 def test_examples_are_valid_and_a_copy_as_documented_is_a_pack_of_its_own(content: Path) -> None:
     shutil.copytree(EXAMPLES, content / 'docs/examples', ignore=shutil.ignore_patterns('__pycache__'))
     text = (EXAMPLES / 'README.md').read_text(encoding='utf-8').partition('## Write your own')[2]

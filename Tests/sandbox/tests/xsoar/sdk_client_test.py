@@ -180,6 +180,7 @@ def test_demisto_sdk_makes_outputs_of_what_a_command_answers(
         assert 'Full Integration Log:' in (tmp_path / 'debug.log').read_text()
 
 
+@pytest.mark.nightly
 def test_demisto_sdk_uploads_one_integration(content: Path, empty: XsoarServer) -> None:
     uploaded = run_sdk(content, empty, 'upload', '-i', 'Packs/Probe/Integrations/Probe', '--insecure')
 
@@ -202,6 +203,7 @@ def test_demisto_sdk_shows_why_an_upload_was_refused(
     assert "Another pack already has an integration 'Probe': give this one its own id and name." in said
 
 
+@pytest.mark.nightly
 def test_demisto_sdk_is_refused_with_a_wrong_key(content: Path, empty: XsoarServer) -> None:
     uploaded = run_sdk(content, empty, 'upload', '-i', 'Packs/Probe', '-z', '--insecure', key='wrong')
 
