@@ -137,10 +137,13 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def _draw(config: pytest.Config) -> int | None:
-    """Return the number that decides which rows run; None if all do. All processes of a run have the same."""
+    """Return the number that decides which rows run; None if all do, as if someone looks for certain tests.
+
+    All processes of a run have the same one.
+    """
     if 'draw' in getattr(config, 'workerinput', {}):
         return config.workerinput['draw']
-    if config.args_source != pytest.Config.ArgsSource.TESTPATHS or config.option.keyword:
+    if config.args_source != pytest.Config.ArgsSource.TESTPATHS or config.option.keyword or config.getoption('lf', False):
         return None
     return config.stash.setdefault(DRAW, int(os.environ.get('DRAW') or random.getrandbits(16)))
 
