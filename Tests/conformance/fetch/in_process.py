@@ -60,7 +60,7 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     """Return the request as a WSGI server gives it to an application (PEP 3333)."""
     address = urlsplit(str(request.url))
     body = request.body or b''
-    content = body.encode() if isinstance(body, str) else bytes(body)
+    content = body if isinstance(body, bytes) else str(body).encode()
     uri = address.path + (f'?{address.query}' if address.query else '')
     return {
         'REQUEST_METHOD': str(request.method),
