@@ -20,6 +20,10 @@ from conformance.unified.instances import (
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
+MAY_NOT_OPEN = (
+    'All required permissions are granted. Check that this account may open the mailbox. '
+    'A user needs the .Shared permissions for the mailbox of another user.'
+)
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
 ROLES = 'Permissions granted by RBAC for Applications in Exchange Online do not appear in the token and need no consent.'
 BLOCKED = (
@@ -421,9 +425,7 @@ def test_auth_test_names_the_mailbox_if_no_permission_is_missing(instance: Insta
     if not mailbox:
         refusal = {'error': {'code': 'ErrorAccessDenied', 'message': 'No.'}}
         instance.cloud.faults.add(service='graph', status=403, body=refusal, times=None)
-    assert ' All required permissions are granted. Check that this account may open the mailbox.' in (
-        instance.error('msgraph-mail-auth-test')
-    )
+    assert f' {MAY_NOT_OPEN}' in instance.error('msgraph-mail-auth-test')
 
 
 def test_auth_test_shows_unknown_if_the_token_cannot_be_read(instance: Instance) -> None:

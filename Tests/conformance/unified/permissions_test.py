@@ -43,6 +43,10 @@ def permissions_of_commands() -> dict[str, dict[str, list[str]]]:
 
 
 TABLE = permissions_of_commands()
+SHARED_FORM = '(with .Shared in the mailbox of another user)'
+OTHERS_SETTINGS = (
+    'No delegated permission opens rules and settings of another user: sign in as that user, or use application permissions.'
+)
 NAMED_BY_INSTANCE = ('msgraph-mail-auth-test', 'msgraph-mail-test')  # their errors have a list of their own
 
 
@@ -96,7 +100,7 @@ class Trial:
         mailbox = self._cloud.mailbox(self._owner)
         draft = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
         file = mailbox.attach_file(draft, 'x', b'x')
-        known = {**self._known, 'draft': draft.immutable_id}
+        known = {**self._known, 'draft': draft.immutable_id, 'message_id_of_draft': draft.internet_message_id}
         if 'draft-attachment' in command:
             known['attachment'] = draft.attachment_id(file, immutable=True)
         given = {name: known.get(value.strip('{}'), value) for name, value in ARGUMENTS[command].items() if name != 'from'}
@@ -124,9 +128,13 @@ def test_a_command_needs_the_permissions_of_the_readme(instance: Instance, comma
         assert told, f'{missing} is not needed.'
         if command not in NAMED_BY_INSTANCE:
             assert re.search(f'Check that the permissions? [^()]*{re.escape(missing.removesuffix(".Shared"))} ', told)
-            assert ('with .Shared in the mailbox of another user' in told) is ('MailboxSettings' not in missing)
+            assert (SHARED_FORM in told) is ('MailboxSettings' not in missing and access != APPLICATION)
+            assert OTHERS_SETTINGS not in told
     own_rights = [*TABLE[command][OWN], 'MailboxSettings.ReadWrite']
-    assert trial.is_allowed(command, needed or own_rights) is bool(needed)
+    told = trial.refusal(command, needed or own_rights)
+    assert bool(told) is not bool(needed)
+    if told:
+        assert OTHERS_SETTINGS in told
 
 
 @pytest.mark.parametrize('command', ARGUMENTS)
@@ -164,3 +172,30 @@ def test_an_email_that_is_not_saved_needs_one_permission(instance: Instance, acc
     assert trial.is_allowed('send-mail', sending, save_to_sent_items='false')
     told = trial.refusal('send-mail', TABLE['msgraph-mail-get-email'][access], save_to_sent_items='false')
     assert 'Check that the permission Mail.Send is granted' in told
+
+
+@pytest.mark.parametrize('access', [OWN, SHARED, APPLICATION])
+def test_a_draft_that_is_named_by_its_message_id_needs_another_permission(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, access: str
+) -> None:
+    command = 'msgraph-mail-send-draft'
+    trial, sending, reading = Trial(instance, access), TABLE[command][access], TABLE['msgraph-mail-get-email'][access]
+    monkeypatch.setitem(ARGUMENTS, command, {'draft_id': '{message_id_of_draft}'})
+    told = trial.refusal(command, sending)
+    assert 'Check that the permissions Mail.Read and Mail.Send are granted' in told
+    assert 'Check that the permission Mail.Send is granted' in trial.refusal(command, reading)
+    assert trial.is_allowed(command, [*sending, *reading])
+
+
+@pytest.mark.parametrize('command', FOLDER_RULES)
+def test_a_user_is_told_that_rules_of_another_user_cannot_be_opened(instance: Instance, command: str) -> None:
+    trial, permissions = Trial(instance, SHARED), ['MailboxSettings.ReadWrite', 'Mail.Read', 'Mail.Read.Shared']
+    told = trial.refusal(command, permissions)
+    assert f'Check that the permission MailboxSettings.ReadWrite is granted. {OTHERS_SETTINGS}' in told
+
+
+@pytest.mark.parametrize('mailbox, expected', [('', 'may open this mailbox.'), (ADA, OTHERS_SETTINGS)])
+def test_a_user_is_told_which_permission_the_own_settings_need(instance: Instance, mailbox: str, expected: str) -> None:
+    told = Trial(instance, OWN).refusal('msgraph-mail-get-settings', ['Mail.Read'], user_id=mailbox)
+    assert 'Check that the permission MailboxSettings.Read is granted' in told
+    assert expected in told

@@ -224,22 +224,36 @@ def permissions_of(command: str) -> Sequence[str]:
     return next(permissions for pattern, permissions in _PERMISSIONS if re.search(pattern, command))
 
 
-def with_advice(error: GraphError, args: Arguments) -> GraphError:
+_MAY_OPEN = ' and that the account may open this mailbox.'
+# OfficeDev/office-js#6057, microsoftgraph/microsoft-graph-docs#7042
+_MAY_NOT_OPEN = (
+    '. No delegated permission opens rules and settings of another user: sign in as that user, or use application permissions.'
+)
+
+
+def with_advice(error: GraphError, client: GraphMailClient, args: Arguments) -> GraphError:
     """Return an error of a command with advice that names what only the command knows: arguments with IDs, permissions."""
     if error.is_unknown_id:
         return error.with_advice(id_advice(args))
     if error.advice != CHECK_PERMISSION or not demisto.command():
         return error
-    names, url = permissions_of(demisto.command()), str(error.res.url)
+    names: Sequence[str] = permissions_of(demisto.command())
+    url = str(error.res.url)
     if url.endswith('/sendMail'):  # without a draft, whatever the command may do otherwise
         names = ('Mail.Send',)
+    elif names == ('Mail.Send',) and not url.endswith('/send'):  # the draft is looked up by its Message-ID
+        names = ('Mail.Read', 'Mail.Send')
     is_of_settings = names[0].startswith('MailboxSettings')
     if is_of_settings and '/mailFolders' in url and '/messageRules' not in url:  # the folder of a rule is looked up
         names = (*names, 'Mail.Read')
     granted = f'permission {names[0]} is' if len(names) == 1 else f'permissions {_listed(names)} are'
-    # there is no shared form of the permissions for settings
-    shared = '' if is_of_settings else ' (with .Shared in the mailbox of another user)'
-    return error.with_advice(f'Check that the {granted} granted{shared} and that the account may open this mailbox.')
+    shared, access = '', _MAY_OPEN
+    if client.credential.needs_user or client.credential.is_single_use:  # otherwise an application
+        if not is_of_settings:
+            shared = ' (with .Shared in the mailbox of another user)'
+        elif '/users/' in url:
+            access = _MAY_NOT_OPEN
+    return error.with_advice(f'Check that the {granted} granted{shared}{access}')
 
 
 def time_argument(args: Arguments, name: str) -> datetime | None:
@@ -441,7 +455,7 @@ def checked_command(
             throttled.arguments = args
             raise
         except GraphError as error:
-            better = with_advice(error, args)
+            better = with_advice(error, client, args)
             if better is error:
                 raise
             raise better from error
@@ -637,7 +651,7 @@ def batch_results(
         message_id, error, reason = result.request.key, result.error, ''
         done = {'ID': message_id}
         if error:
-            error = with_advice(error, args)
+            error = with_advice(error, mailbox.client, args)
             delay = mailbox.client.reschedule_delay_after(error, result.request.is_idempotent)
             if delay is not None and mailbox.client.can_reschedule():
                 delays[message_id] = delay

@@ -73,7 +73,8 @@ SPEC = IntegrationSpec(
     outputs_prefix='MSGraphMailAuth',
     check=check_mailbox,
     permissions=('Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite'),
-    access_advice='All required permissions are granted. Check that this account may open the mailbox.',
+    access_advice='All required permissions are granted. Check that this account may open the mailbox. '
+    'A user needs the .Shared permissions for the mailbox of another user.',
     app_name='ms-graph-mail-listener',
     account=lambda client: client.mailbox.address,
     details=lambda client: {'Mailbox': client.mailbox.address or 'mailbox of the signed-in user'},
