@@ -287,6 +287,12 @@ class OutgoingMail:
         return change
 
 
+def _header_names(content: bytes) -> list[bytes]:
+    """Return the names of the headers of MIME in small letters."""
+    block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
+    return re.findall(rb'(?m)^(?![ \t])[^:\n]*', re.sub(rb'\r\n?', b'\n', block).lower())
+
+
 def _require_size(size: int) -> None:
     if size > MAX_REQUEST_SIZE:
         raise DemistoException(
@@ -584,6 +590,7 @@ class _AtMostOnceStep:
 _Outcome = TypeVar('_Outcome')
 # Identifies the drafts that are created here.
 _DRAFT_MARK = 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name DraftMark'
+_MAX_DRAFT_HEAD = 256 * 1024  # bytes of its headers, as many as Exchange takes
 _NOBODY = EmailAddress('nobody@example.com')
 _NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
@@ -661,6 +668,8 @@ class _Draft:
             headers, content = {'Content-Type': 'text/plain', **self._headers}, mail.as_mime(f'<{self.progress.mark}>')
             self._create_once(self._mailbox.messages_path(), look_first, headers=headers, data=content)
             self.progress.first_files = []
+        # Graph may ignore those in MIME (microsoftgraph/microsoft-graph-docs-contrib#424)
+        self._require_own_headers([name for name, _ in mail.headers], 'Remove headers, or either body or htmlBody.')
         draft = self.change(mail.as_change())
         self.attach(mail.attachments)
         return draft
@@ -695,12 +704,28 @@ class _Draft:
                 lists = {'toRecipients': []}
         elif action == FORWARD and not lists:
             lists = {'toRecipients': []}
+        names = [header['name'] for header in message.get('internetMessageHeaders', ())]
+        self._require_own_headers(names, 'Remove headers, or send them in a new email.')
         wanted = {name: value for name, value in {**message, **lists}.items() if name != 'internetMessageHeaders'}
         if not draft.keys() >= {*wanted, *(RECIPIENT_LISTS if are_added else ())}:
             draft = self.read()
         if are_added:
             wanted |= _with_recipients(draft, lists)
         return draft, {**_missing_properties(draft, wanted), **extended}
+
+    def _require_own_headers(self, names: Sequence[str], advice: str) -> None:
+        """Raise GraphError if the draft lacks custom headers: they cannot be added. They are read from its MIME, since its
+        properties may not show them (microsoftgraph/microsoft-graph-docs#18761)."""
+
+        def read() -> bytes:
+            head = bytearray()
+            self._mailbox.download_mime(self.progress.draft_id, lambda chunk: head.extend(chunk[: _MAX_DRAFT_HEAD - len(head)]))
+            return bytes(head)
+
+        present = _header_names(self._retry(read)) if names else ()
+        missing = [name for name in names if name.lower().encode() not in present]
+        if missing:
+            raise GraphError(f'Microsoft Graph ignored these headers: {", ".join(missing)}.', advice)
 
     def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.

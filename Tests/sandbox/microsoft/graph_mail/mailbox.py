@@ -78,6 +78,7 @@ class Mailbox:
         ignores_reply_messages: ``createReply``, ``createReplyAll`` and ``createForward`` ignore ``message``, but for its extended
             properties.
         ignores_comments: they ignore ``comment``.
+        drops_mime_headers: a draft that comes as MIME has none of its headers that begin with x-.
         deletes_permanently: the cloud of the mailbox has ``permanentDelete``.
         deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items; a folder is removed.
         doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
@@ -117,7 +118,7 @@ class Mailbox:
         self.mime_limit = MIME_LIMIT_BYTES
         self.forwards_to_nobody = True
         self.ignores_reply_messages = False
-        self.ignores_comments = False
+        self.ignores_comments = self.drops_mime_headers = False
         self.deletes_softly = self.doubles_inline = False
         self.deletes_permanently = True
         self.shared_folders: dict[str, set[str]] = {}

@@ -126,6 +126,13 @@ def message_of_mime(data: bytes, owner: EmailAddress, now: float) -> Message:
     return message
 
 
+def drop_own_headers(message: Message) -> None:
+    """Remove the headers that begin with x- from a message that came as MIME."""
+    head, blank, body = (message.source or b'').partition(b'\r\n\r\n')
+    message.source = re.sub(rb'(?i)\r\nx-[^\n]*(?:\n[ \t][^\n]*)*(?=\r\n|\Z)', b'', head) + blank + body
+    message.headers = [(name, value) for name, value in message.headers if not _HEADER_NAME.fullmatch(name)]
+
+
 def email_addresses(value: list[dict[str, Any]] | None) -> list[EmailAddress]:
     return [email_address(one) for one in value or []]
 

@@ -28,7 +28,7 @@ from sandbox.microsoft.graph_mail.mail_request import (
     typed_body,
 )
 from sandbox.microsoft.graph_mail.mailbox import RECOVERABLE
-from sandbox.microsoft.graph_mail.message_input import change, message_of_mime, new_draft
+from sandbox.microsoft.graph_mail.message_input import change, drop_own_headers, message_of_mime, new_draft
 from sandbox.microsoft.graph_mail.model import Folder, Message
 from sandbox.microsoft.graph_mail.permissions import READ, READ_BASIC, WRITE
 from sandbox.microsoft.graph_mail.query import WITHHELD, Query
@@ -134,7 +134,10 @@ def draft_in_body(call: MailCall) -> Message:
     """Return the draft that the body describes, as JSON or as base64 of MIME."""
     now = call.state.clock.now()
     if request.mimetype == 'text/plain':
-        return message_of_mime(request.get_data(), call.mailbox.owner, now)
+        draft = message_of_mime(request.get_data(), call.mailbox.owner, now)
+        if call.mailbox.drops_mime_headers:
+            drop_own_headers(draft)
+        return draft
     return new_draft(typed_body('message'), call.mailbox.owner, now)
 
 

@@ -77,6 +77,15 @@ def test_a_draft_is_made_of_mime(graph: GraphClient) -> None:
     assert graph.content(f'/messages/{answer.json()["id"]}/$value') == source
 
 
+def test_a_draft_of_mime_may_lose_its_own_headers(graph: GraphClient, mailbox: Mailbox) -> None:
+    mailbox.drops_mime_headers = True
+    source = b'To: bob@contoso.example\r\nX-Case: 1\r\n 2\r\nSubject: Raw\r\nx-end: 3\r\n\r\nx-text: 4\r\n'
+    made = graph.post('/messages', base64_of(source).encode(), **{'Content-Type': 'text/plain'})
+    shown = graph.content(f'/messages/{made["id"]}/$value')
+    assert shown == b'To: bob@contoso.example\r\nSubject: Raw\r\n\r\nx-text: 4\r\n'
+    assert 'X-Case' not in str(graph.get(f'/messages/{made["id"]}?$select=internetMessageHeaders'))
+
+
 @pytest.mark.parametrize(
     'body, code',
     [
