@@ -14,6 +14,7 @@ from conformance.graph_mail import watched_sender
 from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
 from conformance.unified import instances
 from conformance.unified.instances import Instance
+from conformance.virtual_time import skip_waits
 from MicrosoftGraphClientApiModule import UnknownOutcomeError
 from MicrosoftGraphMailClientApiModule import EmailAddress as Address
 from MicrosoftGraphMailSendApiModule import REPLY, OutgoingMail
@@ -184,6 +185,38 @@ def test_a_draft_whose_time_has_passed_is_sent(instance: Instance, cloud: Micros
     assert shown.startswith('### Draft sent\n')
     assert 'Drafts' not in shown
     assert cloud.mailbox(BOB).messages()[0].subject == 'Later'
+
+
+@pytest.mark.parametrize('status', [429, 503])
+def test_a_draft_whose_time_has_passed_is_treated_as_any_other(
+    instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    skip_waits(monkeypatch)
+    draft_id = instance.context(CREATE, **MAIL)['ID']
+    drafts(adas)[0].properties['SystemTime 0x3FEF'] = '2020-01-01T08:00:00Z'
+    cloud.faults.add(service='graph', path='/send$', status=status, headers={'Retry-After': '1'})
+    shown = instance.text(SEND, draft_id=draft_id)
+    assert shown.startswith('### Draft sent\n')
+    assert [one.subject for one in cloud.mailbox(BOB).messages()].count('Later') == 1
+
+
+def test_a_draft_whose_time_has_passed_is_resumed(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+    draft_id = instance.context(CREATE, **MAIL)['ID']
+    drafts(adas)[0].properties['SystemTime 0x3FEF'] = '2020-01-01T08:00:00Z'
+    cloud.faults.add(service='graph', path='/send$', status=429, headers={'Retry-After': '120'})
+    entry = instance.run(SEND, draft_id=draft_id)
+    assert instance.text(SEND, **entry['PollingArgs']).startswith('### Draft sent\n')
+    assert [one.subject for one in cloud.mailbox(BOB).messages()].count('Later') == 1
+
+
+@pytest.mark.parametrize('how', ['send', 'reply'])
+def test_a_time_that_passes_before_the_email_is_sent_defers_nothing(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setitem(LATER, 'send_at', datetime(2020, 1, 1, tzinfo=timezone.utc))
+    cloud.faults.add(service='graph', path='/send$', status=429, headers={'Retry-After': '1'})
+    send(sender, adas, how)
+    assert (sender.client.count('POST', 'send'), drafts(adas)) == (2, [])
 
 
 @pytest.mark.parametrize('time', [{}, {'send_time': TIME}])

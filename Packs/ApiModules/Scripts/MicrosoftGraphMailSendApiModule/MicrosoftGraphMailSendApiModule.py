@@ -617,6 +617,11 @@ def send_time_of(message: JsonObject) -> str:
     return time and f'{time[:19]}Z'
 
 
+def is_future(send_time: str) -> bool:
+    """Return whether a mail with this send time, empty for none, is sent later: a time in the past defers nothing."""
+    return send_time > f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}'
+
+
 class _Draft:
     """A draft, and the steps that make it a sent mail. Each step is retried, and none is done twice.
 
@@ -976,7 +981,7 @@ class _Draft:
     def _look_if_submitted(self) -> bool:
         """Return whether the draft was sent. Raise UnknownOutcomeError if it is sent later, since it is a draft in any case."""
         state = self._look()
-        if state['isDraft'] and send_time_of(state):
+        if state['isDraft'] and self.may_be_deferred and send_time_of(state):
             reason = GraphError('An email that is sent later stays in Drafts until then.', '')
             advice = 'Delete it in Drafts before you send it again.'
             raise UnknownOutcomeError('the email was scheduled', advice, reason)
@@ -1020,7 +1025,7 @@ class MailSender:
         with self._new_draft(progress) as draft:
             if not draft.was_sent():
                 draft.create(mail)
-                draft.may_be_deferred = bool(mail.send_time)
+                draft.may_be_deferred = is_future(mail.send_time)
                 draft.submit()
             return draft.progress.draft_id
 
@@ -1048,7 +1053,7 @@ class MailSender:
             made, change = draft.create_reply(action, message_id, message, comment)
             made = draft.change(change) or made or draft.read()
             draft.attach(mail.attachments)
-            draft.may_be_deferred = bool(mail.send_time)
+            draft.may_be_deferred = is_future(mail.send_time)
             draft.submit()
             return {**made, 'id': draft.progress.draft_id}
 
@@ -1137,7 +1142,7 @@ class MailSender:
         except GraphError as error:
             if error.status != 403:  # the permission Mail.Send is enough
                 raise
-        draft.may_be_deferred = not state or bool(send_time_of(state))
+        draft.may_be_deferred = not state or is_future(send_time_of(state))
         draft.submit()
         return state
 

@@ -5,7 +5,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 from urllib.parse import unquote
@@ -57,6 +57,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SendingProgress,
         extract_data_uris,
         internet_headers,
+        is_future,
         reply_subject,
         send_time_of,
     )
@@ -354,7 +355,7 @@ def sent_results(title: str, prefix: str, outputs: JsonObject, send_time: str = 
     """Return the entry of a sent mail, or of one that is sent at a time."""
     shown = {'Subject': 'subject', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ID': 'ID'}
     rows, note = {name: outputs.get(source) for name, source in shown.items()}, ''
-    if send_time > f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}':  # it may have passed while the command was throttled
+    if is_future(send_time):  # it may have passed while the command was throttled
         title = title.replace('sent', 'scheduled')
         rows = {'SendTime': send_time, **rows}
         note = '\nThe email is in Drafts until then. To cancel it, delete it there with msgraph-mail-delete-email.'
