@@ -269,11 +269,23 @@ def shown_body(entries: list[dict[str, Any]]) -> str:
     return str(entries[1]['Contents'])
 
 
-def test_the_rendered_body_of_a_reply_has_the_quoted_email(instance: Instance, adas: Mailbox, question: Message) -> None:
-    args = {'reply_to_id': question.immutable_id, 'body': 'a\n<b@x>', 'renderBody': 'true'}
-    shown = shown_body(instance.entries('msgraph-mail-create-draft', **args))
-    assert shown == adas.messages(adas.folder('drafts').folder_id)[0].html  # type: ignore[union-attr]
-    assert shown.index('&lt;b@x&gt;') < shown.index('How is it?')
+@pytest.mark.parametrize('name', ['reply_to_id', 'forward_id'])
+@pytest.mark.parametrize('body', [{'body': 'a\n<b@x>'}, {'htmlBody': 'a<br>\n&lt;b@x&gt;'}])
+def test_the_rendered_body_of_a_reply_is_without_the_quoted_email(
+    instance: Instance, adas: Mailbox, name: str, body: dict[str, str]
+) -> None:
+    """Its images and links are those of its sender: they must not be loaded in the War Room."""
+    mail = Message(
+        'Pay',
+        EmailAddress('Eve', 'eve@partner.example'),
+        adas.now(),
+        html='<img src="http://evil.example/1.png">',
+        to=[adas.owner],
+    )
+    question = adas.deliver(mail)
+    entries = instance.entries('msgraph-mail-create-draft', to=BOB, renderBody='true', **{name: question.immutable_id}, **body)
+    assert shown_body(entries) == 'a<br>\n&lt;b@x&gt;'
+    assert 'evil.example' in adas.messages(adas.folder('drafts').folder_id)[0].html  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize('command', ['send-mail', 'msgraph-mail-create-draft'])

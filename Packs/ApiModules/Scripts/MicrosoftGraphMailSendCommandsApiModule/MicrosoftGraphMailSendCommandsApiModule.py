@@ -409,7 +409,8 @@ def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
         draft = MailSender(mailbox).create_draft(mail, progress)
     else:
         raise DemistoException('The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
-    return with_rendered_body(_draft_results('Draft created', draft), draft, is_rendered)
+    # without the quoted email, whose images and links would be those of its sender
+    return with_rendered_body(_draft_results('Draft created', draft), mail.as_json(), is_rendered)
 
 
 def _draft_results(title: str, draft: JsonObject) -> CommandResults:
