@@ -33,7 +33,7 @@ def test_each_of_several_emails_is_copied_once(analyst: Analyst, cloud: Microsof
         'msgraph-mail-copy-email', message_id=','.join(one.immutable_id for one in mails), destination_folder_id='archive'
     )
     assert 'Emails copied (21 of 21)' in shown
-    assert '2 of the emails follow in 32 seconds' in shown
+    assert 'The command continues with 2 remaining emails in 32 seconds.' in shown
     wait_until(lambda: 'Emails copied (2 of 2)' in texts(war_room.entries()[before:]))
     assert sorted(copy.subject for copy in analyst.messages('archive')) == sorted(message.subject for message in mails)
     copied = {one['SourceID'] for one in war_room.context()['MSGraphMail']['CopiedEmails']}

@@ -27,7 +27,7 @@ def test_a_throttled_mail_is_sent_once_by_a_later_run(
     for path in ('/messages$', '/send$'):
         cloud.faults.add(service='graph', path=path, method='POST', status=429, headers={'Retry-After': '31'})
     before = len(war_room.entries())
-    assert 'Sending resumes in 32 seconds' in administrator.run(f'!send-mail to={BOB} subject="Once"', 'Throttled')
+    assert 'The command continues in 32 seconds' in administrator.run(f'!send-mail to={BOB} subject="Once"', 'Throttled')
     wait_until(lambda: 'Email sent' in texts(war_room.entries()[before:]))
     assert subjects(cloud, BOB).count('Once') == 1
     assert (subjects(cloud, ADA, 'sentitems'), subjects(cloud, ADA, 'drafts')) == (['Once'], [])
@@ -40,7 +40,7 @@ def test_an_upload_over_the_limit_of_five_minutes_continues_later(cloud: Microso
     files = {name: os.urandom(7_000_000) for name in ('1.bin', '2.bin')}
     ids = ','.join(analyst.upload(name, content) for name, content in files.items())
     said = analyst.run('send-mail', to=BOB, subject='Large', attachIDs=ids)
-    assert 'Sending resumes in 41 seconds' in said
+    assert 'The command continues in 41 seconds' in said
     [draft] = analyst.messages('drafts')
     assert [one.name for one in draft.attachments] == ['1.bin']
     cloud.clock.advance(40)

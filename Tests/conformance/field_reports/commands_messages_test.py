@@ -101,7 +101,10 @@ def test_one_request_looks_up_many_message_ids_and_the_rest_is_reported(instance
     entry = instance.run('msgraph-update-email-status', message_ids=names, status='Read')
     assert all(one.is_read for one in messages)
     assert [path for path, _ in instance.requests('graph')] == ['/v1.0/$batch'] * 2
-    assert 'No email has the Message-ID \\<nobody@nowhere.example\\>. Check it, and the mailbox.' in entry['HumanReadable']
+    assert (
+        'No email has the Message-ID \\<nobody@nowhere.example\\>. Check the Message-ID and the mailbox.'
+        in entry['HumanReadable']
+    )
 
 
 def test_several_emails_with_one_message_id_are_not_mixed_up(instance: Instance, adas: Mailbox) -> None:

@@ -43,7 +43,7 @@ def test_the_same_sender_is_blocked_once(mail: GraphMailClient, ada: Mailbox, cl
     result = run(mail, COMMAND, sender=again)
     assert (result.outputs['RuleID'], result.outputs['AlreadyBlocked'], len(ada.rules)) == (rule_id, True, 1)
     assert [record.method for record in cloud.requests.of('graph')] == ['GET']
-    assert result.readable_output.startswith('### The sender was blocked already\n')
+    assert result.readable_output.startswith('### Sender already blocked\n')
 
 
 @pytest.mark.parametrize(

@@ -202,15 +202,15 @@ def test_a_reply_draft_keeps_its_styles(instance: Instance, adas: Mailbox, quest
         ({}, 'The argument subject is empty. Enter a subject, or reply_to_id or forward_id.'),
         (
             {'subject': 'x', 'reply_all': 'true'},
-            'Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.',
+            'Use either reply_to_id or forward_id. reply_all requires reply_to_id.',
         ),
         (
             {'reply_to_id': 'x', 'forward_id': 'y'},
-            'Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.',
+            'Use either reply_to_id or forward_id. reply_all requires reply_to_id.',
         ),
         (
             {'forward_id': 'x', 'reply_all': 'true'},
-            'Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.',
+            'Use either reply_to_id or forward_id. reply_all requires reply_to_id.',
         ),
         ({'reply_to_id': 'x', 'reply_all': 'maybe'}, "'maybe' is neither true nor false. Change reply_all."),
     ],
@@ -345,7 +345,7 @@ def test_a_draft_is_changed_and_keeps_the_rest(
     'args, sentence',
     [
         ({}, 'There is nothing to change. Enter at least one property of the draft.'),
-        ({'body': 'a', 'htmlBody': 'b'}, 'The body of a draft is changed to text or to HTML. Remove body or htmlBody.'),
+        ({'body': 'a', 'htmlBody': 'b'}, 'A draft can be changed to text or to HTML, not to both. Remove body or htmlBody.'),
         ({'to': 'bob'}, "'bob' is not an email address. Write to as bob@example.com, or Bob <bob@example.com>."),
         ({'importance': 'urgent'}, "'urgent' is not one of Low, Normal, High. Change importance."),
     ],
@@ -414,7 +414,7 @@ def test_an_attachment_that_does_not_exist_is_an_error(instance: Instance, draft
 
 def test_a_file_is_needed(instance: Instance) -> None:
     error = instance.error('msgraph-mail-add-draft-attachment', draft_id='x', attach_ids='')
-    assert error == 'No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.'
+    assert error == 'There is no file to attach. Enter its entry ID in attach_ids, or its name in transientFile.'
     assert instance.requests('graph') == []
 
 

@@ -86,7 +86,7 @@ def test_no_response_is_sent_to_an_organizer_who_wants_none(
         found['event']['responseRequested'] = True
         monkeypatch.setattr('MicrosoftGraphMailClientApiModule.Mailbox.get_invitation', lambda *_args: found)
     error = error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept', comment='Hello')
-    assert error == 'The organizer of the meeting wants no response, so that a comment cannot be sent. Remove comment.'
+    assert error == 'The organizer of the meeting does not want a response, so a comment cannot be sent. Remove comment.'
     assert meeting.response == 'notResponded'
     found = outputs(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
     assert (meeting.response, found['ResponseSent'], responses(bobs)) == ('accepted', False, [])

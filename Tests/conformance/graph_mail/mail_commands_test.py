@@ -389,8 +389,7 @@ class TestBatchCommand:
         )
         error = error_of(mail, command, **{name: f'{UNKNOWN_ID},nonsense'}, **args)
         assert error.startswith(
-            'The command succeeded for none of the emails.\n'
-            f'{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: '
+            f'The command failed for all emails.\n{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: '
         )
 
     def test_a_missing_permission_is_named(

@@ -229,8 +229,8 @@ def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
         ({'headers': (('x-a', 'b'),) * 6}, 'The email has 6 custom headers, but may have 5. Remove some.'),
         (
             {'text': 'x' * MAX_REQUEST_SIZE, 'html': ''},
-            'The text of the email is too large: with all addresses, an email may have '
-            '4096000 bytes. Shorten it, or attach it as a file.',
+            'The text of the email is too large: with its addresses, an email can have '
+            '4,096,000 bytes. Shorten it, or attach it as a file.',
         ),
         (
             {'text': 'x' * 1_700_000, 'html': '<p>x</p>'},

@@ -104,7 +104,7 @@ def test_what_cannot_be_looked_up_is_said_to_be_unknown(
     error = instance.error(command, **args)
     verb, what = name.partition(' ')[0].split('-')
     assert error.startswith(f'It is not known whether the {what} was {verb}d. Microsoft Graph ')
-    assert error.endswith('. Look at the mailbox before you run the command again.')
+    assert error.endswith('. Check the mailbox before you run the command again.')
 
 
 @pytest.mark.parametrize('args', [{'rule_id': 'AQAAAJ5dZqA='}])

@@ -261,7 +261,7 @@ def test_attachments_are_listed_although_one_cannot_be_read(
     [context] = entry['EntryContext'].values()
     assert [('SHA256' in one) for one in context['Attachment']] == [name != 'b.txt' for name in names]
     readable = entry['HumanReadable']
-    assert readable.count(f'\nb.txt was not read: Microsoft Graph refused the request: {code}: Not') == names.count('b.txt')
+    assert readable.count(f'\nb.txt could not be read: Microsoft Graph refused the request: {code}: Not') == names.count('b.txt')
     assert 'Open the email in Outlook' in readable
     assert '[this](http' not in readable
     assert waits == []

@@ -24,6 +24,6 @@ def test_a_throttled_lookup_is_resumed(
     args = {name: value.format(question.internet_message_id) for name, value in args.items()}
     instance.cloud.faults.add(service='graph', path='batch', status=429, headers={'Retry-After': '120'})
     entry = instance.run(command, **args)
-    assert entry['HumanReadable'] == 'Microsoft is throttling requests. Sending resumes in 121 seconds.'
+    assert entry['HumanReadable'] == 'Microsoft is throttling requests. The command continues in 121 seconds.'
     instance.text(command, **entry['PollingArgs'])
     assert len(in_folder(adas, 'drafts') + in_folder(adas, 'sentitems')) == 1

@@ -41,7 +41,7 @@ def test_a_text_that_is_too_large_is_refused(
     draft = instance.context('msgraph-mail-create-draft', to=BOB, subject='Plan')['ID']
     ids = {'{question}': question.immutable_id, '{draft}': draft}
     assert instance.error(command, **{name: ids.get(value, value) for name, value in args.items()}).startswith(
-        'The text of the email is too large: with all addresses, an email may have '
+        'The text of the email is too large: with its addresses, an email can have '
     )
     assert [one.immutable_id for one in in_folder(adas, 'drafts')] == [draft]
     assert in_folder(adas, 'sentitems') == []
@@ -90,7 +90,7 @@ def test_a_large_quote_without_the_text_above_it_is_an_error(
     adas.ignores_comments = True
     assert instance.error('msgraph-mail-create-draft', reply_to_id=question.immutable_id, body=body) == (
         'Microsoft Graph left the text out, because the quoted email is large. '
-        'Use reply-mail, which quotes nothing, or send the text in an email of its own.'
+        'Use reply-mail, which quotes nothing, or send the text in a separate email.'
     )
     assert in_folder(adas, 'drafts') == []
 

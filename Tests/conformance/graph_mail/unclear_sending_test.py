@@ -184,7 +184,7 @@ def test_a_later_run_looks_before_it_sends(
     fault(instance, '/send$', error, **done)
     entry = instance.run('send-mail', **mail)
     if 'PollingCommand' in entry:
-        assert 'Sending resumes in 121 seconds.' in entry['HumanReadable']
+        assert 'The command continues in 121 seconds.' in entry['HumanReadable']
         instance.cloud.clock.advance(121)
         entry = instance.run('send-mail', **entry['PollingArgs'])
     assert entry['HumanReadable'].startswith('### Email sent')

@@ -119,7 +119,9 @@ def test_only_the_remaining_emails_are_rescheduled(instance: Instance) -> None:
         '46',
         {'message_id': second.immutable_id, 'destination_folder_id': 'archive', 'user_id': ADA, 'ran_once_flag': True},
     )
-    assert rest['HumanReadable'] == 'Microsoft is throttling requests. 1 of the emails follow in 46 seconds.'
+    assert (
+        rest['HumanReadable'] == 'Microsoft is throttling requests. The command continues with 1 remaining email in 46 seconds.'
+    )
     assert instance.context('msgraph-mail-copy-email', **rest['PollingArgs'])['SourceID'] == second.immutable_id
     archive = instance.cloud.mailbox(ADA).folder('archive')
     assert archive

@@ -33,6 +33,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchResult,
         CHECK_ID,
         CHECK_PERMISSION,
+        GraphClient,
         GraphError,
         GraphThrottled,
         graph_id,
@@ -225,13 +226,13 @@ def permissions_of(command: str) -> Sequence[str]:
 
 
 _MAY_OPEN = ' and that the account may open this mailbox.'
-# OfficeDev/office-js#6057, microsoftgraph/microsoft-graph-docs#7042
+# OfficeDev/office-js#6057
 _MAY_NOT_OPEN = (
     '. No delegated permission opens rules and settings of another user: sign in as that user, or use application permissions.'
 )
 
 
-def with_advice(error: GraphError, client: GraphMailClient, args: Arguments) -> GraphError:
+def with_advice(error: GraphError, client: GraphClient, args: Arguments) -> GraphError:
     """Return an error of a command with advice that names what only the command knows: arguments with IDs, permissions."""
     if error.is_unknown_id:
         return error.with_advice(id_advice(args))
@@ -292,7 +293,8 @@ def local_time(args: Arguments, name: str) -> dict[str, str]:
         return utc_time(args, name)
     if not moment or moment.year < 1900:
         how = f"Write {name} as 2030-01-31T08:00:00, or as 'in 2 hours'."
-        raise DemistoException(f"'{text[:100]}' cannot be read with a time_zone. {how}")
+        problem = 'cannot be combined with time_zone' if moment else 'is not a time'
+        raise DemistoException(f"'{text[:100]}' {problem}. {how}")
     return {'dateTime': moment.isoformat(timespec='seconds'), 'timeZone': time_zone}
 
 
@@ -617,7 +619,7 @@ def _error_of_all(rows: list[JsonObject]) -> DemistoException:
     if len(rows) == 1:
         return DemistoException(rows[0]['Reason'])
     unknown = sum(row['Result'] == _UNKNOWN_OUTCOME for row in rows)
-    what = 'The command succeeded for none of the emails.'
+    what = 'The command failed for all emails.'
     if unknown:
         what = f'It is not known whether the command succeeded for {unknown} of the {len(rows)} emails.'
     return DemistoException('\n'.join([what, *(f'{row["ID"]}: {row["Reason"]}' for row in rows)]))
@@ -673,7 +675,8 @@ def batch_results(
         entries.append(object_results(prefix, title, found_outputs, raw, _BATCH_HEADERS, rows=rows))
     if delays:
         rest = {**args, ids_name: json.dumps(list(delays)) if ',' in ''.join(delays) else ','.join(delays)}
-        entries.append(reschedule(rest, max(delays.values()), f'{len(delays)} of the emails follow'))
+        remaining = f'{len(delays)} remaining email{"s" if len(delays) > 1 else ""}'
+        entries.append(reschedule(rest, max(delays.values()), f'The command continues with {remaining}'))
     return command_result(entries)
 
 

@@ -236,7 +236,7 @@ def _found_message(internet_id: str, result: BatchResult) -> str | GraphError:
     except GraphError as error:
         return error
     if not ids:
-        return GraphError(f'No email has the Message-ID {internet_id}.', 'Check it, and the mailbox.')
+        return GraphError(f'No email has the Message-ID {internet_id}.', 'Check the Message-ID and the mailbox.')
     what = f'{len(ids)} emails have the Message-ID {internet_id}.'
     return GraphError(what, f'Use the ID of one: {", ".join(ids)}') if ids[1:] else ids[0]
 
@@ -424,7 +424,7 @@ class Mailbox:
         try:
             found = find()
         except DemistoException:
-            raise UnknownOutcomeError(what, 'Look at the mailbox before you run the command again.', error) from error
+            raise UnknownOutcomeError(what, 'Check the mailbox before you run the command again.', error) from error
         if not found:
             raise error
         return found
@@ -996,7 +996,9 @@ class Mailbox:
         found = self.request('PATCH', f'{self.path}/mailboxSettings', json_data=body, is_idempotent=True)
         changed = found.get('automaticRepliesSetting')
         if not isinstance(changed, dict):
-            raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
+            raise GraphError(
+                'Microsoft Graph did not confirm the automatic replies.', 'Check them with msgraph-mail-get-settings.'
+            )
         return without_malformed_values(changed)
 
     def list_categories(self) -> list[JsonObject]:

@@ -275,7 +275,7 @@ def test_a_redirect_is_not_followed(call: Any, status: int) -> None:
 def test_a_creation_without_an_id_in_the_response_is_an_error(what: str, call: Any, response: Any) -> None:
     assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
         f'It is not known whether {what}. Microsoft Graph did not confirm that the object was created. '
-        'Look at the mailbox before you run the command again.'
+        'Check the mailbox before you run the command again.'
     )
 
 
@@ -604,7 +604,7 @@ def test_automatic_replies_that_are_not_confirmed_are_an_error() -> None:
     for value in ({}, {'automaticRepliesSetting': 'x'}):
         client = ScriptedClient(answer(value))
         assert error_of(lambda client=client: client.mailbox.set_automatic_replies({'status': 'disabled'})) == (
-            'Microsoft Graph did not confirm the automatic replies. Look at them with get-settings.'
+            'Microsoft Graph did not confirm the automatic replies. Check them with msgraph-mail-get-settings.'
         )
 
 

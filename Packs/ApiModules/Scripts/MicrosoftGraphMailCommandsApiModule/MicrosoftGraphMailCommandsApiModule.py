@@ -489,7 +489,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
             except GraphError as error:
                 if error.code not in UNREADABLE_CODES:
                     raise
-                notes.append(f'{attachment.name} was not read: {error}')
+                notes.append(f'{attachment.name} could not be read: {error}')
         rows.append({key: value for key, value in row.items() if value != ''})
     outputs = {'ID': message_id, 'UserID': mailbox.address, 'Attachment': rows}
     return object_results(
@@ -769,7 +769,7 @@ def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     """Show the messages of a conversation in all folders, oldest first."""
     conversation_id = clean_value(args.get('conversation_id'))
     if bool(clean_value(args.get('message_id'))) is bool(conversation_id):
-        raise DemistoException('Enter either message_id or conversation_id.')
+        raise DemistoException('Enter message_id or conversation_id, but not both.')
     if not conversation_id:
         found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
         conversation_id = str(found.get('conversationId') or '')
@@ -794,7 +794,7 @@ def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResult
 _RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted', 'decline': 'declined'}
 
 
-_NO_RESPONSE = 'The organizer of the meeting wants no response, so that a comment cannot be sent. Remove comment.'
+_NO_RESPONSE = 'The organizer of the meeting does not want a response, so a comment cannot be sent. Remove comment.'
 
 
 def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -802,7 +802,7 @@ def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandR
     response, is_sent = args['response'], bool_argument(args, 'send_response', default=True)
     comment = str(args.get('comment') or '')
     if comment and not is_sent:
-        raise DemistoException('comment needs send_response=true. Remove one of them.')
+        raise DemistoException('A comment requires send_response=true. Remove comment, or send_response=false.')
     message_id = message_argument(mailbox, args)
     message = mailbox.get_invitation(message_id)
     event = message['event']
@@ -884,7 +884,7 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
             raise DemistoException('It is not known whether the rule was created. Run the command again.')
         mailbox.delete_rule(earlier['id'])
     outputs = {'Address': sender, 'RuleID': present['id'], 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
-    title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
+    title = 'Sender already blocked' if is_blocked else 'Sender blocked by an inbox rule'
     return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), key='RuleID')
 
 

@@ -92,7 +92,7 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             'msgraph-mail-set-automatic-replies',
             {'status': 'scheduled', 'end_time': '2030-02-31', 'time_zone': 'Europe/Berlin'},
-            "'2030-02-31' cannot be read with a time_zone. Write end_time as 2030-01-31T08:00:00, or as 'in 2 hours'.",
+            "'2030-02-31' is not a time. Write end_time as 2030-01-31T08:00:00, or as 'in 2 hours'.",
         ),
         (
             'msgraph-mail-respond-to-invitation',
@@ -102,7 +102,7 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             'msgraph-mail-respond-to-invitation',
             {'message_id': 'x', 'response': 'accept', 'comment': 'Yes', 'send_response': 'no'},
-            'comment needs send_response=true. Remove one of them.',
+            'A comment requires send_response=true. Remove comment, or send_response=false.',
         ),
         ('msgraph-mail-block-sender', {}, 'The argument sender is empty. Enter a value for it.'),
         ('msgraph-mail-block-sender', {'sender': ' , '}, 'The argument sender is empty. Enter a value for it.'),
@@ -112,11 +112,11 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             {'sender': 'Eve'},
             "'Eve' is not an email address. Write sender as bob@example.com, or Bob <bob@example.com>.",
         ),
-        ('msgraph-mail-get-conversation', {}, 'Enter either message_id or conversation_id.'),
+        ('msgraph-mail-get-conversation', {}, 'Enter message_id or conversation_id, but not both.'),
         (
             'msgraph-mail-get-conversation',
             {'message_id': 'x', 'conversation_id': 'y'},
-            'Enter either message_id or conversation_id.',
+            'Enter message_id or conversation_id, but not both.',
         ),
         (
             'msgraph-mail-add-categories',
@@ -417,7 +417,7 @@ def test_each_email_of_a_batch_has_its_result() -> None:
     'ids, statuses, start',
     [
         ('a', (404,), 'Microsoft Graph responded with HTTP status 404.'),
-        ('a,b', (404, 404), 'The command succeeded for none of the emails'),
+        ('a,b', (404, 404), 'The command failed for all emails'),
         ('a,b', (502, 502), 'It is not known whether the command succeeded for 2 of the 2 emails.\na: It is not known whether'),
         ('a,b', (502, 404), 'It is not known whether the command succeeded for 1 of the 2 emails.\na: It is not known whether'),
     ],

@@ -296,7 +296,7 @@ def _header_names(content: bytes) -> list[bytes]:
 def _require_size(size: int) -> None:
     if size > MAX_REQUEST_SIZE:
         raise DemistoException(
-            f'The text of the email is too large: with all addresses, an email may have {MAX_REQUEST_SIZE} bytes. '
+            f'The text of the email is too large: with its addresses, an email can have {MAX_REQUEST_SIZE:,} bytes. '
             'Shorten it, or attach it as a file.'
         )
 
@@ -804,7 +804,7 @@ class _Draft:
         body = self.read().get('body') or {}
         if _text_of(body) == _text_of(quoted) or not _starts_with(body, own):
             what = 'Microsoft Graph left the text out, because the quoted email is large.'
-            raise GraphError(what, 'Use reply-mail, which quotes nothing, or send the text in an email of its own.')
+            raise GraphError(what, 'Use reply-mail, which quotes nothing, or send the text in a separate email.')
 
     def discard(self) -> None:
         """Remove the draft, so that another one can be created."""

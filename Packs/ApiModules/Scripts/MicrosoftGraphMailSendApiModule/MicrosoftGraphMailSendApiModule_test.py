@@ -298,7 +298,7 @@ def test_attachments_are_included_if_the_whole_request_is_small_enough(sizes: li
         (lambda: OutgoingMail().require_recipients(), 'The email has no recipients. Enter an address in to, cc or bcc.'),
         (
             lambda: split_attachments({'subject': 'x' * 4_096_000}, ()),
-            'The text of the email is too large: with all addresses, an email may have 4096000 bytes. '
+            'The text of the email is too large: with its addresses, an email can have 4,096,000 bytes. '
             'Shorten it, or attach it as a file.',
         ),
     ],

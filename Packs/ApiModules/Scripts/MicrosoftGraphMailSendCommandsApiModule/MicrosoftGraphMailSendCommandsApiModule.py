@@ -289,7 +289,7 @@ def run_resumable(
             raise
     made_with = '' if progress.first_files is None else json.dumps(progress.first_files)
     draft = {'resume_draft_id': progress.draft_id, 'resume_mark': progress.mark, 'resume_made_with': made_with}
-    return reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'Sending resumes', is_last=False)
+    return reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'The command continues', is_last=False)
 
 
 _Command = Callable[[GraphMailClient, Arguments], MailCommandResult]
@@ -399,7 +399,7 @@ def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     given = [name for name in ('reply_to_id', 'forward_id') if clean_value(args.get(name))]
     to_all = bool_argument(args, 'reply_all')
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
-        raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
+        raise DemistoException('Use either reply_to_id or forward_id. reply_all requires reply_to_id.')
     if given:
         _require_addresses(args)
         action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
@@ -424,7 +424,7 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _DRAFT_ARGUMENTS), 'resume_run')}
     mail = outgoing_mail(given)
     if mail.needs_mime:
-        raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
+        raise DemistoException('A draft can be changed to text or to HTML, not to both. Remove body or htmlBody.')
     cleared = [name for argument, name in _LISTS_BY_ARGUMENT.items() if has_no_address(args, argument)]
     change = {**mail.as_json(), **{name: [] for name in cleared}}
     if not change:
@@ -438,7 +438,7 @@ def add_draft_attachment_command(mailbox: Mailbox, args: Arguments, progress: Se
     """Attach files to a draft."""
     files = outgoing_files(args)
     if not files:
-        raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
+        raise DemistoException('There is no file to attach. Enter its entry ID in attach_ids, or its name in transientFile.')
     draft_id = message_argument(mailbox, args, 'draft_id')
     return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
 
