@@ -339,6 +339,19 @@ def test_complete_mails_become_incidents_if_the_sign_in_ends(source: MailSource,
     assert sorted(one.name for one in platform.incidents) == sorted(f'mail {number}' for number in range(25))
 
 
+def test_a_run_ends_if_graph_rejects_every_token(source: MailSource, instance: Instance) -> None:
+    folders = [source.folder(f'Folder {number}') for number in range(4)]
+    platform = instance(folder_to_fetch=','.join(f'{source.path}/{folder.display_name}' for folder in folders))
+    platform.fetch()
+    source.deliver('mail', folders[0])
+    source.cloud.directory.blocks_addresses = True
+    source.cloud.requests.clear()
+    assert 'The API rejected a new token' in platform.fetch().error
+    assert len(source.cloud.requests.of('graph')) <= 6  # for one folder, and to look whether it is the mailbox
+    source.cloud.directory.blocks_addresses = False
+    assert platform.fetch().names == ['mail']
+
+
 def test_many_failures_do_not_add_up_to_a_long_wait(source: MailSource, instance: Instance) -> None:
     for number in range(20):
         attach(source.mailbox, source.deliver(f'mail {number}'), 'item')  # lists contain other files

@@ -13,7 +13,14 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, LOG
-    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, JsonObject, clean_value, outside_text
+    from MicrosoftCoreApiModule import (
+        AZURE_WORLDWIDE_CLOUD,
+        AzureCloud,
+        JsonObject,
+        MicrosoftSignInError,
+        clean_value,
+        outside_text,
+    )
     from MicrosoftHttpApiModule import (
         NO_RETRIES,
         RetryPolicy,
@@ -179,6 +186,24 @@ class GraphThrottled(GraphError, CommandThrottled):
     def __init__(self, error: GraphError, seconds: float):
         super().__init__(error.what, error.advice, error.code, error.res)
         self.seconds = seconds
+
+
+class GraphSignInError(MicrosoftSignInError, GraphError):
+    """Microsoft Graph rejects the token in the middle of a command, or there is no new one: the request was not carried out."""
+
+    def __init__(self, what: str, advice: str, code: str, correlation_id: str, needs_new_sign_in: bool):
+        GraphError.__init__(self, what, advice, code)
+        self.correlation_id = correlation_id
+        self.needs_new_sign_in = needs_new_sign_in
+        self.status = 401
+
+    @classmethod
+    def from_error(cls, error: MicrosoftSignInError) -> 'GraphSignInError':
+        needs_new_sign_in = getattr(error, 'needs_new_sign_in', False)
+        return cls(error.what, error.advice, error.code, error.correlation_id, needs_new_sign_in)
+
+    def with_advice(self, advice: str) -> 'GraphSignInError':
+        return GraphSignInError(self.what, advice, self.code, self.correlation_id, self.needs_new_sign_in)
 
 
 class BrokenTransferError(GraphError):
@@ -631,6 +656,7 @@ class GraphClient(MicrosoftClient):
     """
 
     _limits = STRICT_LIMITS
+    _has_sent = False
     clock_ahead = 0.0
 
     def __init__(self, azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
@@ -657,7 +683,8 @@ class GraphClient(MicrosoftClient):
         Raises:
             GraphThrottled: Graph throttles for longer than the retry budget.
             GraphError: the response is an error or not JSON, or none came.
-            MicrosoftSignInError: the sign-in failed.
+            GraphSignInError: Graph rejected the token, or there is no new one after the first request.
+            MicrosoftSignInError: there is no token for the first request.
         """
         response = self._send(method, path, **kwargs)
         if response.status_code in (202, 204):
@@ -723,6 +750,7 @@ class GraphClient(MicrosoftClient):
         return size
 
     def _http_request(self, *args: Any, json_data: Any = None, **kwargs: Any) -> Any:
+        self._has_sent = True
         if json_data is not None:
             headers = {'Content-Type': 'application/json', **kwargs['headers']}
             kwargs = {**kwargs, 'headers': headers, 'data': json_bytes(json_data)}
@@ -742,6 +770,10 @@ class GraphClient(MicrosoftClient):
             )
         except CommandThrottled as error:
             raise GraphThrottled(GraphError.from_response(error.res, self.clock.now()), error.seconds) from None
+        except MicrosoftSignInError as error:
+            if not self._has_sent:
+                raise
+            raise GraphSignInError.from_error(error) from error
         except (DemistoException, requests.exceptions.RequestException) as error:
             raise self._outage(error) from error
         with suppress(ValueError, TypeError, OverflowError):
@@ -794,7 +826,8 @@ class GraphClient(MicrosoftClient):
         policy = policy._replace(budget=self.retry_policy.budget)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
-            if not isinstance(error, GraphError) or isinstance(error, UnknownOutcomeError) or error.code in _ADVICE_BY_FINAL_CODE:
+            is_final = isinstance(error, (UnknownOutcomeError, GraphSignInError))
+            if is_final or not isinstance(error, GraphError) or error.code in _ADVICE_BY_FINAL_CODE:
                 return None
             return policy.delay(attempt, error.res, self.clock.now())
 

@@ -15,7 +15,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
     from MicrosoftHttpApiModule import NO_RETRIES
     from MicrosoftApiModule import API_RETRIES
-    from MicrosoftGraphClientApiModule import BatchResult, GraphError
+    from MicrosoftGraphClientApiModule import BatchResult, GraphError, GraphSignInError
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
         GraphMailClient,
@@ -95,8 +95,8 @@ class FetchRun:
 
 
 def status_of(error: Exception | None) -> int:
-    """Return the HTTP status of an error of Graph, 0 if there is none."""
-    return error.status if isinstance(error, GraphError) else 0
+    """Return the HTTP status of an error of Graph, 0 if there is none, or if it is that of the token."""
+    return error.status if isinstance(error, GraphError) and not isinstance(error, GraphSignInError) else 0
 
 
 def reason_of(error: Exception) -> str:

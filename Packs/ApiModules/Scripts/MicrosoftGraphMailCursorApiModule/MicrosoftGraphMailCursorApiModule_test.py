@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from CommonServerPython import DemistoException
-from MicrosoftGraphClientApiModule import BatchRequest, BatchResult, GraphError
+from MicrosoftGraphClientApiModule import BatchRequest, BatchResult, GraphError, GraphSignInError
 from MicrosoftGraphMailFetchOptionsApiModule import graph_seconds
 from MicrosoftGraphMailCursorApiModule import (
     Outcome,
@@ -591,6 +591,7 @@ def test_the_mails_of_a_run_are_recorded() -> None:
         ({}, GraphError('No.', 'Wait.', 'Other'), 0, {'m': 0}, 1),
         ({}, GraphError('No.', 'Wait.', 'Other'), 4, {'m': 4}, 1),
         *(({}, GraphError('No.', 'Wait.', 'Other', response(status)), 4, {'m': 4}, 1) for status in (429, 502, 503, 504)),
+        ({}, GraphSignInError('No.', 'Sign in.', '', '', True), 4, {'m': 4}, 1),
         ({}, GraphError('No.', 'Wait.', 'Other', response(403)), 3, {'m': 4}, 1),
         ({}, GraphError('No.', 'Wait.', 'Other', response(403)), 4, {}, 1),
     ],

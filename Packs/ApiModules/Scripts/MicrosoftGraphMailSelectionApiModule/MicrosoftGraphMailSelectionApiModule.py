@@ -129,7 +129,7 @@ class MailSelector:
                 self._run.problems.append(problem)
                 if error.status in (0, 404):
                     self._unavailable_folders.add(name)
-            return error.status != 429 and bool(error.status or self._run.is_mailbox_available(self._cursor))
+            return error.status != 429 and bool(status_of(error) or self._run.is_mailbox_available(self._cursor))
         except Exception as error:
             is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
             self._run.problems.append(error if is_clear else DemistoException(f"'{name}' cannot be read. {reason_of(error)}"))

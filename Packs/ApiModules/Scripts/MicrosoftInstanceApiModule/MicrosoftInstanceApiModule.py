@@ -48,7 +48,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         outside_text,
     )
     from MicrosoftHttpApiModule import connection_problem, is_same_host, json_or_none, require_https
-    from MicrosoftTokenRequestApiModule import AccessToken, OIDC_SCOPES, SignInPendingError, SignInRequiredError
+    from MicrosoftTokenRequestApiModule import AccessToken, OIDC_SCOPES, SignInPendingError
     from MicrosoftCredentialsApiModule import (
         AuthenticationMethod,
         AuthorizationCodeCredential,
@@ -794,7 +794,7 @@ def run_command(
         commands: functions by name, including test-module and, if the integration fetches, fetch-incidents.
         make_client: returns the client that is passed to them.
     Raises:
-        Exception: any error of the command. SignInRequiredError names the command to sign in.
+        Exception: any error of the command. That of a sign-in names the command to sign in again.
     """
     command = demisto.command()
     settings = InstanceSettings(demisto.params(), spec)
@@ -812,8 +812,8 @@ def run_command(
         if not client.can_reschedule():
             raise
         return reschedule(throttled.arguments or demisto.args(), throttled.seconds)
-    except SignInRequiredError as error:
-        if not error.needs_new_sign_in:
+    except MicrosoftSignInError as error:
+        if not getattr(error, 'needs_new_sign_in', False):
             raise
         raise error.with_advice(f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()) from error
 
