@@ -245,6 +245,7 @@ class CachedSession(NamedTuple):
         tenants: ID and names of the tenant, if the settings name another one that may be the same.
         is_from_public_module: the public module, or an integration written for it, has written the refresh token.
         others_digest: digests of the refresh token and access tokens that these had written when ours was cached.
+        client_id: the client that requested the tokens, empty if they do not name it.
     """
 
     refresh_token: str = ''
@@ -253,6 +254,7 @@ class CachedSession(NamedTuple):
     tenants: tuple[str, ...] = ()
     is_from_public_module: bool = False
     others_digest: str = ''
+    client_id: str = ''
 
     def __repr__(self) -> str:
         return '<CachedSession>'
@@ -297,8 +299,22 @@ class Credential:
         return token_client.request_token(self.token_request(target, session))
 
     def matches_claims(self, claims: JsonObject) -> bool:
-        """Return False if the claims of an access token name another client or another tenant."""
+        """Return False if the claims of an access token show that it was requested with other values, or another method.
+
+        There are none if the token cannot be read.
+        Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+        """
         return True
+
+
+def client_of(claims: JsonObject) -> str:
+    """Return the ID of the client that requested an access token, empty if its claims do not name it."""
+    return str(claims.get('appid') or claims.get('azp') or '')  # of the v1 and the v2 endpoint
+
+
+def _client_authentication_of(claims: JsonObject) -> str:
+    """Return how that client authenticated: ``0`` not at all, ``1`` with a secret, ``2`` with a certificate; empty if unknown."""
+    return str(claims.get('appidacr') or claims.get('azpacr') or '')
 
 
 def _digest(*parts: str) -> str:
@@ -315,6 +331,7 @@ class EntraCredential(Credential):
     """
 
     method_name = 'public-client'
+    is_confidential = False
     advice_by_code: StrMapping = {}
 
     def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', secret: str = ''):
@@ -366,8 +383,9 @@ class EntraCredential(Credential):
 
     def matches_claims(self, claims: JsonObject) -> bool:
         tenant = self.tenant_id if is_guid(self.tenant_id) else claims.get('tid')
-        client = claims.get('appid') or claims.get('azp') or self.client_id  # of the v1 and the v2 endpoint
-        return client == self.client_id and claims.get('tid', tenant) == tenant
+        is_of_client = client_of(claims) in ('', self.client_id) and claims.get('tid', tenant) == tenant
+        authentication = _client_authentication_of(claims)
+        return is_of_client and (not authentication or (authentication != '0') == self.is_confidential)
 
 
 def _client_assertion(assertion: str) -> StrMapping:
@@ -391,6 +409,7 @@ class ClientSecretCredential(EntraCredential):
     """
 
     method_name = 'client-secret'
+    is_confidential = True
     description = 'Self-deployed application, client secret'
 
     def __init__(self, authority: str, tenant_id: str, client_id: str, client_secret: str, token_url: str = ''):
@@ -416,6 +435,7 @@ class CertificateCredential(EntraCredential):
     """
 
     method_name = 'certificate'
+    is_confidential = True
     description = 'Self-deployed application, certificate'
     ASSERTION_LIFETIME = 600  # seconds
 
@@ -746,6 +766,10 @@ class CortexAppCredential(Credential):
         if status >= 500:  # the service may know only POST
             raise unusable_response(request, f'HTTP status {status}')
 
+    def matches_claims(self, claims: JsonObject) -> bool:
+        # The token service has a secret or a certificate, and no managed identity. The settings do not name its client.
+        return _client_authentication_of(claims) != '0' and 'xms_mirid' not in claims
+
 
 # endregion
 
@@ -815,6 +839,12 @@ class ManagedIdentityCredential(Credential):
                 'Update the agent, or leave that field empty.',
             )
         return response
+
+    def matches_claims(self, claims: JsonObject) -> bool:
+        client_id, resource_id = self.client_id or self._host.client_id, str(claims.get('xms_mirid', '')).lower()
+        if client_id:
+            return client_of(claims) in ('', client_id)
+        return not claims or ('/' in resource_id and '/userassignedidentities/' not in resource_id)
 
 
 class ManagedIdentityHost:

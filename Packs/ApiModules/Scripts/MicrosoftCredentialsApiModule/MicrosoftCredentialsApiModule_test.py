@@ -320,6 +320,10 @@ def test_a_credential_whose_values_were_rejected_has_a_repr(kind: type[Credentia
     assert repr(kind.__new__(kind)) == f'<{kind.__name__} >'
 
 
+SYSTEM_ASSIGNED = '/subscriptions/1/resourcegroups/soar/providers/Microsoft.Compute/virtualMachines/soar'
+USER_ASSIGNED = '/subscriptions/1/resourcegroups/soar/providers/Microsoft.ManagedIdentity/userAssignedIdentities/soar'
+
+
 @pytest.mark.parametrize(
     'credential, claims, expected',
     [
@@ -330,10 +334,25 @@ def test_a_credential_whose_values_were_rejected_has_a_repr(kind: type[Credentia
         (secret_of(tenant='contoso.example'), {'appid': CLIENT, 'tid': 'any'}, True),
         (code_of(), {'appid': 'other'}, False),
         (code_of(), {'appid': CLIENT}, True),
+        (secret_of(), {'azp': 'other'}, False),
+        (secret_of(), {'appid': CLIENT, 'appidacr': '0'}, False),
+        (secret_of(), {'appid': CLIENT, 'appidacr': '2'}, True),  # a secret may replace a certificate
+        (code_of(), {'appid': CLIENT, 'azpacr': '0'}, False),
+        (DeviceCodeCredential(LOGIN, TENANT, CLIENT), {'appid': CLIENT, 'appidacr': '0'}, True),
+        (DeviceCodeCredential(LOGIN, TENANT, CLIENT), {'appid': CLIENT, 'appidacr': '1'}, False),
         (cortex(), {'appid': 'other'}, True),
+        (cortex(), {'appid': 'other', 'appidacr': '1'}, True),
+        (cortex(), {'appid': 'other', 'appidacr': '0'}, False),
+        (cortex(), {'appid': 'other', 'appidacr': '2', 'xms_mirid': SYSTEM_ASSIGNED}, False),
+        (ManagedIdentityCredential(environment=VIRTUAL_MACHINE), {}, True),
+        (ManagedIdentityCredential(environment=VIRTUAL_MACHINE), {'appid': 'any', 'xms_mirid': SYSTEM_ASSIGNED}, True),
+        (ManagedIdentityCredential(environment=VIRTUAL_MACHINE), {'appid': 'any', 'xms_mirid': USER_ASSIGNED}, False),
+        (ManagedIdentityCredential(environment=VIRTUAL_MACHINE), {'appid': 'any', 'appidacr': '1'}, False),
+        (ManagedIdentityCredential(CLIENT, VIRTUAL_MACHINE), {'appid': CLIENT, 'xms_mirid': USER_ASSIGNED}, True),
+        (ManagedIdentityCredential(CLIENT, VIRTUAL_MACHINE), {'appid': 'other', 'xms_mirid': USER_ASSIGNED}, False),
     ],
 )
-def test_claims_match_unless_they_name_another_client_or_tenant(
+def test_claims_match_unless_they_are_of_another_client_or_tenant_or_method(
     credential: Credential, claims: dict[str, Any], expected: bool
 ) -> None:
     assert credential.matches_claims(claims) == expected

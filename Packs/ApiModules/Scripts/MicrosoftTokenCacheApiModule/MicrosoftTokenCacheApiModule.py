@@ -28,7 +28,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         TokenResponse,
         TokenTarget,
     )
-    from MicrosoftCredentialsApiModule import CachedSession, Credential, PendingSignIn, no_session
+    from MicrosoftCredentialsApiModule import CachedSession, Credential, PendingSignIn, client_of, no_session
 
 # region token provider
 
@@ -88,6 +88,8 @@ class TokenProvider:
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
             return self._refresh(token, cached, cached.sessions[:1])
+        if cached.is_public_session:
+            self.update(CachedTokens.adopt_public_session, target)
         self._recent_tokens[target] = token, cached.now, ContextStorage.write_count
         return token
 
@@ -141,7 +143,7 @@ class TokenProvider:
             if refresh_token or self.credential.needs_user:
                 if not refresh_token_used:
                     cached.drop_previous_session()
-                cached.put_session(refresh_token, str(response.token.claims().get('tid') or ''))
+                cached.put_session(refresh_token, response.token.claims())
             cached.put_token(response.token)
 
         # The refresh token that was used may be invalid now: if the new one is lost, a user has to sign in again.
@@ -490,6 +492,7 @@ class CachedTokens:
     Attributes:
         token: the access token, None if there is none that can be used.
         sessions: what a token can be requested with, in this order.
+        is_public_session: `token` is that of a session that the public module left.
         holder: the process that requests a token, empty if none does. It may have been killed.
         is_single_use: a token request uses up what works only once: a Token, or a code.
     """
@@ -529,6 +532,7 @@ class CachedTokens:
         is_public_newer = self._is_public_newer()
         self.token = self._select_token(is_public_newer)
         self.sessions = self._sessions(is_public_newer)
+        self.is_public_session = bool(self.token and is_public_newer and self._others_token)
         self.is_single_use = credential.is_single_use or (credential.needs_user and not self.sessions[0].refresh_token)
 
     def _is_public_newer(self) -> bool:
@@ -539,12 +543,12 @@ class CachedTokens:
         needs_user = self._credential.needs_user
         if self._others_token and self._session:
             token, _, access_tokens = self._session.others_digest.partition(' ')
-            is_of_public_module = not needs_user or access_tokens != self._access_tokens_digest()
+            is_of_public_module = not needs_user or access_tokens != _access_tokens_digest(self.context)
             return is_of_public_module and token != _short_digest(self._others_token)
         own = [key for key in self.context if key.startswith(_PREFIX)]
         is_first = not any('/token/' in key or key.endswith('/sign-in') for key in own)
         if needs_user and self._credential.pasted:  # the code in the settings was not redeemed, unless the public module has
-            return is_first and not self._session and not self._is_code_of_pending() and bool(self._access_tokens_digest())
+            return is_first and not self._session and not self._is_code_of_pending() and bool(_access_tokens_digest(self.context))
         if self._others_token:
             return not any(key.startswith(self._token_prefix) for key in own)
         return len(own) < len(self.context) and is_first
@@ -552,11 +556,6 @@ class CachedTokens:
     def _is_code_of_pending(self) -> bool:
         """Return whether the code in the settings is of the sign-in that was started."""
         return bool(self.pending and self.pending.state and self.pending.state in self._credential.pasted)
-
-    def _access_tokens_digest(self) -> str:
-        """Return the digest of the access tokens that the public module left, empty if there are none."""
-        keys = [key for key in sorted(self.context) if key.endswith('access_token') or key.startswith('https://')]
-        return _short_digest(json.dumps([self.context[key] for key in keys])) if keys else ''
 
     def _select_token(self, is_public_newer: bool) -> AccessToken | None:
         """Return the access token, if it can be used."""
@@ -584,10 +583,12 @@ class CachedTokens:
         others = [CachedSession(self._others_token, is_from_public_module=True)] if self._others_token else []
         if is_public_newer and self._others_token != self._credential.pasted:
             sessions += others
-        if session and session.refresh_token:
-            sessions.append(CachedSession(session.refresh_token, tenants=() if self._is_own_tenant else self._tenants))
-        elif not pending.device_code:
-            sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
+        is_sure = bool(session and not session.is_from_public_module)
+        if session and session.refresh_token not in ('', self._credential.pasted):
+            tenants = () if self._is_own_tenant else self._tenants
+            sessions.append(CachedSession(session.refresh_token, tenants=tenants, is_from_public_module=not is_sure))
+        if not pending.device_code and not (is_sure and session and session.refresh_token):
+            sessions.append(CachedSession(pending=pending, is_code_redeemed=is_sure))
         is_of_code = self._credential.pasted and (session or self._is_code_of_pending())
         if self._credential.needs_user and not is_of_code and not is_public_newer:
             sessions += others
@@ -595,8 +596,7 @@ class CachedTokens:
 
     def _own_refresh_tokens(self) -> dict[str, str]:
         """Return the refresh tokens of all credentials, by key."""
-        sessions = {key: _read_entry(self.context, key, CachedSession) for key in self.context if key.endswith('/sign-in')}
-        return {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
+        return {key: each.refresh_token for key, each in _read_sessions(self.context).items() if each.refresh_token}
 
     def ends_public_token(self, error: MicrosoftSignInError) -> bool:
         """Return whether `error` ends a token that the public module left and the integration passes as the Token.
@@ -611,18 +611,38 @@ class CachedTokens:
         key = self._token_prefix + self.token_name
         self.context[key] = json.dumps({**token._asdict(), 'ends_on': token.expires_on})
 
-    def put_session(self, refresh_token: str, token_tenant: str = '') -> None:
-        """Write the latest refresh token, which came with a token of `token_tenant`. The code in the settings is redeemed."""
-        ends_on = self.now + _SESSION_LIFETIME
+    def adopt_public_session(self) -> None:
+        """Write the session of the public module that is used as an own one, so that other settings do not use it."""
+        if self.token and self.is_public_session:
+            claims = self.token.claims()
+            is_of_session = bool(self._session and client_of(claims) and self._session.client_id == client_of(claims))
+            self.put_session(self._others_token, claims, is_sure=is_of_session)
+            self.put_token(self.token)
+
+    def put_session(self, refresh_token: str, claims: JsonObject | None = None, is_sure: bool = True) -> None:
+        """Write the latest refresh token, which came with an access token with `claims`.
+
+        Args:
+            is_sure: it was received with these settings, so the code in them is redeemed. Otherwise it is tried before them.
+        """
+        ends_on, claims = self.now + _SESSION_LIFETIME, claims or {}
         tenant_id, tenants = self._credential.tenant_id, self._tenants
         if tenant_id:
-            names = {tenant_id, token_tenant or tenant_id}
+            names = {tenant_id, str(claims.get('tid') or tenant_id)}
             tenants = tuple(sorted({*names, *(tenants if names.intersection(tenants) else ())}))
-        is_single_use = self._credential.is_single_use
         known = self._session.others_digest.partition(' ')[0] if self._session else ''
-        others_digest = f'{_short_digest(self._others_token) if self._others_token else known} {self._access_tokens_digest()}'
-        entry = {'refresh_token': refresh_token, 'tenants': tenants, 'others_digest': others_digest}
-        self.context[self._session_key] = json.dumps({**entry, _SINGLE_USE_KEY: is_single_use, 'ends_on': ends_on})
+        digest = _short_digest(self._others_token) if self._others_token else known
+        entry = {
+            'refresh_token': refresh_token,
+            'tenants': tenants,
+            'is_from_public_module': not is_sure,
+            'others_digest': f'{digest} {_access_tokens_digest(self.context)}',
+            # whether it is that of the Cortex XSOAR app, only a response to that can tell
+            'client_id': client_of(claims) if is_sure or self._credential.needs_user else '',
+            _SINGLE_USE_KEY: self._credential.is_single_use and is_sure,
+            'ends_on': ends_on,
+        }
+        self.context[self._session_key] = json.dumps(entry)
         if self._credential.needs_user:
             self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
             # Integrations read here whether a user has signed in, and the public module finds the session after a revert.
@@ -714,17 +734,72 @@ class CachedTokens:
 
     def _public_refresh_token(self) -> str:
         refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
-        is_usable = isinstance(refresh_token, str) and self._is_of_credential(self.context.get('access_token', ''))
+        tokens = _public_access_tokens(self.context)
+        is_usable = isinstance(refresh_token, str) and (not tokens or any(map(self._is_of_credential, tokens)))
         may_have_user = self._credential.needs_user or self._credential.is_single_use
         return refresh_token if is_usable and may_have_user else ''
 
     def _is_of_credential(self, access_token: Any) -> bool:
-        return isinstance(access_token, str) and self._credential.matches_claims(AccessToken(access_token, 0, 0).claims())
+        """Return whether nothing shows that an access token is of another credential. Some cannot be read."""
+        if not isinstance(access_token, str):
+            return False
+        claims = AccessToken(access_token, 0, 0).claims()
+        client = client_of(claims)
+        if self._credential.is_single_use and client:  # the settings do not name the client of this app, but its sessions do
+            sessions, own = _read_sessions(self.context), _single_use_keys(self.context)
+            is_app = {session.client_id: key in own for key, session in sessions.items()}
+            if not is_app.get(client, True not in is_app.values()):
+                return False
+        return self._credential.matches_claims(claims)
 
     def _is_of_kind(self, access_token: str) -> bool:
-        """Return whether it acts on behalf of a user, or of the application, as the credential does. Some cannot be read."""
+        """Return whether it acts on behalf of a user, or of the application, as the credential does. Some cannot be read.
+
+        The Cortex XSOAR app may do either, but its tokens come with a refresh token.
+        """
         claims = AccessToken(access_token, 0, 0).claims()
-        return not claims or self._credential.is_single_use or ('scp' in claims) == self._credential.needs_user
+        if self._credential.is_single_use:
+            return not claims or bool(self.context.get(_PUBLIC_REFRESH_TOKEN))
+        return not claims or ('scp' in claims) == self._credential.needs_user
+
+
+def _read_sessions(context: JsonObject) -> dict[str, CachedSession]:
+    """Return the sessions of all credentials, by key."""
+    sessions = {key: _read_entry(context, key, CachedSession) for key in context if key.endswith('/sign-in')}
+    return {key: session for key, session in sessions.items() if session}
+
+
+def _single_use_keys(context: JsonObject) -> list[str]:
+    """Return the keys of the sessions of the Cortex XSOAR app."""
+    mark = f'"{_SINGLE_USE_KEY}": true'
+    return [key for key in context if key.startswith(_PREFIX) and mark in str(context[key])]
+
+
+def _public_access_tokens(context: JsonObject) -> list[Any]:
+    """Return the access tokens that the public module left. It stores those of several resources under their addresses."""
+    keys = [key for key in sorted(context) if key.endswith('access_token') or key.startswith('https://')]
+    return [context[key] for key in keys if context[key]]
+
+
+def _access_tokens_digest(context: JsonObject) -> str:
+    """Return the digest of the access tokens that the public module left, empty if there are none."""
+    tokens = _public_access_tokens(context)
+    return _short_digest(json.dumps(tokens)) if tokens else ''
+
+
+def _is_of_cortex_app(context: JsonObject, refresh_token: str) -> bool:
+    """Return whether a refresh token is known to be that of a session of the Cortex XSOAR app, or to have followed it.
+
+    The public module writes an access token with each refresh token, and that names the client.
+    """
+    sessions = _read_sessions(context)
+    own = [sessions[key] for key in _single_use_keys(context) if key in sessions]
+    if refresh_token in [session.refresh_token for session in own]:
+        return True
+    clients = {client_of(AccessToken(str(token), 0, 0).claims()) for token in _public_access_tokens(context)}
+    seen = {session.others_digest.partition(' ')[2] for session in sessions.values()}
+    is_written_by_public = bool(clients) and _access_tokens_digest(context) not in seen
+    return is_written_by_public and clients <= {session.client_id for session in own if session.client_id}
 
 
 def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
@@ -734,16 +809,10 @@ def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
         discard: also drop the next Token of the Cortex XSOAR application, which then needs a new consent. The public module may
             have written the newest one, after a revert.
     """
-    mark = f'"{_SINGLE_USE_KEY}": true'
-    remaining = [key for key in context if not discard and key.startswith(_PREFIX) and mark in str(context[key])]
-    sessions = {key: _read_entry(context, key, CachedSession) for key in context if key.endswith('/sign-in')}
-    dropped = {session.refresh_token for key, session in sessions.items() if session and key not in remaining}
-    older = {session.others_digest.partition(' ')[0] for session in sessions.values() if session}
-    token = str(context.get(_PUBLIC_REFRESH_TOKEN) or '')
-    if remaining and token and token not in dropped and _short_digest(token) not in older:
+    remaining = [] if discard else _single_use_keys(context)
+    if remaining and _is_of_cortex_app(context, str(context.get(_PUBLIC_REFRESH_TOKEN, ''))):
         remaining.append(_PUBLIC_REFRESH_TOKEN)
     for key in context.keys() - remaining:
-        # The public module stores the tokens of several resources under their addresses.
         if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
             del context[key]
     return remaining

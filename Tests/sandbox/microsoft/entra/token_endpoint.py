@@ -38,6 +38,7 @@ class TokenEndpoint:
             return self._client_credentials(tenant_name, application, form, claims, version)
         authenticated = self._authenticate(tenant_name, application, form)
         redeemed = self._user_grants.redeem(grant_type, tenant_name, application, form, authenticated, version)
+        redeemed.subject.authentication = _authentication_class(form)
         answer = self._answer(redeemed.subject, redeemed.wanted, redeemed.granted, claims, version)
         answer['scope'] = ' '.join(redeemed.scope)
         if redeemed.refresh_token:
@@ -71,7 +72,7 @@ class TokenEndpoint:
             for name in application.application_permissions
             if (known := wanted.resource.permission(name)) and known.application
         }
-        subject = TokenSubject(client=application, tenant_id=tenant.tenant_id)
+        subject = TokenSubject(client=application, tenant_id=tenant.tenant_id, authentication=_authentication_class(form))
         return self._answer(subject, wanted, granted, claims, version)
 
     def _authenticate(self, tenant_name: str, application: Application, form: Mapping[str, str]) -> bool:
@@ -105,6 +106,10 @@ class TokenEndpoint:
 def _required(form: Mapping[str, str], parameter: str) -> None:
     if not form.get(parameter):
         raise EntraError(900144, f"The body needs the parameter '{parameter}'.")
+
+
+def _authentication_class(form: Mapping[str, str]) -> str:
+    return '2' if form.get('client_assertion') else '1' if form.get('client_secret') else '0'
 
 
 def _claims(form: Mapping[str, str]) -> RequestedClaims:

@@ -21,11 +21,15 @@ NOT_BEFORE_LEEWAY = 300
 
 @dataclass(kw_only=True)
 class TokenSubject:
-    """For whom a token is: ``client`` asked for it, ``user`` is signed in (None: the client acts as itself)."""
+    """For whom a token is: ``client`` asked for it, ``user`` is signed in (None: the client acts as itself).
+
+    ``authentication`` of the client: ``0`` for none, ``1`` for a secret, ``2`` for a certificate or what a host has.
+    """
 
     client: Application | ManagedIdentity
     tenant_id: str
     user: User | None = None
+    authentication: str = '2'
 
     @property
     def principal(self) -> Principal:
@@ -119,7 +123,7 @@ class TokenIssuer:
         """Return a JWT for the resource ``audience``, valid for ``seconds``; ``permissions`` go into ``scp`` or ``roles``."""
         token_id = secrets.token_urlsafe(16)
         payload = self._common(subject, audience, seconds, version) | {'uti': token_id, 'ver': version}
-        payload |= _client_claims(subject.client, version)
+        payload |= _client_claims(subject, version)
         if subject.user:
             payload |= {
                 'idtyp': 'user',
@@ -192,10 +196,11 @@ class TokenIssuer:
         return jwt.encode(payload, self._key, algorithm='RS256', headers={'kid': self.key_id, 'x5t': self.key_id})
 
 
-def _client_claims(client: Application | ManagedIdentity, version: str) -> dict[str, Any]:
-    claims: dict[str, Any] = {'appid': client.client_id}
+def _client_claims(subject: TokenSubject, version: str) -> dict[str, Any]:
+    client = subject.client
+    claims: dict[str, Any] = {'appid': client.client_id, 'appidacr': subject.authentication}
     if version != '1.0':
-        claims['azp'] = client.client_id
+        claims |= {'azp': client.client_id, 'azpacr': subject.authentication}
     if isinstance(client, ManagedIdentity):
         return claims | {'app_displayname': client.name, 'xms_mirid': client.resource_id}
     return claims | {'app_displayname': client.display_name}
