@@ -763,7 +763,7 @@ def _valid_args() -> JsonObject:
     args = demisto.args()
     for name, value in args.items():
         text = ''.join(map(str, value)) if isinstance(value, list) else str(value)
-        if any('\ud800' <= char <= '\udfff' or char == '\0' for char in text):
+        if re.search('[\0\ud800-\udfff]', text):
             raise DemistoException(f'The argument {name} contains invalid characters. Remove them.')
     return args
 
