@@ -113,7 +113,6 @@ def leave_a_symlink(folder):
     change_pins(folder)
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize(
     'damage, variables',
     [
@@ -173,7 +172,6 @@ def test_anything_in_the_place_of_the_folder_is_removed(tmp_path, leave):
     assert not os.path.lexists(environment.path)
 
 
-@pytest.mark.nightly
 def test_setup_that_was_interrupted_or_failed_starts_from_the_beginning_next_time(repository):
     (repository / 'requirements-dev.txt').write_text('tool==2.0\n')
     with socket.create_server(('127.0.0.1', 0)) as silent_index:
