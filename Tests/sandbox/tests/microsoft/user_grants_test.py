@@ -221,6 +221,13 @@ def test_device_waits_then_gets_tokens_once(device: Device, cloud: MicrosoftClou
     assert refreshed.status_code == 200
 
 
+def test_a_token_tells_how_its_client_authenticated(device: Device, web_app: WebAppClient) -> None:
+    device.enter()
+    for tokens, expected in ((device.poll().json(), '0'), (web_app.tokens(), '1')):
+        claims = jwt.decode(tokens['access_token'], options={'verify_signature': False})
+        assert claims.get('appidacr') == expected
+
+
 @pytest.mark.parametrize('started_in', ['organizations', 'contoso.example'])
 def test_device_code_is_redeemed_where_it_was_requested(cloud: MicrosoftCloud, http: HttpClient, started_in: str) -> None:
     cloud.directory.application('device').is_multi_tenant = True
