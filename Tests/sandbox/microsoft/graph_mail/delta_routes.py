@@ -22,7 +22,7 @@ from sandbox.microsoft.graph_mail.delta import (
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.listing import check_page, link
 from sandbox.microsoft.graph_mail.mail_request import MailCall, find_folder, mail_blueprint, open_mailbox
-from sandbox.microsoft.graph_mail.message_routes import shown
+from sandbox.microsoft.graph_mail.message_routes import listed
 from sandbox.microsoft.graph_mail.odata_filter import parse_time
 from sandbox.microsoft.graph_mail.permissions import READ_BASIC
 from sandbox.microsoft.graph_mail.query import Query, read_query
@@ -173,7 +173,7 @@ def _message_row(call: MailCall, folder_id: str, query: Query, change: Change, s
     if not change.is_present or (_has_returned(change, state) and call.mailbox.told_of_returned == 'removed'):
         identifier = ids.immutable_id(change.key) if call.view.immutable_ids else change.former_id
         return {'@removed': {'reason': 'deleted'}, 'id': identifier}
-    row = {'@odata.type': '#microsoft.graph.message', **shown(call, call.mailbox.members_of(folder_id)[change.key], query)}
+    row = {'@odata.type': '#microsoft.graph.message', **listed(call, call.mailbox.members_of(folder_id)[change.key], query)}
     if _is_partial(call, change, state):
         return {name: value for name, value in row.items() if name in {'@odata.type', 'id', *change.properties}}
     return row

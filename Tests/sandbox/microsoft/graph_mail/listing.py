@@ -63,7 +63,7 @@ def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view:
 def check_page(mailbox: Mailbox, query: Query) -> None:
     """Raise GraphError if a page of messages is too much."""
     if query.size > mailbox.max_page:
-        raise GraphError(504, 'UnknownError', 'A page with so many messages takes too long.')
+        raise GraphError(mailbox.slow_status, 'UnknownError', 'A page with so many messages takes too long.')
 
 
 def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:

@@ -62,7 +62,8 @@ class Mailbox:
             then tells of every message that left, whatever kind of change is asked for), or nothing.
         overlooks_starts: a list by received time, oldest first, has nothing if it starts at a second that is divisible by three.
         conflict_status: of a change with ``If-Match`` of an earlier version: 412 or 409.
-        max_page: a page of messages for which more are asked is too much: 504.
+        max_page: a page of messages for which more are asked is too much.
+        slow_status: how a page that is too much is answered: 504 or 503.
         rules: as Graph shows them, in the order of their making.
         categories: the master list.
         meetings: what is in the calendar, by ID.
@@ -101,6 +102,7 @@ class Mailbox:
         self.overlooks_starts = False
         self.conflict_status = 412
         self.max_page = MAX_PAGE_SIZE
+        self.slow_status = 504
         self.told_of_returned = 'created'
         self.delta_generation = 1
         # By the first call of a chain of tokens: how many have followed from it

@@ -77,6 +77,13 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     return answer
 
 
+def listed(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
+    """Return a message of a page. Raises GraphError if a test made a page with it too much, whatever it shows of it."""
+    if 'page' in message.broken:
+        raise GraphError(call.mailbox.slow_status, 'UnknownError', 'A page with this message takes too long.')
+    return shown(call, message, query)
+
+
 def entity(call: MailCall, message: Message, query: Query | None = None) -> dict[str, Any]:
     """Return the answer that shows one message."""
     return {'@odata.context': call.context('messages/$entity'), **shown(call, message, query or Query())}
@@ -104,7 +111,7 @@ def list_messages(folder_id: str | None = None) -> Response:
     folder = folder_or_all(call, folder_id)
     found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
     context = call.context(f"mailFolders('{folder_id}')/messages" if folder_id else 'messages')
-    return jsonify(page_json(found, query, lambda message: shown(call, message, query), context, call.graph))
+    return jsonify(page_json(found, query, lambda message: listed(call, message, query), context, call.graph))
 
 
 @messages_api.get('/messages/$count')

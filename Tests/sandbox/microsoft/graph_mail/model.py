@@ -141,7 +141,8 @@ class Message:
         created, modified: when it was put into the mailbox, and when it was last changed, moved or restored there.
         meeting_type: of a message about a meeting, as Graph names it: meetingRequest, meetingCancelled, meetingAccepted...
         meeting: what it is about, while that is in the calendar.
-        broken: what Graph fails to give of it: any of message (its content), attachments, mime.
+        broken: what Graph fails to give of it: any of message (its content), attachments, mime; page: a page of a list or of a
+            delta query that contains it is too much.
         kind: its type in Graph if it is not a plain message, such as eventMessageRequest. The invitation is in ``source``.
         absent: what Graph does not find although it lists it: any of the same.
         is_submitted: it was sent, and is not yet in Sent Items.

@@ -85,12 +85,26 @@ def test_delta_can_be_missing(graph: GraphClient, mailbox: Mailbox, status: int)
     assert graph.error('GET', DELTA)[0] == status
 
 
-def test_large_pages_may_be_too_much(graph: GraphClient, mailbox: Mailbox) -> None:
-    mailbox.max_page = 100
-    for size, status in ((100, 200), (101, 504)):
+@pytest.mark.parametrize('slow_status', [504, 503])
+def test_large_pages_may_be_too_much(graph: GraphClient, mailbox: Mailbox, slow_status: int) -> None:
+    mailbox.max_page, mailbox.slow_status = 100, slow_status
+    for size, status in ((100, 200), (101, slow_status)):
         assert graph.request('GET', f'/messages?$top={size}').status_code == status
         assert graph.request('GET', DELTA, Prefer=f'odata.maxpagesize={size}').status_code == status
-    assert graph.error('GET', '/messages?$top=101') == (504, 'UnknownError')
+    assert graph.error('GET', '/messages?$top=101') == (slow_status, 'UnknownError')
+
+
+def test_a_page_with_one_message_may_be_too_much(graph: GraphClient, mailbox: Mailbox) -> None:
+    folder = mailbox.make_folder('Slow', 'inbox').folder_id
+    _, broken, _ = (put(mailbox, name, age, folder) for age, name in enumerate('cba'))
+    broken.broken.add('page')
+    path = f'/mailFolders/{folder}/messages'
+    for options in ('', '?$top=1&$skip=1', '/delta'):
+        assert graph.error('GET', f'{path}{options}') == (504, 'UnknownError')
+    for skip, subject in ((0, 'c'), (2, 'a')):
+        page = graph.request('GET', f'{path}?$top=1&$skip={skip}').json()
+        assert subjects(page['value']) == [subject]
+    assert graph.request('GET', f'/messages/{broken.message_id}').status_code == 200
 
 
 def test_a_mailbox_without_room_for_syncs_has_lists(graph: GraphClient, mailbox: Mailbox) -> None:
