@@ -1,15 +1,18 @@
 """Microsoft Graph or the proxy is too slow for what the fetch requests, or the clock of the engine differs from that of Graph."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 import MicrosoftInstanceApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform, Run
 from conformance.fetch.mail_source import DAY, YEARS_AGO, MailSource
+from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.model import Message
 
 LARGE = 1_200_000  # bytes; such a file is downloaded alone
@@ -262,6 +265,143 @@ def test_pages_that_are_too_large_for_graph_become_smaller(source: MailSource, i
         platform.fetch()
     [folder] = json.loads(platform.last_run)['folders'].values()
     assert 'page' not in folder, 'and grows again'
+
+
+def fetch_for(source: MailSource, platform: Platform, minutes: int, step: int = 1) -> list[Run]:
+    runs = []
+    for _ in range(0, minutes, step):
+        runs.append(platform.fetch())
+        source.cloud.clock.advance(60 * step)
+    return runs
+
+
+def time_of(message: Message) -> str:
+    return graph_timestamp(message.received)[:19]
+
+
+@pytest.mark.parametrize(
+    'is_new, number, count, slow_status',
+    [
+        (True, 0, 1, 504),
+        (True, 6, 1, 503),
+        (True, 10, 2, 504),
+        (False, 0, 1, 503),
+        (False, 5, 2, 504),
+        (False, 6, 1, 504),
+        (False, 11, 1, 504),
+    ],
+)
+def test_an_email_that_fails_every_page_does_not_block_the_others(
+    source: MailSource, instance: Instance, is_new: bool, number: int, count: int, slow_status: int
+) -> None:
+    source.mailbox.slow_status = slow_status
+    source.cloud.clock.stop()
+    platform = instance(first_fetch='1 day')
+    if is_new:
+        platform.fetch()
+        source.cloud.clock.advance(60)
+    mails = []
+    for position in range(12):
+        mails.append(source.deliver(f'mail {position}', age=0 if is_new else 1200 - 100 * position))
+        if number <= position < number + count:
+            mails[-1].broken.add('page')
+        source.cloud.clock.advance(10 if is_new else 0)
+    runs = fetch_for(source, platform, 100)
+    source.deliver('later', age=0)
+    runs += fetch_for(source, platform, 30)
+    expected = [*(one.subject for one in mails if not one.broken), 'later']
+    assert sorted(one.name for one in platform.incidents) == sorted(expected)
+    before = time_of(mails[number - 1]) if number else ''
+    after = time_of(mails[number + count]) if number + count < 12 else ''
+    notes = {line for run in runs for text in run.health for line in text.splitlines() if 'fails to list' in line}
+    assert any(before in note and after in note and "'Inbox'" in note for note in notes), notes
+    assert not runs[-1].error
+
+
+@pytest.mark.parametrize('max_fetch', ['1', '10'])
+def test_an_email_that_fails_every_page_among_others_of_its_second(
+    source: MailSource, instance: Instance, max_fetch: str
+) -> None:
+    source.cloud.clock.stop()
+    platform = instance(first_fetch='1 day', max_fetch=max_fetch)
+    mails = [source.deliver(f'mail {number}', age=1000 if number < 12 else 500) for number in range(14)]
+    mails[7].broken.add('page')
+    fetch_for(source, platform, 150)
+    expected = sorted(one.subject for one in mails if not one.broken)
+    assert sorted(one.name for one in platform.incidents) == expected
+
+
+def test_what_fails_for_a_while_is_not_passed_over(source: MailSource, instance: Instance) -> None:
+    """An outage of lists that ends after a request is not the fault of the emails for which it lasted."""
+    source.cloud.clock.stop()
+    mails = [source.deliver(f'mail {number}', age=1200 - 100 * number) for number in range(12)]
+    for requests_until_end in range(1, 8):
+        platform = instance(first_fetch='1 day')
+        fault = source.cloud.faults.add(service='graph', path='/messages(/delta)?$', status=504, times=None)
+        fetch_for(source, platform, 20, step=4)
+        source.cloud.faults.remove(fault)
+        source.cloud.faults.add(service='graph', path='/messages(/delta)?$', status=504, times=requests_until_end)
+        runs = fetch_for(source, platform, 40, step=2)
+        assert sorted(one.name for one in platform.incidents) == sorted(one.subject for one in mails)
+        assert not [text for run in runs for text in run.health if 'fails to list' in text]
+
+
+@pytest.mark.parametrize('number', [6, 11])
+def test_an_email_for_which_no_page_comes_in_time_does_not_block_the_others(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A proxy or Graph may end no request at all, in place of 504."""
+    source.cloud.clock.stop()
+    platform = instance(first_fetch='1 day')
+    mails = [source.deliver(f'mail {number}', age=1200 - 100 * number) for number in range(12)]
+    mails[number].broken.add('page')
+    send = requests.Session.send
+
+    def wait(session: requests.Session, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
+        response = send(session, request, **settings)
+        if response.status_code == 504:
+            source.cloud.clock.advance(60)
+            raise requests.exceptions.ReadTimeout('slow')
+        return response
+
+    monkeypatch.setattr(requests.Session, 'send', wait)
+    fetch_for(source, platform, 120)
+    source.deliver('later', age=0)
+    fetch_for(source, platform, 60)
+    assert sorted(one.name for one in platform.incidents) == sorted([*(one.subject for one in mails if not one.broken), 'later'])
+
+
+def test_the_mailbox_is_available_although_its_newest_email_fails_every_page(source: MailSource, instance: Instance) -> None:
+    """Then the failure of another email is its own, and does not end the run."""
+    source.deliver('unreadable', age=300).broken.add('message')
+    source.deliver('readable', age=200)
+    platform = instance(max_fetch='10')
+    source.deliver('not listed', source.folder('elsewhere'), age=0).broken.add('page')
+    fetch_for(source, platform, 10)
+    assert sorted(one.name for one in platform.incidents) == ['readable', 'unreadable']
+
+
+@pytest.mark.parametrize('seconds, sizes', [(2, [100, 50, 25]), (None, [100, 50, 25, 12, 6, 5]), (60, [100])])
+def test_a_fetch_waits_before_it_requests_a_smaller_page(
+    source: MailSource, instance: Instance, seconds: int | None, sizes: list[int]
+) -> None:
+    """As long as Graph asks for, but no longer than a fetch waits for one page."""
+    source.mailbox.delta_status = 400
+    platform = instance()
+    platform.run_until_quiet()
+    headers = {'Retry-After': str(seconds)} if seconds else {}
+    source.cloud.faults.add(service='graph', path='/messages$', status=504, headers=headers, times=None)
+    found: list[tuple[float, int]] = []
+
+    def record(url: str) -> None:
+        size = re.search(r'/messages\?.*\$top=(\d+)', url)
+        found.extend([(source.cloud.clock.now(), int(size[1]))] if size else [])
+
+    source.cloud.clock.stop()
+    run = platform.fetch(on_request=record)
+    requested = [size for _, size in found if size > 1]
+    assert requested[: len(sizes)] == sizes
+    assert run.slept == 2 * (len(sizes) - 1) if seconds else run.slept < 5
 
 
 def test_a_delta_link_that_fails_for_an_hour_restarts_the_sync(source: MailSource, instance: Instance) -> None:

@@ -166,8 +166,8 @@ class GraphError(DemistoException):
 
     @property
     def is_too_slow(self) -> bool:
-        """Whether the request may be too much for Graph, so that a smaller one may succeed."""
-        return self.is_timeout or self.status == 504
+        """Whether the request may be too much for Graph or a proxy, so that a smaller one may succeed."""
+        return self.is_timeout or self.status in (502, 504) or (self.status == 503 and self.code == 'UnknownError')
 
     @property
     def is_outcome_unclear(self) -> bool:

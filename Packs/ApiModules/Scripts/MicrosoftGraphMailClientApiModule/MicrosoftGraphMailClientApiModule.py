@@ -124,7 +124,6 @@ def bare_content_id(text: str) -> str:
 
 _MAX_PAGES = 2000  # of one list
 MAX_PAGE_SIZE = 1000  # messages
-MIN_PAGE_SIZE = 5  # messages; fewer are not requested because Graph is too slow
 # The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
 _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
 _MAILBOX_OF_LINK = r"(?i)/v1\.0/(?:me|users(?:/([^/]+)|\('([^/']+)'\)))/"
@@ -348,6 +347,9 @@ class Mailbox:
         try:
             self.message_page('', query, 1)
         except GraphError as error:
+            if error.is_too_slow:  # the newest message may be the reason
+                self.message_page('', {**query, '$skip': '1'}, 1)
+                return
             if error.status not in REFUSED_STATUSES:
                 raise
             for folder_id in folder_ids:
@@ -359,22 +361,26 @@ class Mailbox:
     # region pages
 
     @property
-    def _policy(self) -> RetryPolicy:
+    def policy(self) -> RetryPolicy:
+        """The retry policy of its requests."""
         return self._retry_policy or self.client.retry_policy
 
     def _page(
-        self, link: str, path: str = '', query: ODataQuery | None = None, size: int = 0, headers: dict[str, str] | None = None
+        self,
+        link: str,
+        path: str = '',
+        query: ODataQuery | None = None,
+        headers: dict[str, str] | None = None,
+        is_retried: bool = True,
     ) -> JsonObject:
         """Read the page of a list that a link leads to; without a link the first page of the list at a path.
 
         Args:
-            size: messages of the page. If Graph is too slow for them, the caller requests fewer instead of the same again.
+            is_retried: False if the caller retries after an error status, maybe with a smaller page.
         Raises:
             DemistoException: the link leads to another host, which would get the token.
         """
-        policy = self._policy
-        if size > MIN_PAGE_SIZE:
-            policy = policy._replace(retries={**policy.retries, 504: 0})
+        policy = self.policy if is_retried else self.policy._replace(retries={})
         target: JsonObject = {'full_url': self.client.require_own_link(link)} if link else {'path': path, 'params': query or {}}
         return self.client.graph_request('GET', headers=headers, retry_policy=policy, **target)
 
@@ -515,16 +521,16 @@ class Mailbox:
         return messages, _with_size(self.client.require_own_link(link), page_size, page_size)
 
     def message_page(
-        self, folder_id: str = '', query: ODataQuery | None = None, size: int = 20, link: str = ''
+        self, folder_id: str = '', query: ODataQuery | None = None, size: int = 20, is_retried: bool = True
     ) -> tuple[list[JsonObject], str]:
-        """Return one page of a list, and the link to the next one, empty if there is none.
+        """Return the first page of a list, and the link to the next one, empty if there is none.
 
         Args:
             folder_id, query: as in `list_messages`.
             size: messages of the page.
-            link: of the page, instead of the arguments above.
+            is_retried: as in `_page`.
         """
-        page = self._message_page(link or self._first_page(folder_id, query, size))
+        page = self._message_page(self._first_page(folder_id, query, size), is_retried)
         return page_rows(page), self.client.require_own_link(_link_of(page))
 
     def _first_page(self, folder_id: str, query: ODataQuery | None, size: int) -> str:
@@ -537,50 +543,76 @@ class Mailbox:
     ) -> Iterator[tuple[list[JsonObject], str]]:
         """Yield the messages of each page of a list, and the link to the next one, until `limit` of them were found.
 
-        If Graph answers that it is too slow for a page, the page is requested again: this may be so for a moment only. Then
-        half as many messages are requested (microsoft-graph-docs#5288 and #5853).
-
         Args:
             folder_id, query, page_size, next_page: as in `list_messages`.
             total: messages to request at most. Pages without messages count too, so that they come to an end.
         """
         first, size, top = self._first_page(folder_id, query, page_size), page_size, min(page_size, limit)
-
-        def delay_after(error: Exception, attempt: int) -> float | None:
-            nonlocal size, top
-            if not isinstance(error, GraphError) or not error.is_too_slow or top <= MIN_PAGE_SIZE:
-                return None
-            if attempt or error.is_timeout:
-                size = top = max(top // 2, MIN_PAGE_SIZE)
-            return self._policy.delay(0, error.res, self.client.clock.now())
+        last = ''
 
         def read(link: str) -> JsonObject:
-            def step() -> JsonObject:
-                return self._message_page(_with_size(link or first, top, page_size))
-
-            return run_with_retries(step, delay_after, self._policy, self.client.clock)
+            nonlocal size, top
+            page, possible = self._page_in_time(lambda size: _with_size(link or first, size, page_size), top, last)
+            if possible < top:
+                size = top = possible
+            return page
 
         for page in islice(self._pages(read, next_page), _MAX_PAGES):
             rows, next_link = page_rows(page), _link_of(page)
             yield rows, next_link
+            last = str(rows[-1].get('receivedDateTime') or '') if rows else last
             total, limit = total - size, limit - len(rows)
             top = min(size, total, limit)
             if top <= 0:
                 return
 
-    def _message_page(self, link: str) -> JsonObject:
-        """Read a page of messages.
+    def _page_in_time(self, link: Callable[[int], str], size: int, last: str) -> tuple[JsonObject, int]:
+        """Return a page of `size` messages, or of fewer if Graph is too slow for so many, and how many it may have.
+
+        If Graph answers that it is too slow, the page is requested again: this may be so for a moment only. Then half as many
+        messages are requested (microsoft-graph-docs#5288 and #5853). One retry budget is for all sizes.
+
+        Args:
+            link: returns the link to a page of a size.
+            last: received time of the last message before the page, empty if there is none.
+        """
+        halved = 0  # the number of retries before that of the present size
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            nonlocal halved, size
+            if not isinstance(error, GraphError):
+                return None
+            if error.is_too_slow and size > 1 and (attempt or error.res is None):
+                size, halved = size // 2, attempt
+                if error.res is None:
+                    return self.policy.delay(0, None)
+            if error.res is None:
+                return None
+            return self.client.retry_delay(self.policy, attempt - halved, error.res, is_idempotent=True)
+
+        def step() -> JsonObject:
+            return self._message_page(link(size), is_retried=False)
+
+        try:
+            return run_with_retries(step, delay_after, self.policy, self.client.clock), size
+        except GraphError as error:
+            if error.is_too_slow and error.status in (503, 504) and size == 1:
+                place = f'the one listed after that of {last}' if last else 'the first one of the list'
+                error.advice = f'Try again. If one email is the reason, it is {place}: list those received before and after it.'
+            raise
+
+    def _message_page(self, link: str, is_retried: bool) -> JsonObject:
+        """Read a page of messages. `is_retried` as in `_page`.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
-        size = _page_size(link)
         try:
-            return self._page(link, size=size)
+            return self._page(link, is_retried=is_retried)
         except GraphError as error:
             if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
-        page = self._page(_with_option(link, '$select', _WITHOUT_BODY), size=size)
+        page = self._page(_with_option(link, '$select', _WITHOUT_BODY), is_retried=is_retried)
         rows = {row['id']: row for row in page_rows(page)}
         select = _option(link, '$select')
         option = f'?$select={quote(select)}' if select else ''
@@ -597,12 +629,12 @@ class Mailbox:
         Args:
             link: link of the previous page; empty to start a delta sync, which returns all messages of the folder.
             select: properties, comma-separated; used where a sync starts.
-            page_size: messages of a page, 1 to 1,000.
+            page_size: messages of a page, 1 to 1,000. The request is not retried after an error status.
         Raises:
             GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
         """
         path, query = f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select}
-        page = self._page(link, path, query, page_size, prefer_header(f'odata.maxpagesize={page_size}'))
+        page = self._page(link, path, query, prefer_header(f'odata.maxpagesize={page_size}'), is_retried=False)
         rows = page_rows(page)
         next_link = _link_of(page) or _link_of(page, 'deltaLink')
         if not next_link:
@@ -742,14 +774,14 @@ class Mailbox:
             return max(waits.values(), default=None)
 
         with suppress(GraphError):  # the results tell it
-            run_with_retries(change, delay_after, self._policy, self.client.clock)
+            run_with_retries(change, delay_after, self.policy, self.client.clock)
         return [results[read.key] for read in reads]
 
     def _delay_after(self, result: BatchResult, attempt: int) -> float | None:
         """Return the seconds to wait before a request of a batch is sent again, None if it must not be, or need not."""
         if result.error is None or result.error.res is None:
             return None
-        return self.client.retry_delay(self._policy, attempt, result.error.res, is_idempotent=True)
+        return self.client.retry_delay(self.policy, attempt, result.error.res, is_idempotent=True)
 
     def _categories_update(
         self, result: BatchResult, changed: Callable[[list[str]], list[str]], folder_id: str

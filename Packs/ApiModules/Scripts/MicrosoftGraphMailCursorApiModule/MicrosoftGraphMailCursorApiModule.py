@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, islice, repeat
 from typing import Any, NamedTuple
@@ -20,7 +20,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         EmailAddress,
         GraphMailClient,
         MAX_PAGE_SIZE,
-        MIN_PAGE_SIZE,
         Mailbox,
         NOT_FOUND_CODES,
     )
@@ -125,9 +124,11 @@ _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
 _MAX_FAILING = 3600.0  # seconds for which Graph may reject a delta link with errors of its own
 _RANGE_LENGTH = 500  # messages
+_UNLISTED_NOTE = 86400.0  # seconds for which the health says that a message was left out
 END_OF_TIME = '9999'  # later than all times
 # Seconds for which a message that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
 MAX_ABSENCE = 600.0
+MIN_PAGE_SIZE = 5  # messages; if Graph is too slow for so few, one of them may be the reason
 _MAX_TEXT = 120  # characters of what the cursor remembers of a message besides its ID
 
 
@@ -264,6 +265,9 @@ _FOLDER_KEYS = (
     ('repeated_from', 'repeated_from', f'"{END_OF_TIME}"|{_TIME}'),
     ('failing', 'failing_since', f'""|{_TIME}'),
     ('page', 'max_page', r'[1-9]\d{0,3}'),
+    ('blocked', 'blocked', rf'{{("[^"]+": \[{_TIME}, "[^"]*"\](, )?)*}}'),
+    ('unlisted', 'unlisted', '".*"'),
+    ('unlisted_until', 'unlisted_until', f'""|{_TIME}'),
 )
 
 
@@ -309,12 +313,17 @@ class FolderCursor:
         repeated_from: likewise what was received after this time.
         failing_since: the delta sync has failed with errors of Graph from then on, empty if it has not.
         max_page: messages that a page may have: Graph was too slow for more.
+        blocked: since when Graph has been too slow for the next messages of a list, and the time of the one before them, by the
+            order of the list.
+        unlisted: which messages were left out because Graph does not list them.
+        unlisted_until: how long that is noted, empty if nothing is.
     """
 
     until = repeated_from = END_OF_TIME
     is_deleted = is_strict = False
-    no_delta_until = reason = repeated_until = failing_since = ''
+    no_delta_until = reason = repeated_until = failing_since = unlisted = unlisted_until = ''
     max_page = MAX_PAGE_SIZE
+    blocked: Mapping[str, Sequence[str]] = {}
 
     def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: SortKey | None):
         self.name = name
@@ -372,7 +381,9 @@ class FolderCursor:
 
     def record_sync(self, link: str, is_last: bool, requested: float) -> None:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
-        self.link, self.no_delta_until, self.failing_since = link, '', ''
+        self.link, self.no_delta_until = link, ''
+        if is_last or not self.is_first_sync:  # a sync that was started again because of errors has to reach its end
+            self.failing_since = ''
         if is_last and self.is_first_sync:
             self.is_first_sync = self.is_strict = False
         if is_last:
@@ -387,6 +398,22 @@ class FolderCursor:
         """Record that Graph was too slow for a page of `size` messages. Return whether a smaller one may be requested."""
         self.max_page = max(size // 2, MIN_PAGE_SIZE)
         return self.max_page < size
+
+    def record_blocked(self, order: str, last: str, now: float) -> bool:
+        """Record that Graph is too slow for the message after a time in a list, and return whether it has been for long."""
+        since, known = self.blocked.get(order, ('', ''))
+        if not since or known != last:
+            since = graph_seconds(now)
+        self.blocked = {**self.blocked, order: (since, last)}
+        return since < graph_seconds(now - MAX_ABSENCE)
+
+    def record_unblocked(self, order: str, last: str) -> None:
+        """Record that Graph listed everything up to a time, unless it was too slow only for what comes later."""
+        if order in self.blocked and self.blocked[order][1] < last:
+            self.blocked = {other: value for other, value in self.blocked.items() if other != order}
+
+    def record_unlisted(self, text: str, now: float) -> None:
+        self.unlisted, self.unlisted_until = text, graph_seconds(now + _UNLISTED_NOTE)
 
     def restart_sync(self) -> None:
         """Start the delta sync again. What entered since the last one is found in the list by changed time."""

@@ -213,6 +213,33 @@ def test_a_slow_page_is_halved_and_grows_with_the_checks_of_the_folder() -> None
     assert 'page' not in folder.as_json()
 
 
+@pytest.mark.parametrize('seconds, is_long', [(600, False), (601, True)])
+def test_a_list_is_blocked_for_long_if_it_always_fails_after_the_same_time(seconds: int, is_long: bool) -> None:
+    folder = folder_cursor()
+    assert not folder.record_blocked('a asc', NINE, REQUESTED)
+    assert not folder.record_blocked('b asc', NINE, REQUESTED + seconds), 'each list has its own'
+    folder = FolderCursor.from_json('Inbox', json.loads(json.dumps(folder.as_json())))
+    assert folder.record_blocked('a asc', NINE, REQUESTED + seconds) is is_long
+    assert not folder.record_blocked('a asc', ELEVEN, REQUESTED + seconds)
+
+
+def test_a_list_is_blocked_until_it_has_passed_the_time() -> None:
+    folder = folder_cursor()
+    folder.record_blocked('a asc', NINE, REQUESTED)
+    for last, is_blocked in ((NINE, True), (ELEVEN, False)):
+        folder.record_unblocked('a asc', last)
+        assert ('blocked' in folder.as_json()) is is_blocked
+
+
+def test_a_sync_that_was_started_again_must_reach_its_end_before_its_errors_are_forgotten() -> None:
+    folder = folder_cursor(link='link', is_first_sync=True)
+    folder.record_failure(REQUESTED)
+    folder.record_sync('next', False, REQUESTED)
+    assert folder.as_json()['failing'] == ELEVEN
+    folder.record_sync('end', True, REQUESTED)
+    assert 'failing' not in folder.as_json()
+
+
 @pytest.mark.parametrize('seconds, is_due', [(599, False), (601, True)])
 def test_the_location_of_a_folder_is_checked_from_time_to_time(seconds: int, is_due: bool) -> None:
     folder = folder_cursor()

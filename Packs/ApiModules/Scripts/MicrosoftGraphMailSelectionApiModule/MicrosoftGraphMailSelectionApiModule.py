@@ -6,7 +6,8 @@ from typing import TypeVar
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
+    from MicrosoftCoreApiModule import MicrosoftSignInError
+    from MicrosoftHttpApiModule import retry_after_seconds, run_with_retries
     from MicrosoftGraphClientApiModule import GraphError
     from MicrosoftGraphMailClientApiModule import (
         DeltaPage,
@@ -26,9 +27,11 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftGraphMailCursorApiModule import (
         END_OF_TIME,
+        FETCH_RETRIES,
         FetchCursor,
         FetchRun,
         FolderCursor,
+        MIN_PAGE_SIZE,
         PendingMail,
         SortKey,
         TRANSIENT_STATUSES,
@@ -44,7 +47,26 @@ _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 _MAX_PAGES_PER_SECOND = 1000
 _SMALL_PAGE = 50  # rows
 _MAX_FOLDER_DEPTH = 20
+_MAX_UNLISTED = 3  # messages in a row that are too much for Graph
 _Page = TypeVar('_Page')
+
+
+def _unless_too_slow(request: Callable[[int], _Page], number: int, is_required: bool = False) -> _Page | None:
+    """Return what a request returns, None if it is too much for Graph, unless it is required. Raise its other errors."""
+    try:
+        return request(number)
+    except GraphError as error:
+        if is_required or not error.is_too_slow:
+            raise
+        return None
+
+
+def _between(order: str, last: str, following: str = '') -> str:
+    """Return where a message is between two times in a list. They are empty if there is no message before or after it."""
+    by, direction = order.split()
+    after, before = (last, following) if direction == 'asc' else (following, last)
+    limits = [f'at {after}Z or later' if after else '', f'at {before}Z or earlier' if before else '']
+    return f'that was {"received" if by == RECEIVED else "changed"} {" and ".join(filter(None, limits))}'.rstrip()
 
 
 class MailSelector:
@@ -67,6 +89,8 @@ class MailSelector:
         """Return the messages of this run, and record in the cursor how far their folders are."""
         if self._open_folders():
             self._select_from_folders()
+        now = graph_seconds(self._run.now())
+        self._run.notes += [folder.unlisted for folder in self._cursor.folders.values() if folder.unlisted_until > now]
         return sorted(self._selected.values(), key=lambda mail: mail.order)
 
     @property
@@ -272,32 +296,130 @@ class MailSelector:
             except GraphError as error:
                 # Graph keeps the states of syncs in the mailbox, where they may find no room.
                 has_no_room = error.status == 507 or ('QuotaExceeded' in error.code and error.status != 429)
-                is_failing = error.status == 500 and folder.record_failure(self._run.now())
+                is_failing = error.status == 500 or (error.is_too_slow and folder.max_page <= MIN_PAGE_SIZE)
+                is_failing = is_failing and folder.record_failure(self._run.now())
                 if error.status not in (400, 404, 405, 501) and not (has_no_room or is_failing):
                     raise
                 if is_failing:
                     self._folder(folder.folder_id)  # raises the error of an outage; otherwise the link may be the reason
+                if is_failing and not folder.is_first_sync:
                     folder.restart_sync()
                 if is_last_try:
                     self._record_no_delta(folder, error)
         return None
 
     def _request_page(self, folder: FolderCursor, size: int, request: Callable[[int], _Page]) -> _Page:
-        """Return a page of about `size` messages, a smaller one if Graph is too slow (microsoft-graph-docs#5853)."""
-        while True:
-            size = min(size, folder.max_page)
-            try:
-                return request(size)
-            except GraphError as error:
-                may_be_smaller = error.status in (0, 504) and folder.record_slow_page(size)
-                # without a response, the next run tries a smaller page: the request took long, or the network is down
-                if not (may_be_smaller and error.status) or self._is_late():
-                    raise
+        """Return a page of about `size` messages, a smaller one if Graph is too slow (microsoft-graph-docs#5853).
 
-    def _list_page(self, folder: FolderCursor, query: JsonObject, size: int = 0) -> tuple[list[MessageRow], str]:
-        """Return the first page of a list of a folder, by default of twice as many messages as there is room for."""
-        size = size or 2 * max(self._room, _SMALL_PAGE)
-        return self._request_page(folder, size, partial(self._run.mailbox.message_page, folder.folder_id, query))
+        Args:
+            request: requests a page of a size, without retries.
+        """
+        client, policy = self._run.client, self._run.mailbox.policy
+        size = min(size, folder.max_page)
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            nonlocal size
+            if not isinstance(error, GraphError):
+                return None
+            is_smaller = (error.is_too_slow or not error.status) and folder.record_slow_page(size)
+            # without a response, the next run tries a smaller page: the request took long, or the network is down
+            if error.res is None or self._is_late():
+                return None
+            if not is_smaller:
+                return client.retry_delay(policy, attempt, error.res, is_idempotent=True)
+            size = folder.max_page
+            return retry_after_seconds(error.res, client.clock.now()) or 0.0
+
+        return run_with_retries(lambda: request(size), delay_after, FETCH_RETRIES, client.clock)
+
+    def _list_page(
+        self, folder: FolderCursor, by: str, start: str = '', size: int = 0, skip: int = 0, last: str = ''
+    ) -> tuple[list[MessageRow], int]:
+        """Return messages in the order of a time, and how many to skip for those after them, 0 if there are none.
+
+        Args:
+            start: the time of the first one, by default the last one: the newest messages come first then.
+            size: of the page, by default twice as many as there is room for.
+            skip: messages that come before the page.
+            last: the time of the last of them.
+        """
+        order = f'{by} asc' if start else f'{by} desc'
+        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': order}
+        if start:
+            query['$filter'] = f'{by} ge {start}Z'
+
+        def read(size: int, skip: int = skip) -> tuple[list[MessageRow], int]:
+            options = {**query, '$skip': str(skip)} if skip else query
+            rows, link = self._run.mailbox.message_page(folder.folder_id, options, size, is_retried=False)
+            return rows, skip + max(len(rows), 1) if link else 0
+
+        if order not in folder.blocked:
+            try:
+                return self._request_page(folder, size or 2 * max(self._room, _SMALL_PAGE), read)
+            except GraphError as error:
+                if not error.is_too_slow or folder.max_page > MIN_PAGE_SIZE:
+                    raise
+                folder.record_blocked(order, last or start, self._run.now())
+                if not error.status or self._is_late():
+                    raise
+        return self._list_singly(folder, order, last or start, skip, partial(read, 1))
+
+    def _list_singly(
+        self, folder: FolderCursor, order: str, last: str, skip: int, read: Callable[[int], tuple[list[MessageRow], int]]
+    ) -> tuple[list[MessageRow], int]:
+        """Return the same as `_list_page`, by requests for single messages: one of them may be what is too much for Graph.
+
+        Such a message fails the list for ten minutes. Then it is left out, and the health says so for a day.
+
+        Args:
+            read: requests the message that comes after so many others.
+        """
+        by, next_skip = order.split()[0], skip
+        rows: list[MessageRow] = []
+        for number in range(skip, skip + MIN_PAGE_SIZE):
+            try:
+                found, next_skip = read(number)
+            except GraphError as error:
+                if not error.is_too_slow:
+                    raise
+                if not folder.record_blocked(order, last, self._run.now()):
+                    error.what = (
+                        f"Microsoft Graph is too slow for an email in '{folder.name}' {_between(order, last)}. {error.what}"
+                    )
+                    raise
+                found, next_skip = self._list_past(folder, order, last, number, read)
+                return rows + found, next_skip
+            rows += found
+            last = sort_key(rows[-1], by)[0] if rows else last
+            if not next_skip:
+                break
+        is_end = not next_skip or order != f'{by} asc'  # the newest messages are always listed from the first one on
+        folder.record_unblocked(order, END_OF_TIME if is_end else last)
+        return rows, next_skip
+
+    def _list_past(
+        self, folder: FolderCursor, order: str, last: str, number: int, read: Callable[[int], tuple[list[MessageRow], int]]
+    ) -> tuple[list[MessageRow], int]:
+        """Return the messages of a list after what is too much for Graph, and how many to skip for those after them.
+
+        Args:
+            last: the time of the message before.
+            number: messages before.
+        Raises:
+            GraphError: too many in a row are too much.
+        """
+        following = number + 1
+        while (page := _unless_too_slow(read, following, following - number >= _MAX_UNLISTED)) is None:
+            following += 1
+        found, next_skip = page
+        limits = _between(order, last, sort_key(found[0], order.split()[0])[0] if found else '')
+        what = f"Microsoft Graph fails to list an email in '{folder.name}' {limits}, so it is not fetched."
+        text = f'{what} Look for it in Outlook.'
+        # Graph answers now. If it was down until now, it also answers what failed before.
+        again = [_unless_too_slow(read, one) for one in range(number, following) if text != folder.unlisted]
+        if None in again:
+            folder.record_unlisted(text, self._run.now())
+        return [row for one in again if one for row in one[0]] + found, next_skip
 
     def _request_delta_page(self, folder: FolderCursor) -> DeltaPage:
         """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
@@ -438,33 +560,31 @@ class MailSelector:
         Args:
             rows: what the list showed last.
         """
-        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{RECEIVED} desc'}
-        page, link = self._list_page(folder, query)
+        page, next_skip = self._list_page(folder, RECEIVED)
         newest = [row for row in page if sort_key(row) > position]
         seconds = {sort_key(row)[0] for row in page}
         is_listed = not newest and bool(page) and position[0] in {sort_key(row)[0] for row in rows}
-        return newest, not link or is_listed or min(seconds, default=position[0]) < position[0]
+        return newest, not next_skip or is_listed or min(seconds, default=position[0]) < position[0]
 
     def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
         """Return all messages of some seconds from `start` on, and the next second, empty after the last one.
 
-        A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
+        The next page is found by counting rows, and skips one if another was removed: this is only done within a second.
         """
-        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
-        page, link = self._list_page(folder, query)
+        page, skip = self._list_page(folder, by, start)
         for number in range(_MAX_PAGES_PER_SECOND):
             rows.update((row['id'], row) for row in page)
-            if not link:
+            if not skip:
                 return list(rows.values()), ''
             last = max((sort_key(row, by)[0] for row in rows.values()), default='')
             earlier = [row for row in rows.values() if sort_key(row, by)[0] != last]
             if earlier:
                 return earlier, last
-            if number == 0:  # a larger page may have the whole second
-                page, link = self._list_page(folder, query, MAX_PAGE_SIZE)
+            if number == 0 and not folder.blocked:  # a larger page may have the whole second
+                page, skip = self._list_page(folder, by, start, MAX_PAGE_SIZE)
             else:
-                page, link = self._run.mailbox.message_page(link=link)
+                page, skip = self._list_page(folder, by, start, MAX_PAGE_SIZE, skip, last)
         raise DemistoException(
             f"More than {len(rows)} emails in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )
