@@ -129,7 +129,7 @@ def test_sign_in_shows_no_secret(
     administrator.run('!msgraph-mail-list-emails page_size=1 debug-mode=true', method.name)
     kept = cached_secrets(sandbox, method.name)
     assert any(value.startswith('ey') for value in kept), 'the access token is not among what is looked for'
-    public = {cloud.directory.application(name).client_id for name in ('web', 'daemon', 'device')}
+    public = {application.client_id for application in cloud.directory.applications}
     public |= {tenant.tenant_id for tenant in cloud.directory.tenants}
     public |= {identity.client_id for identity in cloud.directory.managed_identities}
     assert_hidden([one for one in (*passwords_of(settings), *kept) if one and one not in public], sandbox, war_room)
