@@ -70,8 +70,8 @@ def test_an_error_of_an_upload_names_the_upload_host(
     [
         ('http://u:p%40ssword@', 'or that of the proxy, is not valid.'),
         ('http://user:pass-word@[::1', 'is not valid.'),
-        ('http://user:pass-word@127.0.0.1:1', 'The proxy'),
-        ('user:pass-word@127.0.0.1:1', 'The proxy'),
+        ('http://user:pass-word@127.0.0.1:1', 'Could not connect to the proxy'),
+        ('user:pass-word@127.0.0.1:1', 'Could not connect to the proxy'),
         ('http://user:pass-word@host name:99', 'the proxy settings'),
         ('ftp://user:pass-word@127.0.0.1:1', ''),
     ],
