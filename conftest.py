@@ -53,7 +53,16 @@ REPEATING = (
 )
 # Of the rows of a parametrized test of these, `make test` draws one of three, others each time. `make test-nightly` runs all of
 # them, and so does pytest if files are named. A run prints its draw: `DRAW=<number> make test` takes the same rows again.
-DRAWN_FROM = (*REPEATING, 'Tests/sandbox/', 'Tests/e2e/')
+DRAWN_FROM = (
+    *REPEATING,
+    'Tests/conformance/api_client/deadline_test.py',
+    'Tests/conformance/fetch/slow_service_test.py',
+    'Tests/conformance/graph_mail/slow_lists_test.py',
+    'Tests/conformance/graph_mail/unclear_sending_test.py',
+    'Tests/conformance/token_cache/switched_methods_test.py',
+    'Tests/sandbox/',
+    'Tests/e2e/',
+)
 SHARE = 3
 DRAW = pytest.StashKey[int]()
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
