@@ -51,7 +51,7 @@ REPEATING = (
     'Tests/conformance/token_cache/storage_faults_test.py',
     'Tests/conformance/unified/',
 )
-# Of the rows of a parametrized test of these, `make test` draws one of three, others each time. `make test-nightly` runs all of
+# Of the rows of a parametrized test of these, `make test` draws one of four, others each time. `make test-nightly` runs all of
 # them, and so does pytest if files are named. A run prints its draw: `DRAW=<number> make test` takes the same rows again.
 DRAWN_FROM = (
     *REPEATING,
@@ -63,7 +63,7 @@ DRAWN_FROM = (
     'Tests/sandbox/',
     'Tests/e2e/',
 )
-SHARE = 3
+SHARE = 4
 DRAW = pytest.StashKey[int]()
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
