@@ -1,5 +1,6 @@
 """The client and its mailbox against the sandbox."""
 
+import gc
 import re
 from typing import Any
 
@@ -479,3 +480,21 @@ def test_one_setting_has_the_name_that_it_has_among_all(mailbox: GraphMailbox) -
 
 
 # endregion
+
+
+@pytest.mark.parametrize('status', [429, 502, 504])
+def test_responses_of_failed_attempts_do_not_stay_in_memory(
+    mailbox: GraphMailbox, cloud: MicrosoftCloud, waits: list[float], status: int
+) -> None:
+    """They may have 60 MB each, and the garbage collector does not count bytes."""
+    delivered(cloud.mailbox(ADA))
+    cloud.faults.add(service='graph', path='messages', status=status, times=2)
+    gc.collect()
+    gc.disable()
+    try:
+        mailbox.list_messages()
+        remaining = [one for one in gc.get_objects() if isinstance(one, requests.Response) and one.status_code == status]
+    finally:
+        gc.enable()
+    assert len(waits) == 2
+    assert not remaining

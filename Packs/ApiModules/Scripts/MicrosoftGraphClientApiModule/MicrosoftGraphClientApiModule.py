@@ -189,7 +189,7 @@ class GraphThrottled(GraphError, CommandThrottled):
 
 
 class GraphSignInError(MicrosoftSignInError, GraphError):
-    """Microsoft Graph rejects the token in the middle of a command, or there is no new one: the request was not carried out."""
+    """Microsoft Graph rejects the token in the middle of a command, or no new one came: the request was not carried out."""
 
     def __init__(self, what: str, advice: str, code: str, correlation_id: str, needs_new_sign_in: bool):
         GraphError.__init__(self, what, advice, code)
@@ -683,8 +683,8 @@ class GraphClient(MicrosoftClient):
         Raises:
             GraphThrottled: Graph throttles for longer than the retry budget.
             GraphError: the response is an error or not JSON, or none came.
-            GraphSignInError: Graph rejected the token, or there is no new one after the first request.
-            MicrosoftSignInError: there is no token for the first request.
+            GraphSignInError: Graph rejected the token, or no new one came after the first request.
+            MicrosoftSignInError: no token came for the first request.
         """
         response = self._send(method, path, **kwargs)
         if response.status_code in (202, 204):
@@ -775,7 +775,8 @@ class GraphClient(MicrosoftClient):
                 raise
             raise GraphSignInError.from_error(error) from error
         except (DemistoException, requests.exceptions.RequestException) as error:
-            raise self._outage(error) from error
+            # not from an error that is raised itself: as its own cause, it would keep its response in memory
+            raise self._outage(error) from getattr(error, 'exception', error)
         with suppress(ValueError, TypeError, OverflowError):
             self.clock_ahead = self.clock.now() - parsedate_to_datetime(response.headers.get('Date', '')).timestamp()
         return response
