@@ -63,7 +63,7 @@ class MailSource:
         for message in [*mailbox.messages(), *mailbox.messages(self._well_known('recoverableitemsdeletions').folder_id)]:
             mailbox.remove(message)
         mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = mailbox.delta_status = None
-        mailbox.max_page, mailbox.slow_status = MAX_PAGE_SIZE, 504
+        mailbox.max_page, mailbox.slow_status, mailbox.other_items = MAX_PAGE_SIZE, 504, 0
         mailbox.hides_internal_headers, mailbox.has_room_for_syncs = False, True
         mailbox.tells_partial_changes, mailbox.told_of_returned, mailbox.overlooks_starts = False, 'created', False
 

@@ -318,11 +318,22 @@ def test_an_email_that_fails_every_page_does_not_block_the_others(
     assert not runs[-1].error
 
 
+def test_the_pages_of_a_second_are_those_of_the_links_of_graph(source: MailSource, instance: Instance) -> None:
+    source.cloud.clock.stop()
+    source.mailbox.max_page, source.mailbox.other_items = 10, 100_000
+    platform = instance(first_fetch='1 day', max_fetch='50')
+    mails = [source.deliver(f'mail {number}', age=1000) for number in range(40)]
+    fetch_for(source, platform, 10)
+    assert sorted(one.name for one in platform.incidents) == sorted(one.subject for one in mails)
+
+
+@pytest.mark.parametrize('other_items', [0, 2])
 @pytest.mark.parametrize('max_fetch', ['1', '10'])
 def test_an_email_that_fails_every_page_among_others_of_its_second(
-    source: MailSource, instance: Instance, max_fetch: str
+    source: MailSource, instance: Instance, max_fetch: str, other_items: int
 ) -> None:
     source.cloud.clock.stop()
+    source.mailbox.other_items = other_items
     platform = instance(first_fetch='1 day', max_fetch=max_fetch)
     mails = [source.deliver(f'mail {number}', age=1000 if number < 12 else 500) for number in range(14)]
     mails[7].broken.add('page')

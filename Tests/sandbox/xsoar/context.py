@@ -130,7 +130,7 @@ def _expressions(text: str) -> Iterator[tuple[int, int]]:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as it stands in a text: of a list its items, with commas between them; of an object its JSON."""
+    """Return a value as a text contains it: of a list its items, with commas between them; of an object its JSON."""
     if isinstance(value, list):
         return ','.join(map(as_text, value))
     return '' if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

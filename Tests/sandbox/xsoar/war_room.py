@@ -208,11 +208,11 @@ class WarRoom:
 
         Raises:
             NotFound: the entry does not exist.
-            Refusal: it is no file.
+            Refusal: it is not a file.
         """
         entry = self.entry(entry_id)
         if not entry['fileID']:
-            raise Refusal(f'The entry {entry_id} is no file: take the EntryID of a file in the context.')
+            raise Refusal(f'The entry {entry_id} is not a file: take the EntryID of a file in the context.')
         return {'id': entry['fileID'], 'name': entry['file'], 'path': str(self._files.path(entry['fileID']))}
 
 

@@ -521,16 +521,17 @@ class Mailbox:
         return messages, _with_size(self.client.require_own_link(link), page_size, page_size)
 
     def message_page(
-        self, folder_id: str = '', query: ODataQuery | None = None, size: int = 20, is_retried: bool = True
+        self, folder_id: str = '', query: ODataQuery | None = None, size: int = 20, link: str = '', is_retried: bool = True
     ) -> tuple[list[JsonObject], str]:
-        """Return the first page of a list, and the link to the next one, empty if there is none.
+        """Return one page of a list, and the link to the next one, empty if there is none.
 
         Args:
             folder_id, query: as in `list_messages`.
             size: messages of the page.
+            link: of the page, instead of the arguments above.
             is_retried: as in `_page`.
         """
-        page = self._message_page(self._first_page(folder_id, query, size), is_retried)
+        page = self._message_page(link or self._first_page(folder_id, query, size), is_retried)
         return page_rows(page), self.client.require_own_link(_link_of(page))
 
     def _first_page(self, folder_id: str, query: ODataQuery | None, size: int) -> str:

@@ -49,6 +49,9 @@ _SMALL_PAGE = 50  # rows
 _MAX_FOLDER_DEPTH = 20
 _MAX_UNLISTED = 3  # messages in a row that are too much for Graph
 _Page = TypeVar('_Page')
+# Where a list continues: the link to the next page, empty if it has to be built, and how many messages come before.
+_Following = tuple[str, int]
+_Rows = tuple[list[MessageRow], _Following | None]
 
 
 def _unless_too_slow(request: Callable[[int], _Page], number: int, is_required: bool = False) -> _Page | None:
@@ -333,40 +336,42 @@ class MailSelector:
         return run_with_retries(lambda: request(size), delay_after, FETCH_RETRIES, client.clock)
 
     def _list_page(
-        self, folder: FolderCursor, by: str, start: str = '', size: int = 0, skip: int = 0, last: str = ''
-    ) -> tuple[list[MessageRow], int]:
-        """Return messages in the order of a time, and how many to skip for those after them, 0 if there are none.
+        self, folder: FolderCursor, by: str, start: str = '', size: int = 0, following: _Following = ('', 0), last: str = ''
+    ) -> _Rows:
+        """Return messages in the order of a time, and where the list continues, None if it ends.
 
         Args:
             start: the time of the first one, by default the last one: the newest messages come first then.
             size: of the page, by default twice as many as there is room for.
-            skip: messages that come before the page.
-            last: the time of the last of them.
+            following: where the page begins, as returned with the page before.
+            last: the time of the last message of that.
         """
+        size = min(size or 2 * max(self._room, _SMALL_PAGE), folder.max_page)
+        link, skip = following
         order = f'{by} asc' if start else f'{by} desc'
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': order}
         if start:
             query['$filter'] = f'{by} ge {start}Z'
 
-        def read(size: int, skip: int = skip) -> tuple[list[MessageRow], int]:
-            options = {**query, '$skip': str(skip)} if skip else query
-            rows, link = self._run.mailbox.message_page(folder.folder_id, options, size, is_retried=False)
-            return rows, skip + max(len(rows), 1) if link else 0
+        def read(number: int, page_size: int = 1) -> _Rows:
+            # Graph's own $skip may count more than messages: it is only built for pages smaller than those of the link
+            options = {**query, '$skip': str(number)} if number else query
+            own_link = link if page_size == size else ''
+            rows, next_link = self._run.mailbox.message_page(folder.folder_id, options, page_size, own_link, is_retried=False)
+            return rows, (next_link if page_size > 1 else '', number + max(len(rows), 1)) if next_link else None
 
         if order not in folder.blocked:
             try:
-                return self._request_page(folder, size or 2 * max(self._room, _SMALL_PAGE), read)
+                return self._request_page(folder, size, partial(read, skip))
             except GraphError as error:
                 if not error.is_too_slow or folder.max_page > MIN_PAGE_SIZE:
                     raise
                 folder.record_blocked(order, last or start, self._run.now())
                 if not error.status or self._is_late():
                     raise
-        return self._list_singly(folder, order, last or start, skip, partial(read, 1))
+        return self._list_singly(folder, order, last or start, skip, read)
 
-    def _list_singly(
-        self, folder: FolderCursor, order: str, last: str, skip: int, read: Callable[[int], tuple[list[MessageRow], int]]
-    ) -> tuple[list[MessageRow], int]:
+    def _list_singly(self, folder: FolderCursor, order: str, last: str, skip: int, read: Callable[[int], _Rows]) -> _Rows:
         """Return the same as `_list_page`, by requests for single messages: one of them may be what is too much for Graph.
 
         Such a message fails the list for ten minutes. Then it is left out, and the health says so for a day.
@@ -374,11 +379,12 @@ class MailSelector:
         Args:
             read: requests the message that comes after so many others.
         """
-        by, next_skip = order.split()[0], skip
+        by = order.split()[0]
         rows: list[MessageRow] = []
+        following: _Following | None = None
         for number in range(skip, skip + MIN_PAGE_SIZE):
             try:
-                found, next_skip = read(number)
+                found, following = read(number)
             except GraphError as error:
                 if not error.is_too_slow:
                     raise
@@ -387,20 +393,18 @@ class MailSelector:
                         f"Microsoft Graph is too slow for an email in '{folder.name}' {_between(order, last)}. {error.what}"
                     )
                     raise
-                found, next_skip = self._list_past(folder, order, last, number, read)
-                return rows + found, next_skip
+                found, following = self._list_past(folder, order, last, number, read)
+                return rows + found, following
             rows += found
             last = sort_key(rows[-1], by)[0] if rows else last
-            if not next_skip:
+            if not following:
                 break
-        is_end = not next_skip or order != f'{by} asc'  # the newest messages are always listed from the first one on
+        is_end = not following or order != f'{by} asc'  # the newest messages are always listed from the first one on
         folder.record_unblocked(order, END_OF_TIME if is_end else last)
-        return rows, next_skip
+        return rows, following
 
-    def _list_past(
-        self, folder: FolderCursor, order: str, last: str, number: int, read: Callable[[int], tuple[list[MessageRow], int]]
-    ) -> tuple[list[MessageRow], int]:
-        """Return the messages of a list after what is too much for Graph, and how many to skip for those after them.
+    def _list_past(self, folder: FolderCursor, order: str, last: str, number: int, read: Callable[[int], _Rows]) -> _Rows:
+        """Return the messages of a list after what is too much for Graph, and where it continues.
 
         Args:
             last: the time of the message before.
@@ -408,18 +412,18 @@ class MailSelector:
         Raises:
             GraphError: too many in a row are too much.
         """
-        following = number + 1
-        while (page := _unless_too_slow(read, following, following - number >= _MAX_UNLISTED)) is None:
-            following += 1
-        found, next_skip = page
+        next_number = number + 1
+        while (page := _unless_too_slow(read, next_number, next_number - number >= _MAX_UNLISTED)) is None:
+            next_number += 1
+        found, following = page
         limits = _between(order, last, sort_key(found[0], order.split()[0])[0] if found else '')
         what = f"Microsoft Graph fails to list an email in '{folder.name}' {limits}, so it is not fetched."
         text = f'{what} Look for it in Outlook.'
         # Graph answers now. If it was down until now, it also answers what failed before.
-        again = [_unless_too_slow(read, one) for one in range(number, following) if text != folder.unlisted]
+        again = [_unless_too_slow(read, one) for one in range(number, next_number) if text != folder.unlisted]
         if None in again:
             folder.record_unlisted(text, self._run.now())
-        return [row for one in again if one for row in one[0]] + found, next_skip
+        return [row for one in again if one for row in one[0]] + found, following
 
     def _request_delta_page(self, folder: FolderCursor) -> DeltaPage:
         """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
@@ -560,31 +564,31 @@ class MailSelector:
         Args:
             rows: what the list showed last.
         """
-        page, next_skip = self._list_page(folder, RECEIVED)
+        page, following = self._list_page(folder, RECEIVED)
         newest = [row for row in page if sort_key(row) > position]
         seconds = {sort_key(row)[0] for row in page}
         is_listed = not newest and bool(page) and position[0] in {sort_key(row)[0] for row in rows}
-        return newest, not next_skip or is_listed or min(seconds, default=position[0]) < position[0]
+        return newest, not following or is_listed or min(seconds, default=position[0]) < position[0]
 
     def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
         """Return all messages of some seconds from `start` on, and the next second, empty after the last one.
 
-        The next page is found by counting rows, and skips one if another was removed: this is only done within a second.
+        A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
         """
         rows: dict[str, MessageRow] = {}
-        page, skip = self._list_page(folder, by, start)
+        page, following = self._list_page(folder, by, start)
         for number in range(_MAX_PAGES_PER_SECOND):
             rows.update((row['id'], row) for row in page)
-            if not skip:
+            if not following:
                 return list(rows.values()), ''
             last = max((sort_key(row, by)[0] for row in rows.values()), default='')
             earlier = [row for row in rows.values() if sort_key(row, by)[0] != last]
             if earlier:
                 return earlier, last
             if number == 0 and not folder.blocked:  # a larger page may have the whole second
-                page, skip = self._list_page(folder, by, start, MAX_PAGE_SIZE)
+                page, following = self._list_page(folder, by, start, MAX_PAGE_SIZE)
             else:
-                page, skip = self._list_page(folder, by, start, MAX_PAGE_SIZE, skip, last)
+                page, following = self._list_page(folder, by, start, MAX_PAGE_SIZE, following, last)
         raise DemistoException(
             f"More than {len(rows)} emails in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )

@@ -64,6 +64,7 @@ class Mailbox:
         conflict_status: of a change with ``If-Match`` of an earlier version: 412 or 409.
         max_page: a page of messages for which more are asked is too much.
         slow_status: how a page that is too much is answered: 504 or 503.
+        other_items: so many items that are no messages come first in a folder: `$skip` of a client counts them as well.
         rules: as Graph shows them, in the order of their making.
         categories: the master list.
         meetings: what is in the calendar, by ID.
@@ -103,6 +104,7 @@ class Mailbox:
         self.conflict_status = 412
         self.max_page = MAX_PAGE_SIZE
         self.slow_status = 504
+        self.other_items = 0
         self.told_of_returned = 'created'
         self.delta_generation = 1
         # By the first call of a chain of tokens: how many have followed from it

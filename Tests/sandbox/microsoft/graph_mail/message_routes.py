@@ -1,5 +1,6 @@
 """``/messages`` and ``/mailFolders/{id}/messages``: lists, single messages, their MIME; new drafts, changes, moves, deletions."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -111,6 +112,8 @@ def list_messages(folder_id: str | None = None) -> Response:
     folder = folder_or_all(call, folder_id)
     found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
     context = call.context(f"mailFolders('{folder_id}')/messages" if folder_id else 'messages')
+    if '$skip' in request.args:  # that of a link, which is in its token, is right
+        query = replace(query, skip=max(query.skip - call.mailbox.other_items, 0))
     return jsonify(page_json(found, query, lambda message: listed(call, message, query), context, call.graph))
 
 

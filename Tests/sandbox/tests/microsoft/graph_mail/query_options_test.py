@@ -113,6 +113,14 @@ def test_order(graph: GraphClient, three: Mailbox) -> None:
     assert subjects('$orderby=from/emailAddress/address')[0] == "It's plain"
 
 
+def test_skip_may_count_other_items_and_a_link_does_not(graph: GraphClient, three: Mailbox) -> None:
+    three.other_items = 1
+    path = '/mailFolders/archive/messages?$orderby=subject&$top=1'
+    first = graph.get(path)
+    assert graph.get(f'{path}&$skip=1')['value'] == first['value']
+    assert graph.get(first['@odata.nextLink'])['value'] == graph.get(f'{path}&$skip=2')['value'] != first['value']
+
+
 @pytest.mark.parametrize(
     'options, headers, sizes',
     [
