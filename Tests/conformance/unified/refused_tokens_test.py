@@ -1,4 +1,4 @@
-"""Commands that Graph refuses in the middle, since it rejects their token, and there is no other one."""
+"""Commands that Graph refuses in the middle, since it rejects their token and no other one can be had."""
 
 import base64
 from collections.abc import Callable

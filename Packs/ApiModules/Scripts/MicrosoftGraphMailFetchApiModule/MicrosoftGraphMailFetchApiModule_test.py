@@ -123,7 +123,7 @@ def test_html_has_its_text_beside_it() -> None:
 def fetches(
     incidents: list[JsonObject], last_run: JsonObject, problems: Sequence[Exception], notes: Sequence[str] = ()
 ) -> Callable[..., tuple[list[JsonObject], JsonObject]]:
-    """Return what stands in for `fetch_mails` and has these results."""
+    """Return a replacement of `fetch_mails` with these results."""
 
     def fetch(run: FetchRun, *_args: Any) -> tuple[list[JsonObject], JsonObject]:
         run.problems += problems

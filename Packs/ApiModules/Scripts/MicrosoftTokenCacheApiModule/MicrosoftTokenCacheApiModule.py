@@ -226,7 +226,7 @@ class TokenProvider:
         """Wait until this process holds the lease, or another one has cached a token.
 
         Returns:
-            What was read last, and whether this process holds the lease. If there is no token either, the wait took too long.
+            What was read last, and whether this process holds the lease. With neither, the wait took too long.
         Raises:
             MicrosoftSignInError: another process has published why it got no token.
         """
