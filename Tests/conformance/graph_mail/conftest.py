@@ -1,10 +1,23 @@
-"""A client of Ada's mailbox in the sandbox."""
+"""Mailboxes of the sandbox, and a client of Ada's."""
 
 import pytest
 
 from conformance.signed_in import SignedIn, client_of
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+
+
+@pytest.fixture
+def adas(cloud: MicrosoftCloud) -> Mailbox:
+    """The mailbox that tests send from."""
+    return cloud.mailbox('ada@contoso.example')
+
+
+@pytest.fixture
+def bobs(cloud: MicrosoftCloud) -> Mailbox:
+    """The mailbox that tests send to."""
+    return cloud.mailbox('bob@contoso.example')
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from conformance.graph_mail import watched_sender
-from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
+from conformance.graph_mail.mailboxes import in_folder
+from conformance.graph_mail.watched_sender import BOB, WatchedSender
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import EmailAddress as Address
 from MicrosoftGraphMailSendApiModule import FORWARD, REPLY, REPLY_ALL, OutgoingMail
@@ -19,17 +20,6 @@ from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 sender = watched_sender.sender
 HEADERS = [('X-Case-ID', '4711'), ('x-note', 'Übung')]
 IGNORED = 'Microsoft Graph ignored these headers: X-Case-ID, x-note. '
-
-
-@pytest.fixture
-def adas(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(ADA)
-
-
-def in_folder(mailbox: Mailbox, name: str) -> list[Message]:
-    folder = mailbox.folder(name)
-    assert folder
-    return mailbox.messages(folder.folder_id)
 
 
 def answer(sender: WatchedSender, adas: Mailbox, how: str, action: str, size: int = 1, **more: Any) -> None:

@@ -24,11 +24,6 @@ def ada(cloud: MicrosoftCloud, mail: GraphMailClient) -> Mailbox:
 
 
 @pytest.fixture
-def bobs(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(BOB)
-
-
-@pytest.fixture
 def invitation(ada: Mailbox, bobs: Mailbox) -> Message:
     """An invitation by Bob to Ada."""
     return ada.invite('Planning', bobs.owner, START, END)

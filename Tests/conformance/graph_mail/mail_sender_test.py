@@ -20,6 +20,7 @@ import requests
 from CommonServerPython import LOG, DemistoException
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.graph_mail import watched_sender
+from conformance.graph_mail.mailboxes import in_folder
 from conformance.graph_mail.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, WatchedSender
 from MicrosoftApiModule import API_RETRIES
 from MicrosoftGraphMailClientApiModule import MAX_FILE_SIZE
@@ -51,22 +52,6 @@ ADDRESS_LISTS = {'to': (BOB,), 'cc': (), 'bcc': (), 'reply_to': ()}
 PIXEL = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
 
 # region mailboxes
-
-
-@pytest.fixture
-def adas(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(ADA)
-
-
-@pytest.fixture
-def bobs(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(BOB)
-
-
-def in_folder(mailbox: Mailbox, name: str) -> list[Message]:
-    folder = mailbox.folder(name)
-    assert folder
-    return mailbox.messages(folder.folder_id)
 
 
 def arrived(mailbox: Mailbox) -> Message:

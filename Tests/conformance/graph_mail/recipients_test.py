@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from conformance.graph_mail.sending_commands_test import adas, bobs, in_folder, instance, war_room
+from conformance.graph_mail.mailboxes import in_folder
+from conformance.graph_mail.sending_commands_test import instance, war_room
 from conformance.unified.instances import ADA, BOB, Instance
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.message_input import fill
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
-__all__ = ['adas', 'bobs', 'instance', 'war_room']
+__all__ = ['instance', 'war_room']
 
 EVE, ZOE = 'eve@partner.example', 'zoe@partner.example'
 MAIL = {'to': BOB, 'subject': 'Plan', 'body': 'See.'}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from conformance.graph_mail import watched_sender
-from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
+from conformance.graph_mail.mailboxes import in_folder
+from conformance.graph_mail.watched_sender import BOB, WatchedSender
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import EmailAddress as Address
 from MicrosoftGraphMailSendApiModule import FORWARD, REPLY, REPLY_ALL, OutgoingMail
@@ -23,20 +24,9 @@ TO_BOB = OutgoingMail(to=[Address(BOB)])
 
 
 @pytest.fixture
-def adas(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(ADA)
-
-
-@pytest.fixture
 def question(adas: Mailbox) -> str:
     """The ID of a mail from Bob to Ada."""
     return adas.deliver(Message('Status?', EmailAddress('Bob', BOB), adas.now(), to=[adas.owner])).immutable_id
-
-
-def in_folder(mailbox: Mailbox, name: str) -> list[Message]:
-    folder = mailbox.folder(name)
-    assert folder
-    return mailbox.messages(folder.folder_id)
 
 
 @pytest.mark.parametrize('action, subject', REPLIES)

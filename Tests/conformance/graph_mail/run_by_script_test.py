@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from conformance.graph_mail.sending_commands_test import adas, bobs, in_folder, instance, question, war_room
+from conformance.graph_mail.mailboxes import in_folder
+from conformance.graph_mail.sending_commands_test import instance, question, war_room
 from conformance.unified.instances import BOB, ERROR, Instance, with_methods
 from conformance.virtual_time import skip_waits
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 
-__all__ = ['adas', 'bobs', 'instance', 'question', 'war_room']
+__all__ = ['instance', 'question', 'war_room']
 
 LATER = {'status': 429, 'headers': {'Retry-After': '120'}}
 MAIL = {'to': BOB, 'subject': 'Plan', 'body': 'See.'}

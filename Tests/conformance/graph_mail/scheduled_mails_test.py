@@ -11,7 +11,7 @@ import pytest
 
 import demistomock as demisto
 from conformance.graph_mail import watched_sender
-from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
+from conformance.graph_mail.watched_sender import BOB, WatchedSender
 from conformance.unified import instances
 from conformance.unified.instances import Instance
 from conformance.virtual_time import skip_waits
@@ -30,11 +30,6 @@ LATER: dict[str, Any] = {'send_at': datetime(2999, 1, 1, tzinfo=timezone.utc)}
 MAIL = {'to': BOB, 'subject': 'Later', 'send_time': TIME}
 UNKNOWN = 'It is not known whether the email was scheduled.'
 ADVICE = 'Delete it in Drafts before you send it again.'
-
-
-@pytest.fixture
-def adas(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(ADA)
 
 
 @pytest.fixture(autouse=True)

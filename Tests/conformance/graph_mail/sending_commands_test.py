@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import demistomock as demisto
+from conformance.graph_mail.mailboxes import in_folder
 from conformance.signed_in import client_of
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
@@ -46,16 +47,6 @@ def waits(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> list[float]
 
 
 @pytest.fixture
-def adas(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(ADA)
-
-
-@pytest.fixture
-def bobs(cloud: MicrosoftCloud) -> Mailbox:
-    return cloud.mailbox(BOB)
-
-
-@pytest.fixture
 def question(adas: Mailbox) -> Message:
     return adas.deliver(
         Message(
@@ -66,12 +57,6 @@ def question(adas: Mailbox) -> Message:
             to=[adas.owner, EmailAddress('Zoë', 'zoe@partner.example')],
         )
     )
-
-
-def in_folder(mailbox: Mailbox, name: str) -> list[Message]:
-    folder = mailbox.folder(name)
-    assert folder
-    return mailbox.messages(folder.folder_id)
 
 
 def arrived(mailbox: Mailbox) -> Message:

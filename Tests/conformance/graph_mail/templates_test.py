@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from conformance.graph_mail.sending_commands_test import adas, arrived, bobs, instance, question, war_room
+from conformance.graph_mail.sending_commands_test import arrived, instance, question, war_room
 from conformance.unified.instances import BOB, Instance
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import FileAttachment, Message
 
-__all__ = ['adas', 'bobs', 'instance', 'question', 'war_room']
+__all__ = ['instance', 'question', 'war_room']
 MAIL = {'to': BOB, 'subject': 'Plan'}
 CONTEXT = {'Case': {'Number': 7, 'Owner': ['Ada', 'Bob'], 'Empty': ''}, 'File': [{'Name': 'a.txt'}, {'Name': 'b.txt'}, {}]}
 # What the platform finds there by a path: see its DT language.

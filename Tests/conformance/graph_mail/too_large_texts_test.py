@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from conformance.graph_mail.sending_commands_test import adas, bobs, in_folder, instance, question, war_room
+from conformance.graph_mail.mailboxes import in_folder
+from conformance.graph_mail.sending_commands_test import instance, question, war_room
 from conformance.unified.instances import BOB, Instance
 from MicrosoftGraphMailSendApiModule import MAX_REQUEST_SIZE
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 
-__all__ = ['adas', 'bobs', 'instance', 'question', 'war_room']
+__all__ = ['instance', 'question', 'war_room']
 TOO_LARGE = 'x' * MAX_REQUEST_SIZE
 # long paragraphs: what is shown of a draft is escaped, and each tag takes time
 CYRILLIC = f'<p>{10 * "Привет, коллеги "}</p>'
