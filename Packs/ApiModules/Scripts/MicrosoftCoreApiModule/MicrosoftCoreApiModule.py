@@ -115,7 +115,6 @@ def _columns(table: str) -> list[dict[str, str]]:
     return columns
 
 
-_WORLDWIDE, _US_GOVERNMENT, _CHINA, _GERMANY, _OTHERS = range(5)  # columns
 # Source: `az cloud show` of the Azure CLI; https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 _ENDPOINTS = _columns("""
 management https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
@@ -232,95 +231,44 @@ def create_custom_azure_cloud(
     )
 
 
-def _cloud(name: str, abbreviation: str, column: int, login: str, graph: str, **others: str) -> AzureCloud:
-    """Return a cloud with the endpoints and suffixes of a column of the tables above, and endpoints of its own."""
-    endpoints = AzureCloudEndpoints(active_directory=login, microsoft_graph_resource_id=graph, **others, **_ENDPOINTS[column])
+def _cloud(
+    name: str, abbreviation: str, column: int, login: str, graph: str, resource_manager: str = '', exchange: str = ''
+) -> AzureCloud:
+    """Return a cloud with the endpoints and suffixes of a column of the tables above, and hosts of its own."""
+    endpoints = AzureCloudEndpoints(
+        active_directory=f'https://login.{login}',
+        microsoft_graph_resource_id=f'https://{graph}/',
+        resource_manager=f'https://{resource_manager}/' if resource_manager else None,
+        exchange_online=f'https://{exchange}' if exchange else None,
+        **_ENDPOINTS[column],
+    )
     return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_SUFFIXES[column]))
 
 
-AZURE_WORLDWIDE_CLOUD = _cloud(
-    'AzureCloud',
-    'com',
-    _WORLDWIDE,
-    login='https://login.microsoftonline.com',
-    graph='https://graph.microsoft.com/',
-    resource_manager='https://management.azure.com/',
-    exchange_online='https://outlook.office365.com',
-)
+# Name, abbreviation, column of the tables above, and the hosts of Entra (after login.), Graph, Resource Manager, Exchange Online.
+# The German cloud was closed on 2021-10-29, and is listed so that old settings lead to an error message. The hosts of the three
+# sovereign clouds (fr, delos, sg) are not confirmed by Microsoft's list of deployments.
+_CLOUDS = """
+AzureCloud com 0 microsoftonline.com graph.microsoft.com management.azure.com outlook.office365.com
+AzureUSGovernment gcc-high 1 microsoftonline.us graph.microsoft.us management.usgovcloudapi.net outlook.office365.us
+AzureUSGovernmentDoD dod 1 microsoftonline.us dod-graph.microsoft.us management.usgovcloudapi.net outlook-dod.office365.us
+AzureGermanCloud de 3 microsoftonline.de graph.microsoft.de management.microsoftazure.de
+AzureChinaCloud cn 2 partner.microsoftonline.cn microsoftgraph.chinacloudapi.cn management.chinacloudapi.cn partner.outlook.cn
+AzureBleuCloud fr 4 sovcloud-identity.fr graph.svc.sovcloud.fr
+AzureDelosCloud delos 4 sovcloud-identity.de graph.svc.sovcloud.de
+AzureGovSGCloud sg 4 sovcloud-identity.sg graph.svc.sovcloud.sg
+"""
+AZURE_CLOUDS = {
+    abbreviation: _cloud(name, abbreviation, int(column), *hosts)
+    for name, abbreviation, column, *hosts in map(str.split, _CLOUDS.strip().splitlines())
+}
+AZURE_WORLDWIDE_CLOUD = AZURE_CLOUDS['com']
 # US GCC tenants are in the worldwide cloud.
 AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
-AZURE_US_GCC_HIGH_CLOUD = _cloud(
-    'AzureUSGovernment',
-    'gcc-high',
-    _US_GOVERNMENT,
-    login='https://login.microsoftonline.us',
-    graph='https://graph.microsoft.us/',
-    resource_manager='https://management.usgovcloudapi.net/',
-    exchange_online='https://outlook.office365.us',
-)
-AZURE_US_DOD_CLOUD = _cloud(
-    'AzureUSGovernmentDoD',
-    'dod',
-    _US_GOVERNMENT,
-    login='https://login.microsoftonline.us',
-    graph='https://dod-graph.microsoft.us/',
-    resource_manager='https://management.usgovcloudapi.net/',
-    exchange_online='https://outlook-dod.office365.us',
-)
-# It was closed on 2021-10-29, and is listed so that old settings lead to an error message.
-AZURE_GERMAN_CLOUD = _cloud(
-    'AzureGermanCloud',
-    'de',
-    _GERMANY,
-    login='https://login.microsoftonline.de',
-    graph='https://graph.microsoft.de/',
-    resource_manager='https://management.microsoftazure.de/',
-)
-AZURE_CHINA_CLOUD = _cloud(
-    'AzureChinaCloud',
-    'cn',
-    _CHINA,
-    login='https://login.partner.microsoftonline.cn',
-    graph='https://microsoftgraph.chinacloudapi.cn/',
-    resource_manager='https://management.chinacloudapi.cn/',
-    exchange_online='https://partner.outlook.cn',
-)
-# The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
-AZURE_BLEU_CLOUD = _cloud(
-    'AzureBleuCloud',
-    'fr',
-    _OTHERS,
-    login='https://login.sovcloud-identity.fr',
-    graph='https://graph.svc.sovcloud.fr/',
-)
-AZURE_DELOS_CLOUD = _cloud(
-    'AzureDelosCloud',
-    'delos',
-    _OTHERS,
-    login='https://login.sovcloud-identity.de',
-    graph='https://graph.svc.sovcloud.de/',
-)
-AZURE_GOVSG_CLOUD = _cloud(
-    'AzureGovSGCloud',
-    'sg',
-    _OTHERS,
-    login='https://login.sovcloud-identity.sg',
-    graph='https://graph.svc.sovcloud.sg/',
-)
-AZURE_CLOUDS = {
-    cloud.abbreviation: cloud
-    for cloud in (
-        AZURE_WORLDWIDE_CLOUD,
-        AZURE_US_GCC_CLOUD,
-        AZURE_US_GCC_HIGH_CLOUD,
-        AZURE_US_DOD_CLOUD,
-        AZURE_GERMAN_CLOUD,
-        AZURE_CHINA_CLOUD,
-        AZURE_BLEU_CLOUD,
-        AZURE_DELOS_CLOUD,
-        AZURE_GOVSG_CLOUD,
-    )
-}
+AZURE_CLOUDS['gcc'] = AZURE_US_GCC_CLOUD
+AZURE_US_GCC_HIGH_CLOUD, AZURE_US_DOD_CLOUD = AZURE_CLOUDS['gcc-high'], AZURE_CLOUDS['dod']
+AZURE_GERMAN_CLOUD, AZURE_CHINA_CLOUD = AZURE_CLOUDS['de'], AZURE_CLOUDS['cn']
+AZURE_BLEU_CLOUD, AZURE_DELOS_CLOUD, AZURE_GOVSG_CLOUD = (AZURE_CLOUDS[name] for name in ('fr', 'delos', 'sg'))
 AZURE_CLOUD_NAME_CUSTOM = 'Custom'
 AZURE_CLOUD_NAME_MAPPING = {
     'Worldwide': 'com',

@@ -10,7 +10,7 @@ from sandbox.microsoft.entra.model import Application, User
 from sandbox.microsoft.entra.scopes import ResourceRequest, parse_default_scope, parse_resource
 from sandbox.microsoft.entra.tenants import requested_application, requested_tenant
 from sandbox.microsoft.entra.tokens import RequestedClaims, TokenSubject
-from sandbox.microsoft.entra.user_grants import UserGrants
+from sandbox.microsoft.entra.user_grants import TokenRequest, UserGrants
 from sandbox.microsoft.state import CloudState
 
 
@@ -33,11 +33,10 @@ class TokenEndpoint:
         requested_tenant(self._state.directory, tenant_name)
         application = requested_application(self._state.directory, tenant_name, form['client_id'])
         claims = _claims(form)
-        grant_type = form['grant_type']
-        if grant_type == 'client_credentials':
+        if form['grant_type'] == 'client_credentials':
             return self._client_credentials(tenant_name, application, form, claims, version)
-        authenticated = self._authenticate(tenant_name, application, form)
-        redeemed = self._user_grants.redeem(grant_type, tenant_name, application, form, authenticated, version)
+        is_authenticated = self._authenticate(tenant_name, application, form)
+        redeemed = self._user_grants.redeem(TokenRequest(tenant_name, application, form, version, is_authenticated))
         redeemed.subject.authentication = _authentication_class(form)
         answer = self._answer(redeemed.subject, redeemed.wanted, redeemed.granted, claims, version)
         answer['scope'] = ' '.join(redeemed.scope)

@@ -20,6 +20,17 @@ SLOW_DOWN_SECONDS = 5
 INTERVAL_TOLERANCE = 0.9
 
 
+@dataclass(frozen=True)
+class TokenRequest:
+    """A request to the token endpoint of ``version`` 1.0 or 2.0. ``is_authenticated``: by a secret or a certificate."""
+
+    tenant_name: str
+    application: Application
+    form: Mapping[str, str]
+    version: str
+    is_authenticated: bool = False
+
+
 @dataclass(kw_only=True)
 class Redeemed:
     """A grant that passed all checks, with the rights that its token will carry."""
@@ -40,28 +51,17 @@ class UserGrants:
     def __init__(self, state: CloudState) -> None:
         self._state = state
 
-    def redeem(
-        self,
-        grant_type: str,
-        tenant_name: str,
-        application: Application,
-        form: Mapping[str, str],
-        authenticated: bool,
-        version: str,
-    ) -> Redeemed:
-        """Redeem what ``form`` holds; ``authenticated``: the client showed its secret or certificate. Raises EntraError."""
+    def redeem(self, request: TokenRequest) -> Redeemed:
+        """Redeem the grant in a request. Raises EntraError."""
+        grants = {'authorization_code': self._code, 'refresh_token': self._refresh_token, DEVICE_GRANT_TYPE: self._device_code}
+        grant_type = request.form['grant_type']
+        if grant_type not in grants:
+            raise EntraError(70003, f"Grant type '{grant_type}' is not supported.")
         with self._state.grants.lock:
-            if grant_type == 'authorization_code':
-                return self._code(tenant_name, application, form, authenticated, version)
-            if grant_type == 'refresh_token':
-                return self._refresh_token(tenant_name, application, form, authenticated, version)
-            if grant_type == DEVICE_GRANT_TYPE:
-                return self._device_code(tenant_name, application, form, authenticated, version)
-        raise EntraError(70003, f"Grant type '{grant_type}' is not supported.")
+            return grants[grant_type](request)
 
-    def _code(
-        self, tenant_name: str, application: Application, form: Mapping[str, str], authenticated: bool, version: str
-    ) -> Redeemed:
+    def _code(self, request: TokenRequest) -> Redeemed:
+        form, application = request.form, request.application
         for parameter in ('code', 'redirect_uri'):
             if not form.get(parameter):
                 raise EntraError(900144, f"The body needs the parameter '{parameter}'.")
@@ -77,16 +77,15 @@ class UserGrants:
         if form['redirect_uri'] != code.redirect_uri:
             raise EntraError(500112)
         _check_code_verifier(code, form.get('code_verifier', ''))
-        if application.is_confidential and not authenticated:
+        if application.is_confidential and not request.is_authenticated:
             raise EntraError(7000218)
-        redeemed = self._rights(code, tenant_name, form, version, is_confidential=authenticated)
+        redeemed = self._rights(code, request)
         redeemed.nonce = code.nonce
         code.is_redeemed = True
         return redeemed
 
-    def _refresh_token(
-        self, tenant_name: str, application: Application, form: Mapping[str, str], authenticated: bool, version: str
-    ) -> Redeemed:
+    def _refresh_token(self, request: TokenRequest) -> Redeemed:
+        form, application = request.form, request.application
         value = form.get('refresh_token', '')
         if not value:
             raise EntraError(900144, "The body needs the parameter 'refresh_token'.")
@@ -97,19 +96,18 @@ class UserGrants:
             raise EntraError(70000, 'The refresh token is not valid, or was issued to another client.')
         if token.expires <= self._state.clock.now():
             raise EntraError(700082)
-        if token.is_confidential and not authenticated:
+        if token.is_confidential and not request.is_authenticated:
             raise EntraError(7000218)
-        return self._rights(token, tenant_name, form, version, is_confidential=token.is_confidential)
+        return self._rights(token, request)
 
-    def _device_code(
-        self, tenant_name: str, application: Application, form: Mapping[str, str], authenticated: bool, version: str
-    ) -> Redeemed:
+    def _device_code(self, request: TokenRequest) -> Redeemed:
+        form, application = request.form, request.application
         device = self._state.grants.device(form.get('device_code', ''))
         if device is None or device.application is not application:
             raise EntraError(70018)
-        if self._tenant_key(tenant_name) != self._tenant_key(device.tenant_name):
+        if self._tenant_key(request.tenant_name) != self._tenant_key(device.tenant_name):
             raise EntraError(700005, 'The device code was requested in another tenant, or by another of its aliases.')
-        if not authenticated and not application.allows_public_client_flows:
+        if not request.is_authenticated and not application.allows_public_client_flows:
             raise EntraError(7000218)
         now = self._state.clock.now()
         if device.is_redeemed:
@@ -124,7 +122,7 @@ class UserGrants:
                 device.interval += SLOW_DOWN_SECONDS
                 raise EntraError(70016, 'The device polls faster than its interval allows.', error='slow_down')
             raise EntraError(70016)
-        tenant = home_tenant(self._state.directory, tenant_name, device.user)
+        tenant = home_tenant(self._state.directory, request.tenant_name, device.user)
         grant = Grant(
             application=application,
             tenant_id=tenant.tenant_id,
@@ -133,7 +131,7 @@ class UserGrants:
             generation=device.generation,
             issued=now,
         )
-        redeemed = self._rights(grant, tenant_name, form, version, is_confidential=authenticated)
+        redeemed = self._rights(grant, request)
         device.is_redeemed = True
         return redeemed
 
@@ -142,11 +140,11 @@ class UserGrants:
         tenant = requested_tenant(self._state.directory, name)
         return tenant.tenant_id if tenant else name.lower()
 
-    def _rights(self, grant: Grant, tenant_name: str, form: Mapping[str, str], version: str, is_confidential: bool) -> Redeemed:
-        self._check_still_good(grant, tenant_name)
-        directory = self._state.directory
+    def _rights(self, grant: Grant, request: TokenRequest) -> Redeemed:
+        self._check_still_good(grant, request.tenant_name)
+        directory, form = self._state.directory, request.form
         granted_openid = parse_scope(directory, grant.scope).openid
-        if version == '1.0':
+        if request.version == '1.0':
             wanted = parse_resource(directory, form.get('resource') or getattr(grant, 'resource', '') or GRAPH_APP_ID)
             openid = granted_openid | {'openid', 'offline_access'}
         else:
@@ -157,6 +155,7 @@ class UserGrants:
         scope = [prefix + name for name in sorted(granted)] + [word for word in wanted.written if word.endswith('.default')]
         refresh_token = ''
         if 'offline_access' in openid or isinstance(grant, RefreshToken):
+            is_confidential = grant.is_confidential if isinstance(grant, RefreshToken) else request.is_authenticated
             refresh_token = self._state.grants.add_refresh_token(
                 RefreshToken(
                     application=grant.application,
