@@ -29,6 +29,7 @@ help: ## list the targets
 setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
 setup: ## create or update .venv; PYTHON=python3.12 selects the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here. $(if $(PYTHON),Name another: PYTHON=python3 make setup,Install it: apt-get install python3 python3-venv)' >&2; exit 1; }
+	@$(INTERPRETER) -c 'import sys; sys.exit(sys.version_info < (3, 7))' || { echo 'setup: $(INTERPRETER) is too old: Python 3.10 to 3.14 is needed. Name one: PYTHON=python3.12 make setup' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
 demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
@@ -41,7 +42,7 @@ live-check: setup ## compare the sandbox with your tenant, see docs/live-check.m
 	@PYTHONPATH=Tests $(BIN)/python -m live_check
 
 example: setup ## upload docs/examples/NAME to the XSOAR at DEMISTO_BASE_URL with DEMISTO_API_KEY, such as a running sandbox
-	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
+	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(if $(NAME),'$(NAME)')
 
 test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder uses the real files, REPORTS=folder writes JUnit and Cobertura reports
 	@$(BIN)/coverage erase
@@ -57,7 +58,7 @@ browser-test: setup ## use the sandbox in a real browser; installs chromium as r
 screenshots: ## take the pictures of the README in the browser tests
 	@SCREENSHOTS=build/screenshots $(MAKE) browser-test
 	@mkdir -p docs/images
-	@cd build/screenshots && cp add-instance-1600-light.png signed-in.png incident-1600-light.png $(CURDIR)/docs/images
+	@cd build/screenshots && cp add-instance-1600-light.png signed-in.png incident-1600-light.png "$(CURDIR)/docs/images"
 
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
 	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(FAST) $(ARGS)
@@ -121,10 +122,8 @@ release: setup ## tag the version, and build zips, SHA-256, notes and SBOM in bu
 	@$(DELIVERY).release
 
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
-upload: setup ## upload the pack to the XSOAR at DEMISTO_BASE_URL with DEMISTO_API_KEY; PACK=Packs/Yours selects another pack, INSECURE=1 trusts any certificate
-	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
-	@test -d '$(PACK)' || { echo 'upload: there is no folder $(PACK). Name a pack: PACK=Packs/Yours make upload' >&2; exit 1; }
-	@$(BIN)/demisto-sdk upload -i $(PACK) -z || { echo 'upload: failed. If the server was not reached, or did not tell its version, check DEMISTO_BASE_URL and DEMISTO_API_KEY; XSOAR 8 also needs XSIAM_AUTH_ID.' >&2; exit 1; }
+upload: setup ## upload the pack to the XSOAR at DEMISTO_BASE_URL with DEMISTO_API_KEY; MARKETPLACE, PACK=Packs/Yours, INSECURE=1
+	@$(DELIVERY).upload '$(PACK)' $(MARKETPLACE)
 
 smoke: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 smoke: setup ## run !msgraph-mail-auth-test on that XSOAR; INSTANCE=name selects the instance

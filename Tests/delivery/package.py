@@ -41,6 +41,11 @@ def metadata(folder: Path = ROOT) -> dict[str, Any]:
     return dict(json.loads((folder / PACK / 'pack_metadata.json').read_text(encoding='utf-8')))
 
 
+def sdk_marketplace(marketplace: str) -> str:
+    """Return the name of a marketplace for the commands of demisto-sdk."""
+    return _FILED_AS.get(marketplace, marketplace)
+
+
 def committed_at(folder: Path = ROOT) -> datetime:
     """Return the time of the last commit, or of SOURCE_DATE_EPOCH, in UTC."""
     seconds = os.environ.get('SOURCE_DATE_EPOCH') or git('log', '-1', '--format=%ct', folder=folder)
@@ -57,7 +62,7 @@ def build(marketplace: str, target: Path, folder: Path = ROOT) -> Path:
     if marketplace not in pack['marketplaces']:
         raise DeliveryError(f'The pack is not for {marketplace!r}. Choose {", ".join(pack["marketplaces"])} or all.')
     with TemporaryDirectory() as made:
-        choice = ['-mp', _FILED_AS.get(marketplace, marketplace)]
+        choice = ['-mp', sdk_marketplace(marketplace)]
         done = run([program('demisto-sdk'), 'prepare-content', '-f', '-i', str(PACK), *choice, '-o', made], folder)
         archive = Path(made, f'{PACK.name}.zip')
         if done.returncode or not archive.is_file():

@@ -1,6 +1,7 @@
 """Run every probe in a tenant and print, for each row of COVERAGE.md, what the sandbox and what the tenant does."""
 
 import sys
+from urllib.parse import urlsplit
 
 import requests
 
@@ -13,7 +14,14 @@ def main() -> int:
     try:
         tenant = Tenant()
         tenant.graph('GET', '/mailFolders/inbox')
-    except (LiveCheckError, requests.RequestException) as error:
+    except requests.RequestException as error:
+        host = urlsplit(getattr(error.request, 'url', '') or '').hostname or 'Microsoft'
+        print(
+            f'live-check: {host} cannot be reached. Check the network, the proxy, LIVE_CHECK_LOGIN and LIVE_CHECK_GRAPH.',
+            file=sys.stderr,
+        )
+        return 2
+    except LiveCheckError as error:
         print(f'live-check: {error}', file=sys.stderr)
         return 2
     return int(bool(check(tenant)))

@@ -70,6 +70,17 @@ def test_missing_variables_are_named_all_at_once() -> None:
     assert 'Traceback' not in done.stderr
 
 
+def test_a_host_that_is_not_reached_is_named() -> None:
+    command = [sys.executable, '-m', 'live_check']
+    names = ('TENANT', 'CLIENT_ID', 'CLIENT_SECRET', 'MAILBOX')
+    values = {**{f'LIVE_CHECK_{name}': 'x' for name in names}, 'LIVE_CHECK_LOGIN': 'https://127.0.0.1:1'}
+    environment = {**own_environment(), 'PYTHONPATH': 'Tests', **values}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, text=True, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith('live-check: 127.0.0.1 cannot be reached. Check the network')
+    assert done.stderr.count('\n') == 1
+
+
 def test_every_unconfirmed_row_is_looked_at_by_a_probe_or_by_hand() -> None:
     probed = [row for row in UNCONFIRMED if any(row.startswith(probe.row) for probe in PROBES)]
     by_hand = [row for row in UNCONFIRMED if f'| {row} |' in BY_HAND]

@@ -10,7 +10,7 @@ from conformance.unified.sources import INTEGRATION
 from sandbox.xsoar.commands import parse
 from sandbox.xsoar.content import Argument
 
-ARGUMENTS = {name: command['arguments'] for name, command in IN_YML.items()}
+ARGUMENTS = {name: command.get('arguments') or [] for name, command in IN_YML.items()}
 EXAMPLES = (INTEGRATION / 'command_examples.txt').read_text(encoding='utf-8').splitlines()
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
 EXAMPLES_OF_README = re.findall(r'^#### Command example\n+```(!.*?)```$', README, re.MULTILINE)

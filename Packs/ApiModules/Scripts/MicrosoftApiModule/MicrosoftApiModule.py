@@ -934,8 +934,8 @@ def login_url_instructions(login_url: str, last_step: str) -> str:
     return (
         '### Authorization instructions\n'
         f'1. Open the [login URL]({login_url}) in a browser, sign in and grant the permissions.\n'
-        '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
-        f'3. Copy the whole address and {last_step} within a few minutes.'
+        '2. The browser is redirected to the redirect URI. The page may be empty, or fail to load.\n'
+        f'3. Copy the full URL of that page and {last_step} within a few minutes.'
     )
 
 

@@ -532,7 +532,7 @@ def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arg
     if not isinstance(client.credential, AuthorizationCodeCredential):
         return CommandResults(readable_output=f'{no_sign_in(spec, client)} {spec.instruction("auth-test")}')
     login_url = start_browser_sign_in(client, permissions, spec.account(client))
-    last_step = f'run `!{spec.command_prefix}-auth-complete code="<the address>"`'
+    last_step = f'run `!{spec.command_prefix}-auth-complete code="<the full URL>"`'
     return CommandResults(readable_output=login_url_instructions(login_url, last_step))
 
 

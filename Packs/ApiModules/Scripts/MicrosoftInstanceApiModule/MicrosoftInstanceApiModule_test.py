@@ -955,8 +955,8 @@ DELETED = 'All cached tokens of this instance were deleted.'
             {},
             '### Authorization instructions\n'
             '1. Open the [login URL](URL) in a browser, sign in and grant the permissions.\n'
-            '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
-            '3. Copy the whole address and run `!contoso-auth-complete code="<the address>"` within a few minutes.',
+            '2. The browser is redirected to the redirect URI. The page may be empty, or fail to load.\n'
+            '3. Copy the full URL of that page and run `!contoso-auth-complete code="<the full URL>"` within a few minutes.',
         ),
         (
             'generate-login-url',
@@ -964,8 +964,8 @@ DELETED = 'All cached tokens of this instance were deleted.'
             {},
             '### Authorization instructions\n'
             '1. Open the [login URL](URL) in a browser, sign in and grant the permissions.\n'
-            '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
-            '3. Copy the whole address and paste it into **Authorization code** of the instance within a few minutes.',
+            '2. The browser is redirected to the redirect URI. The page may be empty, or fail to load.\n'
+            '3. Copy the full URL of that page and paste it into **Authorization code** of the instance within a few minutes.',
         ),
         ('auth-reset', APPLICATION, {}, f'{DELETED} Run !contoso-auth-start.'),
         ('auth-reset', DAEMON, {}, f'{DELETED} The next command requests a new token.'),
