@@ -244,6 +244,16 @@ def test_an_interpreter_that_is_not_there_is_said_to_be(tmp_path):
     assert 'setup: there is no python3.99 here. Name another: PYTHON=python3 make setup' in answer.stderr.splitlines()
 
 
+def test_a_python_that_cannot_read_the_script_is_told_to_be_too_old(tmp_path):
+    folder = new_repository(tmp_path / 'repository', '')
+    old = tmp_path / 'python3.6'
+    old.write_text('#!/bin/sh\nexit 1\n')
+    old.chmod(0o755)
+    answer = make_use(folder, PYTHON=str(old))
+    assert answer.returncode != 0
+    assert f'setup: {old} is too old: Python 3.10 to 3.14 is needed.' in answer.stderr
+
+
 def test_in_a_folder_of_another_user_nothing_is_begun(tmp_path, monkeypatch):
     (tmp_path / 'requirements-dev.txt').touch()
     environment = Environment(tmp_path)

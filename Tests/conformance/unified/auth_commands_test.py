@@ -153,10 +153,7 @@ def test_a_browser_sign_in_shows_each_step(instance: Instance) -> None:
         r'in a browser, sign in and grant the permissions\.',
         first,
     )
-    assert (
-        second
-        == '2. The browser is redirected to the redirect URI. The page may be empty, or fail to load.'
-    )
+    assert second == '2. The browser is redirected to the redirect URI. The page may be empty, or fail to load.'
     assert (
         third
         == '3. Copy the full URL of that page and run `!msgraph-mail-auth-complete code="<the full URL>"` within a few minutes.'
