@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from CommonServerPython import DemistoException
-from conformance.api_client.instances import Instance
+from conformance.api_client.instances import ADA, Instance
 from MicrosoftApiModule import API_RETRIES
 
 
@@ -49,6 +49,24 @@ def test_the_retry_budget_is_30_seconds(instance: Instance, retry_after: str, mo
     with pytest.raises(DemistoException, match=r'\[429\]'):
         instance.messages()
     assert instance.clock.slept <= min(most, 30)
+
+
+@pytest.mark.parametrize('status, headers', [(503, {}), (429, {'Retry-After': '25'})])
+def test_a_command_that_goes_on_after_errors_waits_only_once(instance: Instance, status: int, headers: dict[str, str]) -> None:
+    instance.fail(times=None, status=status, headers=headers)
+    client = instance.client()
+    for item in range(12):
+        with pytest.raises(DemistoException, match=rf'\[{status}\]'):
+            client.http_request('GET', f'/v1.0/users/{item}')
+    assert instance.clock.slept <= 30
+
+
+def test_a_request_that_succeeds_restores_the_retry_budget(instance: Instance) -> None:
+    client = instance.client()
+    for _ in range(3):
+        instance.fail(status=429, headers={'Retry-After': '25'})
+        assert client.http_request('GET', f'/users/{ADA}/messages')
+    assert instance.clock.slept == 75
 
 
 def test_a_service_that_never_asks_to_wait_gets_ten_requests(instance: Instance) -> None:

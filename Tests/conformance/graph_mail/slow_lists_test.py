@@ -38,14 +38,14 @@ def waits(mail: GraphMailClient, monkeypatch: pytest.MonkeyPatch) -> list[float]
 @pytest.fixture
 def sizes(mail: GraphMailClient, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many messages each request for a page asks for."""
-    send, found = mail._http_request, []
+    send, found = mail._send_once, []
 
     def record(*args: Any, **kwargs: Any) -> Any:
         size = parse_qs(urlsplit(kwargs['full_url'] or '').query).get('$top')
         found.extend(map(int, size or ()))
         return send(*args, **kwargs)
 
-    monkeypatch.setattr(mail, '_http_request', record)
+    monkeypatch.setattr(mail, '_send_once', record)
     return found
 
 
@@ -155,7 +155,7 @@ def test_a_page_that_stays_too_slow_is_halved(mail: GraphMailClient, ada: Mailbo
 def test_a_request_without_a_response_in_time_is_halved(
     mail: GraphMailClient, ada: Mailbox, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send = mail._http_request
+    send = mail._send_once
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         response = send(*args, **kwargs)
@@ -163,7 +163,7 @@ def test_a_request_without_a_response_in_time_is_halved(
             raise requests.exceptions.ReadTimeout('slow')
         return response
 
-    monkeypatch.setattr(mail, '_http_request', slow)
+    monkeypatch.setattr(mail, '_send_once', slow)
     assert len([one for one in outputs(mail, LIST) if 'ID' in one]) == 20
     assert sizes == [20, 10, 10]
 

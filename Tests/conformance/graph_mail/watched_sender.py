@@ -53,7 +53,7 @@ class WatchedClient(GraphMailClient):
         self.sent: list[tuple[str, str]] = []
         self.lost_response: tuple[str, str] | None = None
 
-    def _http_request(  # type: ignore[override]
+    def _send_once(  # type: ignore[override]
         self,
         method: str,
         url_suffix: str = '',
@@ -75,7 +75,7 @@ class WatchedClient(GraphMailClient):
                 else Schema.load().action_problems(action, ACTIONS[action], body)
             )
             assert problems == []
-        response = super()._http_request(method, url_suffix, full_url, **kwargs)
+        response = super()._send_once(method=method, url_suffix=url_suffix, full_url=full_url, **kwargs)
         if self.lost_response and (method, True) == (self.lost_response[0], action.startswith(self.lost_response[1])):
             self.lost_response = None
             raise requests.exceptions.ConnectionError('The response was lost.')

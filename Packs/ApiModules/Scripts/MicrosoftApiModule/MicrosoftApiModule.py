@@ -218,6 +218,9 @@ class MicrosoftClient(BaseClient):
 
     _counts_requests = False
     _limits = LARGE_LIMITS
+    # Seconds since the last request that succeeded. They count for the retry budget of the next ones: a command that goes on with
+    # the next item after an error must not wait for each of them.
+    _waited_in_vain = 0.0
 
     def __init__(
         self,
@@ -337,8 +340,16 @@ class MicrosoftClient(BaseClient):
         if handles_limit and supports_scheduling() and ok_codes:
             kwargs['ok_codes'] = tuple(code for code in ok_codes if code != 429)
         try:
-            response = self.send_request(
-                method, url_suffix, full_url, headers=headers, scope=scope, resource=resource, error_handler=handler, **kwargs
+            response = MicrosoftClient.send_request(  # a subclass may have another method of this name
+                self,
+                method,
+                url_suffix,
+                full_url,
+                headers=headers,
+                scope=scope,
+                resource=resource,
+                error_handler=handler,
+                **kwargs,
             )
         except CommandThrottled as throttled:
             response = throttled.res
@@ -446,16 +457,27 @@ class MicrosoftClient(BaseClient):
 
         def send() -> requests.Response:
             body.rewind()
-            response: requests.Response = self._http_request(**request)
-            return response
+            return self._send_once(**request)
 
+        def wait(seconds: float) -> None:
+            self.clock.sleep(seconds)
+            self._waited_in_vain += seconds
+
+        policy = policy._replace(budget=policy.budget - self._waited_in_vain)
         try:
-            return run_with_retries(send, delay_after, policy, self.clock), False
+            response = run_with_retries(send, delay_after, policy, self.clock, wait)
         except ErrorResponse as error:
             return error.response, True
         except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts only those of the connection
             self.execution_metrics.timeout_error += request['with_metrics']
             raise
+        self._waited_in_vain = 0.0
+        return response, False
+
+    def _send_once(self, **request: Any) -> requests.Response:
+        # Not self._http_request: a subclass may have one that calls http_request.
+        response: requests.Response = super()._http_request(**request)
+        return response
 
     def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
         # A request with the response 429 was not carried out. With any other status it may have been.

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+import sys
 import time
 import unicodedata
 from base64 import b64encode
@@ -11,6 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, unquote
+
+if sys.version_info < (3, 10):  # noqa: UP036 - an integration for the public module may name an older image
+    raise RuntimeError('The Microsoft modules need Python 3.10. Select a newer Docker image for the integration.')
 
 JsonObject = dict[str, Any]
 

@@ -3,11 +3,15 @@
 import base64
 import json
 import re
+import runpy
+import sys
 import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
+
+import MicrosoftCoreApiModule
 from MicrosoftCoreApiModule import (
     AZURE_CLOUDS,
     AZURE_CLOUD_NAME_MAPPING,
@@ -53,6 +57,12 @@ def clock() -> StoppedClock:
 def says(message: str) -> str:
     """Return the pattern that matches this message and no other one."""
     return f'^{re.escape(message)}$'
+
+
+def test_an_older_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'version_info', (3, 9))
+    with pytest.raises(RuntimeError, match='need Python 3.10. Select a newer Docker image'):
+        runpy.run_path(MicrosoftCoreApiModule.__file__)
 
 
 # region errors, time and clouds

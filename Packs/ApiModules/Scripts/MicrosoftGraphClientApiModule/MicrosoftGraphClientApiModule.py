@@ -749,12 +749,12 @@ class GraphClient(MicrosoftClient):
                 raise BrokenTransferError(f'The file ended before its {length} bytes were complete.', 'Try again.', '', response)
         return size
 
-    def _http_request(self, *args: Any, json_data: Any = None, **kwargs: Any) -> Any:
+    def _send_once(self, *, json_data: Any = None, **request: Any) -> requests.Response:
         self._has_sent = True
         if json_data is not None:
-            headers = {'Content-Type': 'application/json', **kwargs['headers']}
-            kwargs = {**kwargs, 'headers': headers, 'data': json_bytes(json_data)}
-        return super()._http_request(*args, **kwargs)
+            headers = {'Content-Type': 'application/json', **request['headers']}
+            request = {**request, 'headers': headers, 'data': json_bytes(json_data)}
+        return super()._send_once(**request)
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {**prefer_header(), **(kwargs.pop('headers', None) or {})}
@@ -784,8 +784,8 @@ class GraphClient(MicrosoftClient):
     def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
         """Send a request to an upload URL, without retries, and return the response. Raise GraphError as in `graph_request`."""
         try:
-            response: requests.Response = self._http_request(
-                method,
+            return self._send_once(
+                method=method,
                 full_url=url,
                 headers=headers,
                 data=data,
@@ -799,7 +799,6 @@ class GraphClient(MicrosoftClient):
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
             raise self._outage(error, url) from None  # errors of requests contain the URL
-        return response
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise GraphError.from_response(response, self.clock.now())

@@ -494,7 +494,7 @@ def test_a_missing_response_is_described_without_jargon(host: str, call: Any, er
 @pytest.mark.parametrize('seconds, is_advised', [(0.0, False), (0.5, False), (100.0, True)])
 def test_a_longer_timeout_is_not_advised_at_the_end_of_a_command(seconds: float, is_advised: bool) -> None:
     class Slow(ScriptedClient):
-        def _http_request(self, *_args: Any, **_kwargs: Any) -> Any:
+        def _send_once(self, *_args: Any, **_kwargs: Any) -> Any:
             self.clock.limit(seconds)
             raise requests.exceptions.ReadTimeout('x')
 

@@ -346,7 +346,7 @@ class ScriptedClient(GraphMailClient):
     def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
         return 'the-token'
 
-    def _http_request(self, method: str, url_suffix: str = '', full_url: str | None = None, **kwargs: Any) -> Any:
+    def _send_once(self, method: str, url_suffix: str = '', full_url: str | None = None, **kwargs: Any) -> Any:
         name = f'{method} {(full_url or url_suffix).rpartition("/")[2]}'
         self.sent.append(name)
         self.preferred.append(kwargs['headers'].get('Prefer'))

@@ -126,6 +126,8 @@ def _check_efficiency(found: Filter | None, order: tuple[tuple[str, bool], ...])
 @lru_cache(CACHE_SIZE)
 def _selected(text: str, kind: str) -> frozenset[str]:
     names = [name.strip() for name in text.split(',') if name.strip()]
+    if names == ['*']:
+        return frozenset()
     for name in names:
         cast, _, rest = name.removeprefix('microsoft.graph.').partition('/')
         known_as = cast if kind == 'attachment' and rest and cast in _ATTACHMENT_CASTS else kind

@@ -53,6 +53,11 @@ def test_filter(graph: GraphClient, three: Mailbox, condition: str, found: list[
     assert [row['subject'] for row in rows] == found
 
 
+def test_a_star_selects_what_is_shown_without_a_selection(graph: GraphClient, three: Mailbox) -> None:
+    path = '/mailFolders/archive/messages?$top=1'
+    assert graph.get(f'{path}&$select=*')['value'] == graph.get(path)['value']
+
+
 @pytest.mark.parametrize(
     'options, code',
     [
