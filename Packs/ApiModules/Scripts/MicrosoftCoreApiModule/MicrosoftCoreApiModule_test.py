@@ -61,7 +61,7 @@ def says(message: str) -> str:
 
 def test_an_older_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, 'version_info', (3, 9))
-    with pytest.raises(RuntimeError, match='need Python 3.10. Select a newer Docker image'):
+    with pytest.raises(RuntimeError, match=r'need Python 3\.10\. Select a newer Docker image'):
         runpy.run_path(MicrosoftCoreApiModule.__file__)
 
 
