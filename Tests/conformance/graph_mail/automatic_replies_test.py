@@ -137,6 +137,8 @@ def test_they_are_scheduled_in_any_time_zone(mail: GraphMailClient, times: dict[
         'Jan 31 2040 8am',
         '31 January 2040 08:00',
         '31.01.2040 08:00',
+        '2040年1月31日 08:00',
+        'Tue, 31 Jan 2040 08:00 +0100 (CET)',
         '2040-01-31 8am',
         '2040-01-31T8:00',
         '2040-01-31T08:00:00.000',
@@ -149,6 +151,12 @@ def test_they_are_scheduled_in_any_time_zone(mail: GraphMailClient, times: dict[
 def test_a_time_in_any_format_is_that_of_the_time_zone(mail: GraphMailClient, text: str, zone: str) -> None:
     found = outputs(mail, COMMAND, status='scheduled', start_time=text, end_time='Feb 14 2040', time_zone=zone)
     assert (found['StartTime'], found['EndTime']) == ('2040-01-31T07:00:00Z', '2040-02-13T23:00:00Z')
+
+
+@pytest.mark.parametrize('zone', ['', 'UTC'])
+def test_with_dots_the_day_comes_first(mail: GraphMailClient, zone: str) -> None:
+    found = outputs(mail, COMMAND, status='scheduled', start_time='05.03.2040 08:00', end_time='12.03.2040', time_zone=zone)
+    assert (found['StartTime'], found['EndTime']) == ('2040-03-05T08:00:00Z', '2040-03-12T00:00:00Z')
 
 
 @pytest.mark.parametrize('text', ['in 3 hours', 'in 2 days', '3 weeks from now', 'in 1 month'])
@@ -184,6 +192,7 @@ def test_they_start_now_by_default(mail: GraphMailClient, cloud: MicrosoftCloud)
     [
         ({'end_time': '2040-07-01', 'time_zone': 'Mars/Olympus'}, 'InvalidTimeZone'),
         ({'end_time': '2020-07-01'}, "'2020-07-01' is read as 2020-07-01T00:00:00Z, which is in the past."),
+        ({'end_time': '03/05/2040'}, "'03/05/2040' may be March 5 or May 3: write end_time as 2040-03-05 or 2040-05-03."),
         # dateparser tries 200 languages
         pytest.param({'end_time': 'soon-ish'}, "'soon-ish' is not a valid date and time.", marks=pytest.mark.slow),
         ({'start_time': '2020-01-01', 'end_time': '2020-02-01', 'time_zone': 'UTC'}, 'ErrorInvalidScheduledOofDuration'),

@@ -99,7 +99,7 @@ def test_a_time_is_a_range(mail: GraphMailClient, ada: Mailbox) -> None:
     assert found(mail, subject='Time', received_after='1 hour ago') == ids(new)
 
 
-@pytest.mark.parametrize('text', ['2026-03-01', ' March 1, 2026 ', '03/01/2026', '2026-03-01T00:00:00Z'])
+@pytest.mark.parametrize('text', ['2026-03-01', ' March 1, 2026 ', '01.03.2026', '2026年3月1日', '2026-03-01T00:00:00Z'])
 def test_a_day_without_a_time_is_the_whole_day(mail: GraphMailClient, ada: Mailbox, text: str) -> None:
     midnight = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
     messages = [delivered(ada, 'Day') for _ in range(5)]
@@ -108,6 +108,25 @@ def test_a_day_without_a_time_is_the_whole_day(mail: GraphMailClient, ada: Mailb
         ada.touch(message)
     expected = ids(*messages[1:0:-1], messages[0]) if 'T' in text else ids(*messages[3:0:-1])
     assert found(mail, subject='Day', received_time=text) == expected
+
+
+@pytest.mark.parametrize(
+    'times, received',
+    [
+        ({'received_time': '10.09.2026'}, 'from 2026-09-10T00:00:00Z until 2026-09-10T23:59:59Z'),
+        (
+            {'received_after': '01.09.2026', 'received_before': '10.09.2026'},
+            'from 2026-09-01T00:00:00Z until 2026-09-10T00:00:00Z',
+        ),
+        ({'received_after': '2026-09-01'}, 'from 2026-09-01T00:00:00Z'),
+        ({'received_before': '2026-09-01T08:00+02:00'}, 'until 2026-09-01T06:00:00Z'),
+    ],
+)
+def test_a_search_that_finds_nothing_says_which_time_it_searched(
+    mail: GraphMailClient, times: dict[str, str], received: str
+) -> None:
+    result = run(mail, COMMAND, subject='Nothing', **times)
+    assert (result.outputs, result.readable_output) == (None, f'No emails were found that were received {received}.')
 
 
 def test_a_time_in_words_is_no_day(mail: GraphMailClient, ada: Mailbox) -> None:
@@ -185,6 +204,10 @@ def test_no_email_is_no_error(mail: GraphMailClient) -> None:
         ({'sender': 'partner'}, "'partner' is not an email address. Write sender as bob@example.com, or Bob <bob@example.com>."),
         ({'recipient': f'{ADA},{BOB}'}, 'The argument recipient has 2 addresses. Enter one.'),
         ({'received_time': '15'}, "'15' is not a time. Write received_time as 2030-01-31T08:00:00Z, or as 3 days ago."),
+        (
+            {'received_time': '05/03/2026'},
+            "'05/03/2026' may be March 5 or May 3: write received_time as 2026-03-05 or 2026-05-03.",
+        ),
         (
             {'received_after': '0001-01-01T00:00:00Z'},
             "'0001-01-01T00:00:00Z' is not a time. Write received_after as 2030-01-31T08:00:00Z, or as 3 days ago.",

@@ -417,6 +417,13 @@ def test_categories_are_either_set_or_cleared(mail: GraphMailClient, args: dict[
     )
 
 
+@pytest.mark.parametrize('text', ['05.03.2040', '5. 3. 2040', '2040年3月5日'])
+def test_a_due_date_may_be_written_as_in_other_countries(mail: GraphMailClient, ada: Mailbox, text: str) -> None:
+    message = delivered(ada)
+    run(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, due_date=text)
+    assert message.flag.due['dateTime'].startswith('2040-03-05T12:00:00')
+
+
 def test_a_flag_is_set_with_a_date_completed_and_removed(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada)
     assert outputs(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2999-12-31') == {

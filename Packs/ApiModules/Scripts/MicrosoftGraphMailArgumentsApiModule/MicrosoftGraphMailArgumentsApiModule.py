@@ -10,7 +10,7 @@ from typing import Any
 import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, argToList, arg_to_datetime, pascalToSpace, tableToMarkdown
+    from CommonServerPython import CommandResults, DemistoException, argToList, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import JsonObject, clean_value
     from MicrosoftApiModule import CommandThrottled, reschedule
     from MicrosoftInstanceApiModule import (
@@ -24,6 +24,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         int_argument,
         json_argument,
         parse_datetime,
+        plain_date,
+        read_datetime,
         required_argument,
         text_argument,
         text_of,
@@ -263,7 +265,7 @@ def time_argument(args: Arguments, name: str) -> datetime | None:
     if not text:
         return None
     # a short number would be seconds since 1970
-    moment = None if text.isdecimal() and len(text) < 10 else parse_datetime(text)
+    moment = None if text.isdecimal() and len(text) < 10 else parse_datetime(text, name)
     if not moment or not 1900 <= moment.year < 9999:
         raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment
@@ -285,10 +287,7 @@ def local_time(args: Arguments, name: str) -> dict[str, str]:
     text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
     if not time_zone:
         return utc_time(args, name)
-    try:
-        moment = arg_to_datetime(text, settings={'TIMEZONE': 'UTC', 'RELATIVE_BASE': _LONG_AGO})
-    except (ValueError, OverflowError, OSError):
-        moment = None
+    moment = read_datetime(text, name, {'RELATIVE_BASE': _LONG_AGO})
     if moment and (moment.tzinfo or (moment.year < 1900 and moment.microsecond == _LONG_AGO.microsecond)):
         return utc_time(args, name)
     if not moment or moment.year < 1900:
@@ -312,7 +311,7 @@ _MONTH = r'(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?'
 _DAY, _YEAR = r'\d{1,2}(?:st|nd|rd|th|\.)?', r'(?:,?[\s-]+\d{4})?'
 # Without a time of the day, also none such as noon.
 _DATE_ALONE = (
-    rf'(?i)today|yesterday|tomorrow|{_WEEKDAY}|(?:{_WEEKDAY},?\s+)?(?:\d{{1,4}}([-./])\d{{1,2}}\1\d{{1,4}}|'
+    rf'(?i)today|yesterday|tomorrow|{_WEEKDAY}|(?:{_WEEKDAY},?\s+)?(?:\d{{4}}-\d\d-\d\d|'
     rf'{_DAY}[\s-]+(?:of\s+)?{_MONTH}{_YEAR}|{_MONTH}\s+{_DAY}{_YEAR})'
 )
 
@@ -320,7 +319,7 @@ _DATE_ALONE = (
 def day_argument(args: Arguments, name: str) -> date | None:
     """Return a time as `time_argument`, or the day in UTC if it is written as a date alone."""
     moment = time_argument(args, name)
-    return moment.date() if moment and re.fullmatch(_DATE_ALONE, clean_value(args.get(name))) else moment
+    return moment.date() if moment and re.fullmatch(_DATE_ALONE, plain_date(clean_value(args.get(name)), name)) else moment
 
 
 def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:

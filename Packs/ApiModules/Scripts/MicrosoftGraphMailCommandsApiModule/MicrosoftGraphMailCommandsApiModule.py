@@ -203,8 +203,8 @@ def _unreadable(messages: list[JsonObject]) -> str:
 NEAR = timedelta(minutes=5)  # between the received time of an incident and that of its email
 
 
-def _time_conditions(args: Arguments) -> list[str]:
-    """Return the conditions of OData on the received time."""
+def _received_times(args: Arguments) -> dict[str, str]:
+    """Return the earliest and the latest received time that the arguments allow, by the operator of OData that compares it."""
     near = day_argument(args, 'received_time')
     first, last = time_argument(args, 'received_after'), time_argument(args, 'received_before')
     if near and (first or last):
@@ -216,16 +216,16 @@ def _time_conditions(args: Arguments) -> list[str]:
         last = first + timedelta(days=1, seconds=-1)
     if first and last and first > last:
         raise DemistoException('received_after is later than received_before. Change one of them.')
-    bounds = (('ge', first), ('le', last))
-    return [f'receivedDateTime {operator} {moment:%Y-%m-%dT%H:%M:%SZ}' for operator, moment in bounds if moment]
+    return {operator: f'{moment:%Y-%m-%dT%H:%M:%SZ}' for operator, moment in (('ge', first), ('le', last)) if moment}
 
 
 def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
     limit = args.get('limit') or 20
-    conditions, subject = _time_conditions(args), str(args.get('subject') or '').strip()
+    times, subject = _received_times(args), str(args.get('subject') or '').strip()
     sender, recipient = one_address(args, 'sender').lower(), one_address(args, 'recipient').lower()
     message_id = str(args.get('message_id') or '').strip()
+    conditions = [f'receivedDateTime {operator} {time}' for operator, time in times.items()]
     if not (conditions or subject or sender or recipient or message_id):
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
     if message_id:
@@ -252,7 +252,10 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     messages, has_more = mailbox.search(conditions, has_addresses, limit, folder_id)
     more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
     folder = clean_value(args.get('folder_id'))
-    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', folder, more)
+    # a date may have been read otherwise than it was meant
+    received = ' '.join(f'{ {"ge": "from", "le": "until"}[operator] } {time}' for operator, time in times.items())
+    empty = f'No emails were found{received and f" that were received {received}"}.'
+    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', folder, more, empty)
 
 
 MAX_TEXT = 20_000  # characters of an email below its table

@@ -8,7 +8,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -198,13 +198,78 @@ def json_argument(args: Arguments, name: str) -> JsonObject:
     return value
 
 
-def parse_datetime(text: str) -> datetime | None:
-    """Return a date and time in UTC, which is also the time zone of a text that names none; None if it cannot be read."""
+# 2030-01-31 and 2030年1月31日, or 31.1.2030 and 1/31/2030
+_NUMERIC_DATE = (
+    r'(?<!\d)(?:(\d{4})\s?[-./年년]\s?(\d{1,2})\s?[-./月월]\s?(\d{1,2})|(\d{1,2})([-./])\s?(\d{1,2})\5\s?(\d{4}))(?!\d)[T日일.]?'
+)
+# 8am, 13:30, 8.30 and 13h30, with an offset or not
+_CLOCK_TIME = (
+    r'(?i)\d{1,2}(?:[:.h]\d\d(?:[:.]\d\d(?:[.,]\d+)?)?(?:\s*[ap]\.?m\b)?|\s*[ap]\.?m\b)\.?'
+    r'(?:\s*(?:utc|gmt)?\s*[+-]\d{1,2}:?(?:\d\d)?)?(?!\d)'
+)
+# What dateparser guesses or ignores in a text without a year: 31.1., 1/31/30 and 8.30, but not 1.5 hours; tomorrow 8am EST.
+_GUESSED = (
+    r'\d/\d|(?<![:\d])\d+[.-]\d+(?!\d|\s*(?!(?i:[ap]m)\b)[^\W\d])'
+    r'|(?i:today|tomorrow|yesterday).*(?:[+-]\d{1,2}:?(?:\d\d)?|\b(?!UTC|GMT|AM|PM)[A-Z]{2,5})\Z'
+)
+_DURATION_WORD = r'in|ago|and|years?|months?|weeks?|days?|h|min(?:ute)?s?|sec(?:ond)?s?|[ymwds]'
+
+
+def plain_date(text: str, name: str) -> str:
+    """Return a text in which a date in numbers is written as 2030-01-31, and without a remark such as (CET) behind it.
+
+    With dots, the day comes first.
+
+    Raises:
+        DemistoException: day and month may be either way round; it names `name`.
+        ValueError: there is no such day.
+    """
+
+    def iso_date(found: re.Match[str]) -> str:
+        year, month, day, first, separator, second, last_year = found.groups()
+        readings = [(month, day)] if year else [(second, first)] if separator == '.' else [(first, second), (second, first)]
+        days = {date(int(year or last_year), int(m), int(d)) for m, d in readings if int(m) <= 12 or len(readings) == 1}
+        if len(days) > 1:
+            words = ' or '.join(f'{one:%B} {one.day}' for one in sorted(days))
+            raise DemistoException(f"'{found[0]}' may be {words}: write {name} as {' or '.join(map(str, sorted(days)))}.")
+        [only] = days
+        return f'{only} '
+
+    return re.sub(_NUMERIC_DATE, iso_date, re.sub(r'\([^()]*\)\Z', '', text)).strip()
+
+
+def read_datetime(text: str, name: str, settings: JsonObject | None = None) -> datetime | None:
+    """Return a date and time, which has a time zone if the text names one. None if it cannot be read, or if dateparser guesses.
+
+    Raises:
+        DemistoException: as `plain_date`.
+    """
+    settings = {'TIMEZONE': 'UTC', **(settings or {})}
+    if len(text) > 100:
+        return None
     try:
-        moment = arg_to_datetime(text)
-        return moment and (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        text = plain_date(text, name)
+        rest = re.sub(_CLOCK_TIME, '', text)
+        words = set(re.findall(r'[^\W\d_]+', text.lower()))
+        has_year = bool(re.search(r'(?<!\d)\d{4}(?!\d)', rest))
+        if has_year:  # otherwise 13h is 13 hours ago, and Uhr, which is German, makes 2030-05-03 the fifth of March
+            settings.update(DATE_ORDER='YMD', PARSERS=['absolute-time'], REQUIRE_PARTS=['day', 'month', 'year'])
+            is_clear = bool(re.search(r'\d{4}-\d\d-\d\d', rest) or (words and len(re.findall(r'\d+', rest)) == 2))
+        else:
+            is_duration = all(re.fullmatch(_DURATION_WORD, word) for word in words)
+            is_clear = not (re.search(_GUESSED, text) or (words & {'h', 'uhr'} and not is_duration))
+        moment = arg_to_datetime(text, settings=settings) if is_clear else None
     except (ValueError, OverflowError, OSError):
         return None
+    # 28 in Nov 28, but also 8 in tomorrow 8
+    alone = [] if has_year or text.isdecimal() else re.findall(r'\d+(?!\.?\d|\s*[^\W\d])', rest)
+    return None if moment and any(int(number) != moment.day for number in alone) else moment
+
+
+def parse_datetime(text: str, name: str) -> datetime | None:
+    """Return the time of `read_datetime` in UTC, which is also the time zone of a text that names none."""
+    moment = read_datetime(text, name)
+    return moment and (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
 
 
 def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
@@ -216,7 +281,7 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
         DemistoException: it cannot be read, or is in the past, as ``08:00`` and ``2 days`` are.
     """
     how = f"Write {name} as 2030-01-31T08:00:00Z, or as 'in 2 hours'."
-    moment = parse_datetime(text)
+    moment = parse_datetime(text, name)
     if not moment:
         raise DemistoException(f"'{text}' is not a valid date and time. {how}")
     if moment.timestamp() < SystemClock().now() - grace:

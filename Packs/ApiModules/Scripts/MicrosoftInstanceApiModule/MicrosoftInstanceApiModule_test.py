@@ -6,7 +6,7 @@ import re
 from functools import partial
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -47,6 +47,7 @@ from MicrosoftInstanceApiModule import (
     int_argument,
     json_argument,
     list_items,
+    parse_datetime,
     permission_advice,
     required_argument,
     run_integration,
@@ -678,6 +679,74 @@ def test_a_date_may_be_in_the_past_by_the_grace() -> None:
     assert future_datetime(before.isoformat(), 'send_time', grace=1200) == before
     with pytest.raises(DemistoException, match='which is in the past'):
         future_datetime(before.isoformat(), 'send_time', grace=10)
+
+
+@pytest.mark.parametrize(
+    'text, moment',
+    [
+        ('05.03.2027', '2027-03-05T00:00'),
+        ('5. 3. 2027 08:00', '2027-03-05T08:00'),
+        ('08:00 05.03.2027', '2027-03-05T08:00'),
+        ('05.03.2027T08:00:00+01:00', '2027-03-05T07:00'),
+        ('13/03/2027', '2027-03-13T00:00'),
+        ('03/13/2027', '2027-03-13T00:00'),
+        ('3/3/2027', '2027-03-03T00:00'),
+        ('2027/3/5', '2027-03-05T00:00'),
+        ('2027.03.05.', '2027-03-05T00:00'),
+        ('2027年3月5日 8時30分', '2027-03-05T08:30'),
+        ('2027년 3월 5일', '2027-03-05T00:00'),
+        ('2027-03-05 08:00 Uhr', '2027-03-05T08:00'),
+        ('5. März 2027 13.30 Uhr', '2027-03-05T13:30'),
+        ('1er mars 2027', '2027-03-01T00:00'),
+        ('Fri, 5 Mar 2027 08:00:00 +0100 (CET)', '2027-03-05T07:00'),
+        ('Friday, March 5, 2027 7:14 PM', '2027-03-05T19:14'),
+        ('Fri Mar  5 08:00:00 2027', '2027-03-05T08:00'),
+        ('Mar 5 2027 13h30', '2027-03-05T13:30'),
+        ('Mar 5 2027 1 pm', '2027-03-05T13:00'),
+    ],
+)
+def test_a_date_is_read_as_it_is_written(text: str, moment: str) -> None:
+    assert parse_datetime(text, 'x') == datetime.fromisoformat(f'{moment}:00+00:00')
+
+
+@pytest.mark.parametrize('text', ['05/03/2027', '3-5-2027', '05/03/2027 08:00', 'at 08:00 on 3/5/2027'])
+def test_a_date_that_may_be_one_of_two_is_refused(text: str) -> None:
+    date = text.removesuffix(' 08:00').split()[-1]
+    sentence = f"'{date}' may be March 5 or May 3: write send_time as 2027-03-05 or 2027-05-03."
+    with pytest.raises(DemistoException, match=f'^{re.escape(sentence)}$'):
+        parse_datetime(text, 'send_time')
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        *(
+            'Nov 28 2026 13h',
+            '28 Nov 2026 13',
+            '13h 28 Nov 2026',
+            '28 Nov 13h',
+            '28 Nov 13',
+            '2026-11-28 13h',
+            '28.11.2026 13 Uhr',
+        ),
+        *('today at 13h', 'tomorrow 8', 'tomorrow 8.30', 'tomorrow 8.30 pm', 'morgen 8 Uhr', 'today 0830', '2 Uhr'),
+        *('tomorrow 8am EST', 'yesterday 10:00 +0100', 'today 10:00 GMT+1'),
+        *('5.3.', '05.03', '5/3', '5.3.27', '29/11/26', '01/02/03', '05 03 2027', '2026-11', '11/2026', 'Nov 2026', '2026-W48-1'),
+        *('31.31.2030', '31/31/2030', '2027-13-03', '30.02.2027', '1' * 100_000 + 'h', f'2027-03-05{" " * 100_000}'),
+    ],
+)
+def test_what_could_only_be_guessed_is_not_a_time(text: str) -> None:
+    assert parse_datetime(text, 'x') is None
+
+
+@pytest.mark.parametrize(
+    'text', ['1.5 hours ago', '1 day, 12h ago', '-36h', 'vor 3 Stunden', 'Sept 28', '29 Nov 8pm', '10:00 pm', '8am UTC']
+)
+def test_a_time_without_a_year_is_relative_to_now(text: str) -> None:
+    now = datetime.now(timezone.utc)
+    moment = parse_datetime(text, 'x')
+    assert moment
+    assert abs(now - moment) < timedelta(days=366)
 
 
 def test_a_date_in_the_future_is_in_utc() -> None:
