@@ -204,7 +204,14 @@ def test_a_default_folder_may_be_named_as_outlook_shows_it(
     field_report('M20', f'move-email destination_folder_id="{path}"', 'Id is malformed', 'moved to Junk Email')
 
 
-@pytest.mark.parametrize('path', ['Inbox/A\\/B', 'Inbox/Doe, Jane', 'inbox/doe, jane'])
+@pytest.mark.parametrize(
+    'path',
+    [
+        *('Inbox/A\\/B', 'Inbox/Doe, Jane', 'inbox/doe, jane'),
+        # as Outlook shows and copies paths
+        *('Inbox\\Phishing', 'inbox\\A\\/B', '\\Inbox\\Phishing', '\\\\ada@contoso.example\\Inbox\\Phishing'),
+    ],
+)
 def test_a_name_may_have_a_slash_or_a_comma(instance: Instance, phishing: str, path: str) -> None:
     assert instance.text('msgraph-mail-list-emails', folder_id=path) == 'No emails were found.'
 

@@ -914,12 +914,13 @@ class Mailbox:
         """Return the ID of a folder.
 
         Args:
-            name: an ID, a well-known name, or a path of display names such as ``Inbox/Phishing``. A backslash makes a slash, a
-                comma or a backslash part of a name. Hidden folders, and those after the first 1,000, are not found.
+            name: an ID, a well-known name, or a path of display names as `slash_path` takes it. Hidden folders, and those after
+                the first 1,000, are not found.
         Raises:
             DemistoException: there is no such folder.
         """
-        path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
+        parts = re.findall(r'(?:\\.|[^/\\])+', slash_path(name))
+        path = [re.sub(r'\\(.)', r'\1', part).strip() for part in parts if part.strip()]
         if not path:
             raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
         folder_id, parent = '', 'the mailbox'
@@ -1080,6 +1081,15 @@ def _has_properties(value: Any, part: Any) -> bool:
     if isinstance(value, dict) and isinstance(part, dict):
         return all(name in value and _has_properties(value[name], expected) for name, expected in part.items())
     return bool(value == part)
+
+
+def slash_path(path: str) -> str:
+    """Return a path of folders as ``Inbox/Phishing``. Outlook writes backslashes, and the address of the mailbox before them.
+
+    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes: the character is part of a name.
+    """
+    path = re.sub(r'(\\[\\/,;])|\\', lambda found: found[1] or '/', path.strip())
+    return re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', path)
 
 
 def split_folder_list(text: str) -> list[str]:

@@ -22,6 +22,7 @@ from MicrosoftGraphMailClientApiModule import (
     GraphMailClient,
     Mailbox,
     bare_content_id,
+    slash_path,
     split_folder_list,
     save_file,
 )
@@ -955,6 +956,23 @@ def test_an_attachment_has_a_valid_file_name(name: Any, content_type: Any, expec
 )
 def test_a_list_of_folders_is_split_at_its_commas(text: str, names: list[str]) -> None:
     assert split_folder_list(text) == names
+
+
+@pytest.mark.parametrize(
+    'given, path',
+    [
+        ('Inbox/Phishing', 'Inbox/Phishing'),
+        (r'Inbox\Phishing', 'Inbox/Phishing'),
+        (r' \Inbox\Phishing ', '/Inbox/Phishing'),
+        (r'\\ada@x.example\Inbox\New', 'Inbox/New'),
+        (r'\\ada@x.example', ''),
+        (r'\\a@b@x.example\Inbox', r'\\a@b@x.example/Inbox'),
+        (r'A\/B/C\\D\E\;F\,G', r'A\/B/C\\D/E\;F\,G'),
+        ('A\\', 'A/'),
+    ],
+)
+def test_a_path_of_outlook_is_written_with_slashes(given: str, path: str) -> None:
+    assert slash_path(given) == path
 
 
 def test_a_folder_is_found_by_its_path() -> None:

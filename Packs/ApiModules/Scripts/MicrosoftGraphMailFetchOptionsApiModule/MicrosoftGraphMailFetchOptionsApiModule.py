@@ -12,7 +12,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import JsonObject, SystemClock, clean_value, comparable
     from MicrosoftInstanceApiModule import bool_argument, int_argument
     from MicrosoftGraphClientApiModule import GraphError
-    from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, split_folder_list
+    from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, slash_path, split_folder_list
     from MicrosoftGraphMailSearchApiModule import (
         FetchLabel,
         MESSAGE_ONLY,
@@ -151,10 +151,8 @@ class FetchOptions:
 
 
 def fetch_folders(value: Any) -> list[str]:
-    """Split a list of folders at commas, semicolons and line ends.
-
-    Outlook's backslash paths become slash paths, without the address of the mailbox that Outlook copies before them.
-    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes. A list, also as JSON, has one folder in each item.
+    """Return the paths of a list of folders, as `slash_path`: split at commas, semicolons and line ends, except those after a
+    backslash. A list, also as JSON, has one folder in each item.
     """
     items = value
     if isinstance(value, str) and value.strip().startswith('['):
@@ -162,13 +160,8 @@ def fetch_folders(value: Any) -> list[str]:
             items = json.loads(value)
     if isinstance(items, list) and all(isinstance(item, str) for item in items):
         value = '\n'.join(re.sub(r'(?<!\\)[,;]', r'\\\g<0>', item) for item in items)
-
-    def normalized(separator: re.Match[str]) -> str:
-        is_escape = bool(separator[1])
-        return separator[0] if is_escape else {'\\': '/'}.get(separator[0], ',')
-
-    names = split_folder_list(re.sub(r'\\([\\/,;])|[\\;\n]', normalized, str(value or '')))
-    return [path for name in names if (path := re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', name))]
+    with_commas = re.sub(r'(\\[\\,;])|[;\n]', lambda found: found[1] or ',', str(value or ''))
+    return [path for name in split_folder_list(with_commas) if (path := slash_path(name))]
 
 
 def find_fetch_folder(mailbox: Mailbox, name: str) -> str:
