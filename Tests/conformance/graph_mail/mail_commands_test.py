@@ -69,7 +69,9 @@ def run(client: GraphMailClient, command: str, **args: Any) -> Any:
 
 def outputs(client: GraphMailClient, command: str, **args: Any) -> Any:
     found = run(client, command, **args).outputs
-    several = isinstance(found, dict) and [one for key, one in found.items() if '(' in key]
+    several = isinstance(found, dict) and [one for key, one in found.items() if key.startswith('MSGraphMail(')]
+    if several and isinstance(several[0], dict):
+        return several[0]
     return [*several[0], *several[1:]] if several else found
 
 
@@ -192,15 +194,16 @@ def test_a_folder_may_be_named_by_a_path_of_ids(mail: GraphMailClient, ada: Mail
 def test_an_email_is_shown_with_its_headers(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada, html='<p>Hi</p>', headers=[('X-Test', 'a: b: c, d')], categories=['Red'])
     result = run(mail, 'msgraph-mail-get-email', message_id=message.immutable_id)
-    assert {name: result.outputs[name] for name in ('ID', 'Subject', 'Body', 'IsRead', 'Categories')} == {
+    shown = result.outputs['MSGraphMail(val.ID && val.ID == obj.ID)']
+    assert {name: shown[name] for name in ('ID', 'Subject', 'Body', 'IsRead', 'Categories')} == {
         'ID': message.immutable_id,
         'Subject': 'Hello',
         'Body': '<p>Hi</p>',
         'IsRead': False,
         'Categories': ['Red'],
     }
-    assert {'Name': 'X-Test', 'Value': 'a: b: c, d'} in result.outputs['Headers']
-    assert result.outputs['FolderID'] == ada.folder('inbox').folder_id
+    assert {'Name': 'X-Test', 'Value': 'a: b: c, d'} in shown['Headers']
+    assert shown['FolderID'] == ada.folder('inbox').folder_id
     assert '| From | Eve \\<eve@partner.example\\> |\n' in result.readable_output
     assert result.readable_output.endswith('|\n\nHi')
     assert outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body_type='text')['Body'] == 'Hi'

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from CommonServerPython import DemistoException
-from conformance.graph_mail.mail_commands_test import ADA, delivered, error_of, run
+from conformance.graph_mail.mail_commands_test import ADA, delivered, error_of, outputs, run
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -38,7 +38,7 @@ def test_the_sender_of_an_email_cannot_name_another_one(mail: GraphMailClient, a
     innocent = delivered(ada, 'Innocent', internet_message_id=INNOCENT)
     name = name.format(innocent=innocent.immutable_id)
     phish = delivered(ada, 'Phish', internet_message_id=name)
-    assert run(mail, 'msgraph-mail-get-email', message_id=name).outputs['Subject'] == 'Phish'
+    assert outputs(mail, 'msgraph-mail-get-email', message_id=name)['Subject'] == 'Phish'
     assert [one['Subject'] for one in run(mail, 'msgraph-mail-find-email', message_id=name).outputs] == ['Phish']
     run(mail, 'msgraph-mail-delete-email', message_id=name)
     deleted = ada.folder('deleteditems').folder_id
@@ -58,7 +58,7 @@ def test_a_json_array_of_one_name_is_that_name(mail: GraphMailClient, ada: Mailb
     delivered(ada, 'Innocent', internet_message_id=INNOCENT)
     phish = delivered(ada, 'Phish', internet_message_id='<a,b@x.example>')
     for given in ('["<a,b@x.example>"]', f'[{{"ID": "{phish.immutable_id}"}}]'):
-        assert run(mail, 'msgraph-mail-get-email', message_id=given).outputs['Subject'] == 'Phish'
+        assert outputs(mail, 'msgraph-mail-get-email', message_id=given)['Subject'] == 'Phish'
     with pytest.raises(DemistoException, match='The argument message_id has 2 values'):
         run(mail, 'msgraph-mail-get-email', message_id='["<a@x>", "<b@x>"]')
 
@@ -66,7 +66,7 @@ def test_a_json_array_of_one_name_is_that_name(mail: GraphMailClient, ada: Mailb
 def test_an_email_without_brackets_in_its_message_id_is_found(mail: GraphMailClient, ada: Mailbox) -> None:
     name = 'no-brackets@x.example'
     message = delivered(ada, 'Bare', internet_message_id=name)
-    assert run(mail, 'msgraph-mail-get-email', message_id=name).outputs['Subject'] == 'Bare'
+    assert outputs(mail, 'msgraph-mail-get-email', message_id=name)['Subject'] == 'Bare'
     assert [one['ID'] for one in run(mail, 'msgraph-mail-find-email', message_id=name).outputs] == [message.immutable_id]
     other = delivered(ada, 'Brackets', internet_message_id=f'<{name}>')
     error = error_of(mail, 'msgraph-mail-get-email', message_id=name)
@@ -77,9 +77,9 @@ def test_an_email_without_brackets_in_its_message_id_is_found(mail: GraphMailCli
 @pytest.mark.parametrize('as_given', [lambda one: one, lambda one: [one], str], ids=['object', 'list', 'id'])
 def test_an_email_of_the_context_is_its_id(mail: GraphMailClient, ada: Mailbox, as_given: Any) -> None:
     message = delivered(ada, 'Hello')
-    found = run(mail, 'msgraph-mail-get-email', message_id=message.immutable_id).outputs
+    found = outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id)
     given = as_given(found) if as_given is not str else found['ID']
-    assert run(mail, 'msgraph-mail-get-email', message_id=given).outputs['Subject'] == 'Hello'
+    assert outputs(mail, 'msgraph-mail-get-email', message_id=given)['Subject'] == 'Hello'
     run(mail, 'msgraph-update-email-status', message_ids=given, status='Read')
     assert message.is_read
     assert error_of(mail, 'msgraph-mail-get-email', message_id={'Subject': 'x'}) == (

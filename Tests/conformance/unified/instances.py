@@ -118,11 +118,11 @@ class Instance:
         return str(entry['Contents'])
 
     def context(self, command: str, **args: Any) -> Any:
-        """Return the context of a successful command. Of several keys of one path, these are all items."""
+        """Return the context of a successful command: of its first path, if that has several keys all items."""
         entry = self.run(command, **args)
         assert entry['Type'] != ERROR, entry['Contents']
-        [value, *others] = entry['EntryContext'].values()
-        assert len({key.partition('(')[0] for key in entry['EntryContext']}) == 1
+        path = next(iter(entry['EntryContext'])).partition('(')[0]
+        [value, *others] = [one for key, one in entry['EntryContext'].items() if key.partition('(')[0] == path]
         return [*value, *others] if others else value
 
     def requests(self, service: str) -> list[tuple[str, int]]:

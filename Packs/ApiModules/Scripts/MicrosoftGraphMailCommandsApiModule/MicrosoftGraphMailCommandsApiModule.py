@@ -264,6 +264,7 @@ _SHOWN_OF_EMAIL = (
     'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'MeetingType', 'MeetingLocation',
     'MeetingOrganizer', 'MeetingStart', 'MeetingEnd', 'InternetMessageID', 'ConversationID', 'FolderID', 'ID',
 )  # fmt: skip
+_SHOWN_EMAIL = 'MicrosoftGraph.ShownEmail(true)'  # the newest replaces the former: MSGraphMail has all emails that were listed
 
 
 def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -284,7 +285,10 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     if row['Sender'] == row['From']:
         row['Sender'] = ''
     rows = property_rows(row, _SHOWN_OF_EMAIL)
-    return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
+    results = object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
+    location = {name: outputs.get(name) or '' for name in ('ID', 'FolderID', 'UserID')}
+    results.outputs, results.outputs_prefix = {_EMAILS: outputs, _SHOWN_EMAIL: location}, None
+    return results
 
 
 def get_email_as_eml_command(mailbox: Mailbox, args: Arguments) -> JsonObject:

@@ -350,22 +350,27 @@ def test_an_invitation_is_shown_with_its_meeting() -> None:
         'endDateTime': None,
     }
     result = run(ScriptedClient((200, email), (200, meeting)), 'msgraph-mail-get-email', message_id='m')
-    assert result.outputs == {
-        'ID': 'm',
-        'Subject': 'Lunch',
-        'From': {'Name': 'Bob', 'Address': 'bob@contoso.example'},
-        'Sender': {'Name': 'Bob', 'Address': 'bob@contoso.example'},
-        'Body': '<p>Come',
-        'Kind': 'eventMessageRequest',
-        'UserID': ADA,
-        'Meeting': {
-            'Type': 'meetingRequest',
-            'Location': 'Room 5',
-            'Organizer': 'bob@contoso.example',
-            'Start': '2030-01-01T12:00:00Z',
-            'End': None,
+    emails, shown = result.outputs.items()
+    assert shown == ('MicrosoftGraph.ShownEmail(true)', {'ID': 'm', 'FolderID': '', 'UserID': ADA})
+    assert emails == (
+        'MSGraphMail(val.ID && val.ID == obj.ID)',
+        {
+            'ID': 'm',
+            'Subject': 'Lunch',
+            'From': {'Name': 'Bob', 'Address': 'bob@contoso.example'},
+            'Sender': {'Name': 'Bob', 'Address': 'bob@contoso.example'},
+            'Body': '<p>Come',
+            'Kind': 'eventMessageRequest',
+            'UserID': ADA,
+            'Meeting': {
+                'Type': 'meetingRequest',
+                'Location': 'Room 5',
+                'Organizer': 'bob@contoso.example',
+                'Start': '2030-01-01T12:00:00Z',
+                'End': None,
+            },
         },
-    }
+    )
     assert result.readable_output == (
         '### Email\n|Property|Value|\n|---|---|\n| Subject | Lunch |\n| From | Bob \\<bob@contoso.example\\> |\n'
         '| Kind | eventMessageRequest |\n| Meeting Type | meetingRequest |\n| Meeting Location | Room 5 |\n'
