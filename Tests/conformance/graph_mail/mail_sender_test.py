@@ -208,8 +208,8 @@ def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
     [
         ({'to': ()}, 'The email has no recipients. Enter an address in to, cc or bcc.'),
         (
-            {'to': (BOB,) * 400, 'cc': (BOB,) * 100, 'bcc': (BOB,)},
-            'The email has 501 recipients, but to, cc and bcc together may have 500. Send several emails, or use a group.',
+            {'to': (BOB,) * 900, 'cc': (BOB,) * 100, 'bcc': (BOB,)},
+            'The email has 1001 recipients, but to, cc and bcc together may have 1000. Send several emails, or use a group.',
         ),
         ({'headers': (('x-a', 'b'),) * 6}, 'The email has 6 custom headers, but may have 5. Remove some.'),
         (
@@ -347,6 +347,30 @@ def test_names_types_and_content_ids_arrive(sender: WatchedSender, bobs: Mailbox
     )
     shown = [(one.name, one.content_type, one.is_inline, getattr(one, 'content_id', '')) for one in arrived(bobs).attachments]
     assert shown == [('Zoë "1".png', 'image/png', True, 'logo'), ('large.pdf', 'application/pdf', True, 'large')]
+
+
+@pytest.mark.parametrize('size', [100, 4 * MEGABYTE])
+@pytest.mark.parametrize('name', ['Phishing.eml', 'PAGE.MHT', 'archive.mhtml', 'logs.csv.gz', 'case.json.bz2'])
+def test_a_file_whose_type_depends_on_its_content_arrives_whole(
+    sender: WatchedSender, bobs: Mailbox, tmp_path: Path, name: str, size: int
+) -> None:
+    (tmp_path / name).write_bytes(pattern(size))
+    sender.send(mail_of(OutgoingAttachment.from_file(str(tmp_path / name), name)))
+    [file] = arrived(bobs).attachments
+    assert (file.name, file.content_type, file.size) == (name, 'application/octet-stream', size)
+
+
+def test_a_mail_to_more_recipients_than_the_mailbox_allows_is_refused_with_advice(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox
+) -> None:
+    many = mail_of(to=tuple(f'person{number}@partner.example' for number in range(501)))
+    error = error_of(lambda: sender.send(many))
+    assert 'ErrorInvalidRecipients' in error
+    assert 'An administrator can raise the limit of the mailbox, which is 500 by default, to 1,000.' in error
+    assert nothing_is_left(cloud, adas)
+    adas.recipient_limit = 1000
+    sender.send(many)
+    assert len(in_folder(adas, 'sentitems')) == 1
 
 
 # endregion

@@ -306,7 +306,7 @@ def test_what_replies_choose_themselves_has_no_default(command: str, name: str) 
         ({'body_type': 'RTF'}, "'RTF' is not one of Text, HTML. Change body_type."),
         (
             {'to': ','.join([BOB] * 2000)},
-            'The email has 2000 recipients, but to, cc and bcc together may have 500. Send several emails, or use a group.',
+            'The email has 2000 recipients, but to, cc and bcc together may have 1000. Send several emails, or use a group.',
         ),
         (
             {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},

@@ -152,7 +152,7 @@ def test_wrong_date(analyst: Analyst, command: str, arguments: dict[str, str]) -
 @pytest.mark.parametrize('command', SENDING)
 def test_two_thousand_recipients(analyst: Analyst, command: str) -> None:
     said = is_refused(analyst, command, {**SENDING[command], 'to': MANY}, analyst.receive().immutable_id)
-    assert 'The email has 2000 recipients, but to, cc and bcc together may have 500' in said
+    assert 'The email has 2000 recipients, but to, cc and bcc together may have 1000' in said
 
 
 @pytest.mark.parametrize('command', SENDING)

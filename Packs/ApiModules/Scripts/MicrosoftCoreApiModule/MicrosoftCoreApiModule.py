@@ -372,11 +372,12 @@ def _unwrapped(text: str, pairs: Collection[str]) -> str:
     return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in pairs else text
 
 
-def clean_value(value: Any) -> str:
-    """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
+def clean_value(value: Any, kept: str = '') -> str:
+    """Return a value without what copying adds: whitespace and quotes around it, and invisible characters that are not `kept`."""
     text = str(value or '').strip()
     if not text.isascii():
-        text = visible_text(text).replace('\xa0', '').strip()
+        text = ''.join(one for one in text if one in kept or (one != '\xa0' and unicodedata.category(one) != 'Cf'))
+        text = text.strip(kept).strip()
     return _unwrapped(text, _QUOTES)
 
 

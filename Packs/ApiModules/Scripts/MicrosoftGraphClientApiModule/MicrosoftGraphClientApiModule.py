@@ -86,7 +86,8 @@ _ADVICE_BY_CODE = {
     **{f'ErrorCalendarIsOrganizerFor{action}': _ORGANIZER for action in ('Accept', 'Decline', 'Tentative')},
     **{f'ErrorCalendarIsCancelledFor{action}': _CANCELLED for action in ('Accept', 'Decline', 'Tentative')},
     'ErrorCalendarMeetingRequestIsOutOfDate': 'Respond to the newest invitation to the meeting.',
-    'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address.',
+    'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address. '
+    'An administrator can raise the limit of the mailbox, which is 500 by default, to 1,000.',
     # also for a moment after the email was sent
     'ErrorInvalidReferenceItem': 'Reply to an email that is not a draft. Change a draft with msgraph-mail-update-draft.',
     'ErrorCannotDeleteObject': 'The object may already have been deleted. Look for it in Outlook.',

@@ -362,7 +362,8 @@ OTHER = {
     'ErrorCalendarIsOrganizerForAccept': 'Change or cancel the meeting in Outlook: its organizer cannot respond to it.',
     'ErrorCalendarIsCancelledForDecline': 'Remove the meeting from the calendar in Outlook: it was cancelled.',
     'ErrorCalendarMeetingRequestIsOutOfDate': 'Respond to the newest invitation to the meeting.',
-    'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address.',
+    'ErrorInvalidRecipients': 'Check the recipients: an email needs at least one, and each needs a valid address. '
+    'An administrator can raise the limit of the mailbox, which is 500 by default, to 1,000.',
     'ErrorInvalidReferenceItem': 'Reply to an email that is not a draft. Change a draft with msgraph-mail-update-draft.',
     'ErrorCannotDeleteObject': 'The object may already have been deleted. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',

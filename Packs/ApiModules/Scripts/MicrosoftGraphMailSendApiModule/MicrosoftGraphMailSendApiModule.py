@@ -42,6 +42,19 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 MIN_UPLOAD_SIZE = 3_000_000  # bytes; base64 of a smaller file fits into one request
 _BINARY = 'application/octet-stream'
+
+
+def content_type_of(name: str, default: str = _BINARY) -> str:
+    """Return the content type of a file by its name, `default` if it is unknown.
+
+    A file is base64, which a part of MIME of the type message/* or multipart/* cannot be (RFC 2046): it would arrive empty.
+    """
+    kind, compression = mimetypes.guess_type(name)
+    if compression or (kind or '').startswith(('message/', 'multipart/')):
+        return _BINARY
+    return kind or default
+
+
 FileKey = tuple[str, bool]  # name, and whether it is inline: by it a file is recognized among the attachments of a draft
 
 
@@ -74,8 +87,7 @@ class OutgoingAttachment:
     @classmethod
     def from_file(cls, path: str, name: str, content_id: str = '') -> 'OutgoingAttachment':
         """Return a file on disk. Raise OSError if it cannot be read."""
-        content_type = mimetypes.guess_type(name)[0] or _BINARY
-        return cls(name, os.path.getsize(path), path, b'', content_type, content_id)
+        return cls(name, os.path.getsize(path), path, b'', content_type_of(name), content_id)
 
     @property
     def is_inline(self) -> bool:
@@ -155,7 +167,7 @@ def _read_data_uri(uri: str) -> tuple[str, bytes]:
 
 # region outgoing mail
 
-MAX_RECIPIENTS = 500
+MAX_RECIPIENTS = 1000  # whatever the limit of the mailbox is
 MAX_HEADERS = 5
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 # bytes of MIME in base64; Graph answers more with 200, and does nothing (microsoftgraph/microsoft-graph-docs#13979)

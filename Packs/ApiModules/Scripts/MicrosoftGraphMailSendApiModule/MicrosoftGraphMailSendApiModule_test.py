@@ -205,11 +205,11 @@ def test_a_mail_is_a_message_of_graph_without_what_is_empty() -> None:
     }
 
 
-@pytest.mark.parametrize('lists', [{'to': 500}, {'to': 1, 'cc': 1, 'bcc': 498}])
-def test_a_mail_may_have_500_recipients(lists: dict[str, int]) -> None:
+@pytest.mark.parametrize('lists', [{'to': 1000}, {'to': 1, 'cc': 1, 'bcc': 998}])
+def test_a_mail_may_have_1000_recipients(lists: dict[str, int]) -> None:
     OutgoingMail(**{name: [BOB] * count for name, count in lists.items()}).require_recipients()  # type: ignore[arg-type]
     more = {name: [BOB] * (count + 1) for name, count in lists.items()}
-    assert rejection(lambda: OutgoingMail(**more)).startswith(f'The email has {500 + len(lists)} recipients, ')  # type: ignore[arg-type]
+    assert rejection(lambda: OutgoingMail(**more)).startswith(f'The email has {1000 + len(lists)} recipients, ')  # type: ignore[arg-type]
 
 
 def test_mime_has_the_body_in_both_formats_and_only_the_custom_headers() -> None:
@@ -291,8 +291,8 @@ def test_attachments_are_included_if_the_whole_request_is_small_enough(sizes: li
     'make, sentence',
     [
         (
-            lambda: OutgoingMail(to=[BOB] * 501),
-            'The email has 501 recipients, but to, cc and bcc together may have 500. Send several emails, or use a group.',
+            lambda: OutgoingMail(to=[BOB] * 1001),
+            'The email has 1001 recipients, but to, cc and bcc together may have 1000. Send several emails, or use a group.',
         ),
         (lambda: OutgoingMail(headers=[('x-a', 'b')] * 6), 'The email has 6 custom headers, but may have 5. Remove some.'),
         (lambda: OutgoingMail().require_recipients(), 'The email has no recipients. Enter an address in to, cc or bcc.'),

@@ -1,7 +1,6 @@
 """Provide the commands that draft and send mail. An integration adds SENDING_COMMANDS to its commands."""
 
 import json
-import mimetypes
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -55,6 +54,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         REPLY,
         REPLY_ALL,
         SendingProgress,
+        content_type_of,
         extract_data_uris,
         internet_headers,
         is_future,
@@ -133,9 +133,13 @@ def mail_body(args: Arguments) -> tuple[str, str]:
     return body, '' if body and body_type == 'Text' else html
 
 
-def _texts(value: Any, is_one: bool = False) -> list[str]:
-    """Return the texts of a list. Commas do not split it if `is_one`."""
-    return [clean_value(one) for one in argToList(value, '\0' if is_one else ',')]
+def _texts(value: Any, is_one: bool = False, kept: str = '') -> list[str]:
+    """Return the texts of a list, cleaned except for what is `kept`. Commas do not split it if `is_one`."""
+    return [clean_value(one, kept) for one in argToList(value, '\0' if is_one else ',')]
+
+
+# In the name of a file: between letters of Persian, between emoji, and in place of a space. What turns text around is dropped.
+_IN_NAMES = '\u200c\u200d\xa0'
 
 
 def outgoing_files(args: Arguments, html: str = '') -> list[OutgoingAttachment]:
@@ -148,7 +152,7 @@ def outgoing_files(args: Arguments, html: str = '') -> list[OutgoingAttachment]:
         DemistoException: the lists have different lengths, or an entry has no file.
     """
     ids, inline = _texts(args.get('attach_ids')), []
-    names = _texts(args.get('attach_names'), is_one=len(ids) == 1)
+    names = _texts(args.get('attach_names'), len(ids) == 1, _IN_NAMES)
     content_ids = list(map(bare_content_id, _texts(args.get('attach_cids'))))
     are_content_ids = len(content_ids) == len(ids) and not any(map(_is_in_war_room, content_ids))
     if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) and not are_content_ids:
@@ -167,7 +171,7 @@ def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
     """Yield the files whose contents are in arguments. Commas do not split the name or the content of a single file."""
     content = args.get('transientFileContent')
     contents, content_ids = argToList(content), list(map(bare_content_id, _texts(args.get('transientFileCID'))))
-    names = _texts(args.get('transientFile'), is_one=len(contents) == 1)
+    names = _texts(args.get('transientFile'), len(contents) == 1, _IN_NAMES)
     if len(names) == 1 and not (isinstance(content, list) and len(content) == 1):
         contents = [content]
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
@@ -176,8 +180,8 @@ def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
             'values. Enter a name and a content for each file; a JSON list can have commas in its values.'
         )
     for name, text, content_id in zip_longest(names, contents, content_ids, fillvalue=''):
-        data, content_type = text_of(text).encode(errors='replace'), mimetypes.guess_type(name)[0] or 'text/plain'
-        yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
+        data = text_of(text).encode(errors='replace')
+        yield OutgoingAttachment(name, len(data), '', data, content_type_of(name, 'text/plain'), content_id)
 
 
 def _is_in_war_room(entry_id: str) -> bool:

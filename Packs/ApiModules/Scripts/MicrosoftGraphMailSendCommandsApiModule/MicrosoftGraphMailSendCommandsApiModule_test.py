@@ -211,6 +211,16 @@ def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any,
         ),
         ({'transientFile': ['a, b'], 'transientFileContent': 'x, y'}, [('a, b', b'x, y', 'text/plain', '')]),
         ({'transientFile': 'notes', 'transientFileContent': 'x'}, [('notes', b'x', 'text/plain', '')]),
+        ({'transientFile': 'a.eml', 'transientFileContent': 'x'}, [('a.eml', b'x', 'application/octet-stream', '')]),
+        *(
+            ({'transientFile': given, 'transientFileContent': 'x'}, [(name, b'x', 'text/plain', '')])
+            for given, name in (
+                ('my\u200cname.txt', 'my\u200cname.txt'),
+                (' 👩\u200d👩\u200d👧.txt\u200d', '👩\u200d👩\u200d👧.txt'),
+                ('Capture à\xa0midi.txt\u200b', 'Capture à\xa0midi.txt'),
+                ('"invoice\u202etxt.txt"', 'invoicetxt.txt'),
+            )
+        ),
         ({'transientFile': 'notes', 'transientFileContent': 'a\ud800b'}, [('notes', b'a?b', 'text/plain', '')]),
         (
             {'transientFile': 'a.txt,b.png', 'transientFileContent': 'x,y', 'transientFileCID': 'cid:1'},

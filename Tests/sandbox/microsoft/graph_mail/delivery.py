@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.microsoft.entra.model import User
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.extended_properties import DEFERRED_SEND_TIME, value_of
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
-from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.model import Attachment, Content, EmailAddress, FileAttachment, Message
 from sandbox.microsoft.graph_mail.odata_filter import parse_time
 from sandbox.microsoft.graph_mail.rules import apply_rules
 
 if TYPE_CHECKING:
     from sandbox.microsoft.state import CloudState
 
-MAX_RECIPIENTS = 500
 _ADDRESS = re.compile(r'[^@\s,;<>()\"]+@[^@\s,;<>()\"]+\.[^@\s,;<>()\".]+')
 _BCC_HEADER = re.compile(rb'(?im)^bcc:[^\n]*\n(?:[ \t][^\n]*\n)*')
 
@@ -77,8 +77,8 @@ def check_can_be_sent(state: 'CloudState', owner: User, mailbox: Mailbox, messag
                 f"Recipient '{person.address}' is not resolved. All recipients must be resolved before a "
                 'message can be submitted.'
             )
-    if len(recipients) > MAX_RECIPIENTS:
-        raise _invalid_recipients(f'The message has more than {MAX_RECIPIENTS} recipients.')
+    if len(recipients) > mailbox.recipient_limit:
+        raise _invalid_recipients(f'The message has more than {mailbox.recipient_limit} recipients.')
     check_size(mailbox, message)
     sender = state.directory.find_user(message.sender.address)
     may = sender is owner or (sender is not None and owner.object_id in sender.shared_with)
@@ -136,10 +136,25 @@ def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -
 def _arrive(mailbox: Mailbox, message: Message) -> None:
     source = _BCC_HEADER.sub(b'', message.source) if message.source and message.bcc else message.source
     copy = message.copied(
-        is_draft=False, is_submitted=False, is_read=False, bcc=[], properties={}, categories=[], source=source, folder_id=''
+        is_draft=False,
+        is_submitted=False,
+        is_read=False,
+        bcc=[],
+        properties={},
+        categories=[],
+        source=source,
+        folder_id='',
+        attachments=list(map(_as_it_arrives, message.attachments)),
     )
     mailbox.deliver(copy)
     apply_rules(mailbox, copy)
+
+
+def _as_it_arrives(attachment: Attachment) -> Attachment:
+    """Return an attachment as recipients get it: a part of MIME with one of these types cannot be base64, as files are."""
+    if isinstance(attachment, FileAttachment) and (attachment.content_type or '').lower().startswith(('message/', 'multipart/')):
+        return replace(attachment, content=Content(b''))
+    return attachment
 
 
 def _keep(mailbox: Mailbox, message: Message, folder: str) -> None:

@@ -49,6 +49,7 @@ class Mailbox:
         has_room_for_names: takes extended properties with names that it does not know yet.
         has_room_for_syncs: takes the state that a delta query of messages leaves in it.
         message_limit: largest mail that can be sent or kept, in bytes.
+        recipient_limit: how many recipients a mail may have that is sent. An administrator can change it.
         delta_token_seconds: how long a delta token lives; None for ever. ``expire_delta_tokens`` ends all that exist.
         delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
         first_delta_sync_limit: a first delta sync ends after so many messages; None for no limit.
@@ -93,6 +94,7 @@ class Mailbox:
         self.now = now
         self.lock = threading.RLock()
         self.message_limit = MESSAGE_LIMIT_BYTES
+        self.recipient_limit = 500
         self.has_room_for_names = self.has_room_for_syncs = True
         self.delta_token_seconds: float | None = None
         self.delta_generations: int | None = None

@@ -72,6 +72,24 @@ def test_what_cannot_be_sent(graph: GraphClient, mailbox: Mailbox, message: Any,
     assert subjects(mailbox, 'sentitems') == []
 
 
+def test_an_administrator_can_change_how_many_recipients_a_mailbox_may_send_to(graph: GraphClient, mailbox: Mailbox) -> None:
+    mailbox.recipient_limit = 2
+    graph.post('/sendMail', {'message': draft(toRecipients=TO_BOB * 2)}, status=202)
+    assert graph.error('POST', '/sendMail', {'message': draft(toRecipients=TO_BOB * 3)}) == (400, 'ErrorInvalidRecipients')
+
+
+@pytest.mark.parametrize('kind, size', [('message/rfc822', 0), ('Multipart/mixed', 0), ('application/octet-stream', 4)])
+def test_a_file_arrives_empty_if_its_type_cannot_be_base64(graph: GraphClient, bobs: Mailbox, kind: str, size: int) -> None:
+    file = {
+        '@odata.type': '#microsoft.graph.fileAttachment',
+        'name': 'a.eml',
+        'contentType': kind,
+        'contentBytes': base64_of(b'mail'),
+    }
+    graph.post('/sendMail', {'message': draft(attachments=[file])}, status=202)
+    assert [one.size for one in latest(bobs).attachments] == [size]
+
+
 def test_unknown_parameters_are_refused(graph: GraphClient) -> None:
     assert graph.error('POST', '/sendMail', {'mail': draft()}) == (400, 'RequestBodyRead')
 
