@@ -191,6 +191,15 @@ def test_a_folder_may_be_named_by_a_path_of_ids(mail: GraphMailClient, ada: Mail
     assert found['Subject'] == 'Hello'
 
 
+@pytest.mark.parametrize(
+    'search', ['subject:"wire transfer"', 'subject:“wire transfer”', '$search="subject:\\"wire transfer\\""']
+)
+def test_a_phrase_is_found_in_any_quotes(mail: GraphMailClient, ada: Mailbox, search: str) -> None:
+    message = delivered(ada, 'Urgent wire transfer')
+    delivered(ada, 'Transfer by wire')
+    assert [one['ID'] for one in outputs(mail, 'msgraph-mail-list-emails', search=search)] == [message.immutable_id]
+
+
 def test_an_email_is_shown_with_its_headers(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada, html='<p>Hi</p>', headers=[('X-Test', 'a: b: c, d')], categories=['Red'])
     result = run(mail, 'msgraph-mail-get-email', message_id=message.immutable_id)

@@ -333,19 +333,28 @@ def odata_text(text: str) -> str:
     return "'{}'".format(text.replace("'", "''"))
 
 
+def clean_search(value: Any) -> str:
+    """Return a search as it was typed, without ``$search=`` and the quotes that belong to that."""
+    text = str(value or '').strip()
+    found = re.match(r'\$?search\s*=\s*', text, re.IGNORECASE)
+    if found:
+        return clean_value(text[found.end() :]).replace('\\"', '"')
+    return re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
+
+
 def odata_query(text: str, search: str = '') -> ODataQuery:
     """Parse OData options in one line, such as ``$filter=isRead eq false&$select=subject``.
 
     Args:
         text: the options, URL-encoded or not.
-        search: words for ``$search``.
+        search: words for ``$search``, cleaned by `clean_search`.
     Raises:
         DemistoException: an option is not an OData option, is given twice, or cannot be combined with another one.
     """
     # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: ODataQuery = {}
-    search = search.strip()
+    search = clean_search(search)
     # An ampersand inside quotes, such as in subject eq 'R&D', separates nothing: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
     parts[::-2] = [re.sub(r'(?<!&)&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]

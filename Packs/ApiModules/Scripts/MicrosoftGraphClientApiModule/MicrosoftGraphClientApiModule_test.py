@@ -7,6 +7,7 @@ import pytest
 from CommonServerPython import DemistoException
 from MicrosoftGraphClientApiModule import (
     MALFORMED_PROPERTIES,
+    clean_search,
     graph_id,
     message_id_forms,
     odata_query,
@@ -37,10 +38,27 @@ from MicrosoftGraphClientApiModule import (
         ('', 'invoice', {'$search': '"invoice"'}),
         ('$select=id', ' two words ', {'$select': 'id', '$search': '"two words"'}),
         ('', 'say "hello" \\ bye', {'$search': '"say \\"hello\\" \\\\ bye"'}),
+        ('', 'subject:“Wire transfer”', {'$search': '"subject:\\"Wire transfer\\""'}),
+        ('', '$search="from:ada"', {'$search': '"from:ada"'}),
     ],
 )
 def test_odata_options_may_be_encoded_or_not(text: str, search: str, query: dict[str, str]) -> None:
     assert odata_query(text, search) == query
+
+
+@pytest.mark.parametrize(
+    'text, search',
+    [
+        (None, ''),
+        ('  subject:a b ', 'subject:a b'),
+        ('$search="subject:a"', 'subject:a'),
+        ('Search = subject:"a"', 'subject:"a"'),
+        ('$search="subject:\\"a b\\""', 'subject:"a b"'),
+        ('\u201ca\u201d \u201eb\u201f \u00abc\u00bb \uff02d\uff02', '"a" "b" "c" "d"'),
+    ],
+)
+def test_a_search_is_read_as_it_was_typed(text: Any, search: str) -> None:
+    assert clean_search(text) == search
 
 
 NOT_AN_OPTION = "'{}' in odata is not an OData option. Write options as $filter=..., joined by &."

@@ -11,12 +11,11 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import JsonObject, SystemClock, clean_value, comparable
     from MicrosoftInstanceApiModule import bool_argument, int_argument
-    from MicrosoftGraphClientApiModule import GraphError
+    from MicrosoftGraphClientApiModule import GraphError, clean_search
     from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, slash_path, split_folder_list
     from MicrosoftGraphMailSearchApiModule import (
         FetchLabel,
         MESSAGE_ONLY,
-        clean_search,
         date_seconds,
         is_sent_by,
         mail_search,

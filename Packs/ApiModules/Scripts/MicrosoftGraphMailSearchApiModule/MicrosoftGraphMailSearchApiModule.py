@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import JsonObject, SystemClock, clean_value, comparable, float_or_none, visible_text
+    from MicrosoftCoreApiModule import JsonObject, SystemClock, comparable, float_or_none, visible_text
     from MicrosoftMailMimeApiModule import html_to_text, is_html
     from MicrosoftGraphMailClientApiModule import EmailAddress, RECIPIENT_LISTS
 
@@ -384,15 +384,6 @@ _WORD = f'[{_CJK}]|[^\\W{_CJK}]+'
 _UNITS_OF_SIZE = {'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
 _ValueTest = Callable[[Any], bool]
 _Interval = tuple[float, float]  # where a value starts, and where the next one does
-
-
-def clean_search(value: Any) -> str:
-    """Return a search as it was typed, without ``$search=`` and the quotes that belong to that."""
-    text = str(value or '').strip()
-    found = re.match(r'\$?search\s*=\s*', text, re.IGNORECASE)
-    if found:
-        return clean_value(text[found.end() :]).replace('\\"', '"')
-    return re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
 
 
 def _has_value(properties: Iterable[str], read: Callable[[Any], Any], test: _ValueTest, message: JsonObject) -> bool | None:

@@ -9,7 +9,7 @@ import MicrosoftGraphMailSearchApiModule
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions
-from MicrosoftGraphMailSearchApiModule import clean_search, mail_search, parse_senders, row_filter
+from MicrosoftGraphMailSearchApiModule import mail_search, parse_senders, row_filter
 
 EVE = 'eve@partner.example'
 NOW = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)  # a Tuesday
@@ -328,21 +328,6 @@ def test_a_period_has_a_first_and_a_last_second(text: str, start: str, end: str)
     times = [one + timedelta(seconds=number) for one in (first, after) for number in (-1, 0)]
     finds = mail_search(f'received:{text}').matches
     assert [finds({'receivedDateTime': f'{one.isoformat()}Z'}) for one in times] == [False, True, True, False]
-
-
-@pytest.mark.parametrize(
-    'text, search',
-    [
-        (None, ''),
-        ('  subject:a b ', 'subject:a b'),
-        ('$search="subject:a"', 'subject:a'),
-        ('Search = subject:"a"', 'subject:"a"'),
-        ('$search="subject:\\"a b\\""', 'subject:"a b"'),
-        ('\u201ca\u201d \u201eb\u201f \u00abc\u00bb \uff02d\uff02', '"a" "b" "c" "d"'),
-    ],
-)
-def test_a_search_is_read_as_it_was_typed(text: Any, search: str) -> None:
-    assert clean_search(text) == search
 
 
 @pytest.mark.parametrize('clock', ['00:00:00', '12:00:00', '23:59:59'])
