@@ -16,6 +16,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftInstanceApiModule import (
         Arguments,
         CommandFunction,
+        DURATION,
         bool_argument,
         choice_argument,
         future_datetime,
@@ -277,23 +278,20 @@ def utc_time(args: Arguments, name: str) -> dict[str, str]:
     return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
 
 
-# Texts are read as if it were this moment. One with a year of its own then has a far later year, "in 2 hours" the microseconds
-# of this moment, and "tomorrow 8am" neither: nobody here knows which day it is in a time zone that Windows names.
-_LONG_AGO = datetime.fromisoformat('1000-01-01T00:00:00.000001')
-
-
 def local_time(args: Arguments, name: str) -> dict[str, str]:
     """Return a time as `utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
     text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
     if not time_zone:
         return utc_time(args, name)
-    moment = read_datetime(text, name, {'RELATIVE_BASE': _LONG_AGO})
-    if moment and (moment.tzinfo or (moment.year < 1900 and moment.microsecond == _LONG_AGO.microsecond)):
-        return utc_time(args, name)
-    if not moment or moment.year < 1900:
+    moment, is_duration = read_datetime(text, name), bool(re.fullmatch(DURATION, text))
+    # Nobody here knows which day and year it is in a time zone that Windows names.
+    depends_on_zone = not (is_duration or re.search(r'\d{4}', text))
+    if not moment or depends_on_zone:
         how = f"Write {name} as 2030-01-31T08:00:00, or as 'in 2 hours'."
         problem = 'cannot be combined with time_zone' if moment else 'is not a time'
         raise DemistoException(f"'{text[:100]}' {problem}. {how}")
+    if moment.tzinfo or is_duration:
+        return utc_time(args, name)
     return {'dateTime': moment.isoformat(timespec='seconds'), 'timeZone': time_zone}
 
 

@@ -202,17 +202,12 @@ def json_argument(args: Arguments, name: str) -> JsonObject:
 _NUMERIC_DATE = (
     r'(?<!\d)(?:(\d{4})\s?[-./年년]\s?(\d{1,2})\s?[-./月월]\s?(\d{1,2})|(\d{1,2})([-./])\s?(\d{1,2})\5\s?(\d{4}))(?!\d)[T日일.]?'
 )
-# 8am, 13:30, 8.30 and 13h30, with an offset or not
-_CLOCK_TIME = (
-    r'(?i)\d{1,2}(?:[:.h]\d\d(?:[:.]\d\d(?:[.,]\d+)?)?(?:\s*[ap]\.?m\b)?|\s*[ap]\.?m\b)\.?'
-    r'(?:\s*(?:utc|gmt)?\s*[+-]\d{1,2}:?(?:\d\d)?)?(?!\d)'
-)
-# What dateparser guesses or ignores in a text without a year: 31.1., 1/31/30 and 8.30, but not 1.5 hours; tomorrow 8am EST.
-_GUESSED = (
-    r'\d/\d|(?<![:\d])\d+[.-]\d+(?!\d|\s*(?!(?i:[ap]m)\b)[^\W\d])'
-    r'|(?i:today|tomorrow|yesterday).*(?:[+-]\d{1,2}:?(?:\d\d)?|\b(?!UTC|GMT|AM|PM)[A-Z]{2,5})\Z'
-)
-_DURATION_WORD = r'in|ago|and|years?|months?|weeks?|days?|h|min(?:ute)?s?|sec(?:ond)?s?|[ymwds]'
+_CLOCK_TIME = r'(?:\d{1,2}(?::\d\d){1,2}(?:[.,]\d+)?(?:\s*[ap]m)?|\d{1,2}\s*[ap]m|noon|midnight)'  # 13:30 and 8am
+_OFFSET = r'(?:\s*(?:utc|gmt)?[+-]\d\d?:?(?:\d\d)?\b)'
+_UNIT = r'(?:years?|months?|weeks?|days?|hours?|minutes?|mins?|seconds?|secs?|[ymwdhs])'
+DURATION = rf'(?i)now|(?:in\s+|-)?(?:\d+(?:\.\d+)?\s*{_UNIT}\b[\s,]*(?:and\s+)?)+(?:ago|from now)?'
+_DAY_WORD = r'(?:today|yesterday|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day)'
+_DAY_FROM_NOW = rf'(?i){_DAY_WORD}(?:,?\s+(?:at\s+)?{_CLOCK_TIME})?|{_CLOCK_TIME}(?:\s*UTC)?'
 
 
 def plain_date(text: str, name: str) -> str:
@@ -238,32 +233,33 @@ def plain_date(text: str, name: str) -> str:
     return re.sub(_NUMERIC_DATE, iso_date, re.sub(r'\([^()]*\)\Z', '', text)).strip()
 
 
-def read_datetime(text: str, name: str, settings: JsonObject | None = None) -> datetime | None:
-    """Return a date and time, which has a time zone if the text names one. None if it cannot be read, or if dateparser guesses.
+def read_datetime(text: str, name: str) -> datetime | None:
+    """Return a date and time, with a time zone if the text names one. None if it cannot be read without guessing.
+
+    It is a duration such as ``3 days ago``, a day such as ``tomorrow 8am``, a number of seconds since the epoch, or a date, whose
+    month is a word or which `plain_date` can read. dateparser also guesses: ``Nov 28 2026 13h`` would be November 13.
 
     Raises:
         DemistoException: as `plain_date`.
     """
-    settings = {'TIMEZONE': 'UTC', **(settings or {})}
     if len(text) > 100:
         return None
     try:
         text = plain_date(text, name)
-        rest = re.sub(_CLOCK_TIME, '', text)
-        words = set(re.findall(r'[^\W\d_]+', text.lower()))
-        has_year = bool(re.search(r'(?<!\d)\d{4}(?!\d)', rest))
-        if has_year:  # otherwise 13h is 13 hours ago, and Uhr, which is German, makes 2030-05-03 the fifth of March
-            settings.update(DATE_ORDER='YMD', PARSERS=['absolute-time'], REQUIRE_PARTS=['day', 'month', 'year'])
-            is_clear = bool(re.search(r'\d{4}-\d\d-\d\d', rest) or (words and len(re.findall(r'\d+', rest)) == 2))
-        else:
-            is_duration = all(re.fullmatch(_DURATION_WORD, word) for word in words)
-            is_clear = not (re.search(_GUESSED, text) or (words & {'h', 'uhr'} and not is_duration))
-        moment = arg_to_datetime(text, settings=settings) if is_clear else None
+        if text.isdecimal() or re.fullmatch(DURATION, text) or re.fullmatch(_DAY_FROM_NOW, text):
+            return arg_to_datetime(text)
+        rest = re.sub(rf'(?i){_CLOCK_TIME}{_OFFSET}?', ' ', text)
+        numbers = list(map(int, re.findall(r'\d+', rest)))
+        is_iso, has_year = re.search(r'\d{4}-\d\d-\d\d', rest), any(number > 999 for number in numbers)
+        if len(numbers) != (3 if is_iso else 1 + has_year) or not (is_iso or re.search(r'[^\W\d_]{3}', rest)):
+            return None
+        parts = ['day', 'month', *(['year'] if has_year else [])]
+        order = {'DATE_ORDER': 'YMD'} if has_year else {}
+        moment = arg_to_datetime(text, settings={'PARSERS': ['absolute-time'], 'REQUIRE_PARTS': parts, **order})
     except (ValueError, OverflowError, OSError):
         return None
-    # 28 in Nov 28, but also 8 in tomorrow 8
-    alone = [] if has_year or text.isdecimal() else re.findall(r'\d+(?!\.?\d|\s*[^\W\d])', rest)
-    return None if moment and any(int(number) != moment.day for number in alone) else moment
+    is_read = moment and moment.day in numbers and {moment.year, moment.month, moment.day}.issuperset(numbers)
+    return moment if is_read else None
 
 
 def parse_datetime(text: str, name: str) -> datetime | None:
