@@ -204,8 +204,8 @@ _NUMERIC_DATE = (
 )
 _CLOCK_TIME = r'(?:\d{1,2}(?::\d\d){1,2}(?:[.,]\d+)?(?:\s*[ap]m)?|\d{1,2}\s*[ap]m|noon|midnight)'  # 13:30 and 8am
 _OFFSET = r'(?:\s*(?:utc|gmt)?[+-]\d\d?:?(?:\d\d)?\b)'
-_UNIT = r'(?:years?|months?|weeks?|days?|hours?|minutes?|mins?|seconds?|secs?|[ymwdhs])'
-DURATION = rf'(?i)now|(?:in\s+|-)?(?:\d+(?:\.\d+)?\s*{_UNIT}\b[\s,]*(?:and\s+)?)+(?:ago|from now)?'
+_TIME_UNIT = r'(?:years?|months?|weeks?|days?|hours?|minutes?|mins?|seconds?|secs?|[ymwdhs])'
+DURATION = rf'(?i)now|(?:in\s+|-)?(?:\d+(?:\.\d+)?\s*{_TIME_UNIT}\b[\s,]*(?:and\s+)?)+(?:ago|from now)?'
 _DAY_WORD = r'(?:today|yesterday|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day)'
 _DAY_FROM_NOW = rf'(?i){_DAY_WORD}(?:,?\s+(?:at\s+)?{_CLOCK_TIME})?|{_CLOCK_TIME}(?:\s*UTC)?'
 
