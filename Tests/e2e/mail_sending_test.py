@@ -43,13 +43,13 @@ def test_send_mail(analyst: Analyst) -> None:
     ]
 
 
-def test_text_and_html_are_both_sent(analyst: Analyst) -> None:
+def test_of_two_bodies_the_html_is_sent(analyst: Analyst) -> None:
     small, large = analyst.upload('small.bin', SMALL), analyst.upload('large.bin', LARGE)
     analyst.run(
         'send-mail',
         to=BOB,
         subject='Both',
-        body='Sée = it',
+        body='Not sent',
         htmlBody='<p>Sée = <b>it</b></p>',
         headers='x-a:b: c, d',
         attachIDs=f'{small},{large}',

@@ -216,7 +216,6 @@ def test_mails_and_attachments_do_not_show_in_debug_logs(
         f'msgraph-mail-get-attachment message_id="{letter.immutable_id}"',
         'msgraph-mail-list-emails',
         f'send-mail {mail} htmlBody="<b>{BODY}</b>"',
-        f'send-mail {mail} htmlBody="<b>{BODY}</b>" body="{BODY}"',
         f'msgraph-mail-create-draft subject="Plan" attach_ids="{small},{large}" body="{BODY}"',
         f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ADA}" comment="{BODY}" attach_ids="{small}"',
     ):

@@ -156,7 +156,6 @@ def _fetch_params(_environment: FaultEnvironment) -> dict[str, Any]:
 VARIANTS = [
     _variant('pages', 'msgraph-mail-list-emails', page_size='1', all_results='true', limit='3', folder_id=''),
     _variant('all files', 'msgraph-mail-get-attachment', attachment_id=''),
-    _variant('text and HTML', 'send-mail', htmlBody='<p>Text</p>'),
     _variant('upload', 'send-mail', attachIDs='large'),
     _variant('no copy', 'send-mail', save_to_sent_items='false'),
     _variant('permanent', 'msgraph-mail-delete-email', permanent='true'),

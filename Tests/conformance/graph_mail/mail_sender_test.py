@@ -129,54 +129,6 @@ def test_an_html_body_is_sent_as_html(sender: WatchedSender, bobs: Mailbox) -> N
     assert (arrived(bobs).plain, arrived(bobs).html) == ('', '<p>See</p>')
 
 
-def test_a_body_in_both_formats_arrives_in_both(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, tmp_path: Path) -> None:
-    small, large = file_of(tmp_path, 1000, 'small.bin'), file_of(tmp_path, 4 * MEGABYTE, 'large.bin')
-    sent_id = sender.send(
-        mail_of(
-            small,
-            large,
-            subject='Zoë\nand Bob',
-            text='Sée = it',
-            html='<p>Sée = <b>it</b></p>',
-            bcc=('al@a.example',),
-            reply_to=('desk@contoso.example',),
-            headers=(('x-a', 'b: c, d'),),
-            importance='high',
-            flag='flagged',
-        )
-    )
-    message = arrived(bobs)
-    assert (message.plain, message.html, message.subject) == ('Sée = it', '<p>Sée = <b>it</b></p>', 'Zoë\nand Bob')
-    assert ([one.address for one in message.to], [one.address for one in message.reply_to]) == ([BOB], ['desk@contoso.example'])
-    assert (message.headers, message.importance, len(message.attachments)) == ([('x-a', 'b: c, d')], 'high', 2)
-    kept = adas.message(sent_id)
-    assert ([one.address for one in kept.bcc], kept.flag.status) == (['al@a.example'], 'flagged')
-    assert sender.client.count('POST', 'messages') == 1
-
-
-def test_a_draft_with_a_body_in_both_formats_is_returned_as_it_is(sender: WatchedSender, adas: Mailbox) -> None:
-    made = sender.create_draft(mail_of(html='<p>See</p>', to=()))
-    assert (made['subject'], made['body']) == ('Plan', {'contentType': 'html', 'content': '<p>See</p>'})
-    assert adas.message(made['id']).plain == 'See the plan.'
-
-
-@pytest.mark.parametrize('is_address', [True, False])
-def test_the_message_id_has_the_domain_of_the_mailbox_if_it_is_known(
-    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, is_address: bool
-) -> None:
-    user = cloud.directory.find_user(ADA)
-    assert user
-    MailSender(GraphMailbox(sender.client, ADA if is_address else user.object_id)).send(mail_of(html='<p>See</p>'))
-    assert arrived(bobs).internet_message_id.endswith('@contoso.example>' if is_address else '@localhost>')
-
-
-def test_a_body_in_both_formats_is_not_sent_without_a_copy(sender: WatchedSender) -> None:
-    assert error_of(lambda: sender.send_unsaved(mail_of(html='<p>See</p>'))).startswith(
-        'An email with text and HTML cannot be sent without a copy.'
-    )
-    assert sender.client.sent == []
-
-
 def test_a_mail_without_a_copy_is_sent_in_one_request(
     sender: WatchedSender, adas: Mailbox, bobs: Mailbox, tmp_path: Path
 ) -> None:
@@ -216,11 +168,6 @@ def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
             {'text': 'x' * MAX_REQUEST_SIZE, 'html': ''},
             'The text of the email is too large: with its addresses, an email can have '
             '4,096,000 bytes. Shorten it, or attach it as a file.',
-        ),
-        (
-            {'text': 'x' * 1_700_000, 'html': '<p>x</p>'},
-            'The text of the email is too large: body and htmlBody together may have about 1.6 MB. '
-            'Remove body, or attach the text as a file.',
         ),
     ],
 )
@@ -646,7 +593,6 @@ def resumed(progress: SendingProgress) -> SendingProgress:
     return SendingProgress(progress.draft_id, progress.first_files, can_resume=True)
 
 
-@pytest.mark.parametrize('html', ['', '<p>See</p>'])
 @pytest.mark.parametrize('status', [429, 503])
 @pytest.mark.parametrize('path', ['/messages$', '/attachments$', 'createUploadSession', UPLOADS, '/send$'])
 def test_throttling_causes_no_second_draft(
@@ -657,10 +603,9 @@ def test_throttling_causes_no_second_draft(
     tmp_path: Path,
     path: str,
     status: int,
-    html: str,
 ) -> None:
     before = len(in_folder(bobs, 'inbox'))
-    mail = mail_of(*(file_of(tmp_path, size, f'{size}.bin') for size in (HALF, HALF + 1, 3_000_000)), html=html)
+    mail = mail_of(*(file_of(tmp_path, size, f'{size}.bin') for size in (HALF, HALF + 1, 3_000_000)))
     throttled(path, status)
     progress = SendingProgress(can_resume=True)
     error_of(lambda: sender.send(mail, progress=progress))
@@ -718,12 +663,11 @@ def test_attachments_on_later_pages_are_counted(sender: WatchedSender, bobs: Mai
     assert len(arrived(bobs).attachments) == 102
 
 
-@pytest.mark.parametrize('html', ['', '<p>See</p>'])
 def test_a_lost_response_to_a_small_attachment_attaches_nothing_twice(
-    sender: WatchedSender, bobs: Mailbox, tmp_path: Path, html: str
+    sender: WatchedSender, bobs: Mailbox, tmp_path: Path
 ) -> None:
     sender.client.lost_response = 'POST', 'attachments'
-    sender.send(mail_of(*(file_of(tmp_path, HALF, name) for name in ('1.bin', '2.bin')), html=html))
+    sender.send(mail_of(*(file_of(tmp_path, HALF, name) for name in ('1.bin', '2.bin'))))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
 
 
@@ -842,12 +786,11 @@ def test_a_redirect_is_never_followed(
     assert other.seen == []
 
 
-@pytest.mark.parametrize('html', ['', '<p>See</p>'])
-def test_a_draft_whose_response_is_lost_is_found(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, html: str) -> None:
+def test_a_draft_whose_response_is_lost_is_found(sender: WatchedSender, adas: Mailbox, bobs: Mailbox) -> None:
     adas.deliver(Message('Another', adas.owner, adas.now() + 3600, is_draft=True), 'drafts')  # the first that a list shows
     sender.client.lost_response = 'POST', 'messages'
-    sender.send(mail_of(html=html))
-    assert (arrived(bobs).subject, arrived(bobs).html, sender.client.count('POST', 'messages')) == ('Plan', html, 1)
+    sender.send(mail_of())
+    assert (arrived(bobs).subject, sender.client.count('POST', 'messages')) == ('Plan', 1)
     assert [one.subject for one in in_folder(adas, 'drafts')] == ['Another']
 
 

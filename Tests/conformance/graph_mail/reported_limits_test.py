@@ -22,26 +22,6 @@ def waits(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> list[float]
     return skip_waits(monkeypatch, cloud.clock.advance)
 
 
-# region both bodies
-# Source: microsoftgraph/microsoft-graph-docs#13979
-
-
-def test_two_bodies_that_are_too_large_for_mime_are_refused(instance: Instance) -> None:
-    told = instance.error('send-mail', **MAIL, body='x' * 900_000, htmlBody='<p>x</p>' * 100_000)
-    assert told == (
-        'The text of the email is too large: body and htmlBody together may have about 1.6 MB. '
-        'Remove body, or attach the text as a file.'
-    )
-    assert instance.requests('graph') == []
-
-
-@pytest.mark.parametrize('body', [{'htmlBody': 'x' * 2_400_000}, {'body': 'x' * 800_000, 'htmlBody': '<p>x</p>' * 90_000}])
-def test_bodies_below_the_limits_are_sent(instance: Instance, bobs: Mailbox, body: dict[str, str]) -> None:
-    instance.text('send-mail', **MAIL, **body)
-    assert in_folder(bobs, 'inbox')[0].subject == 'Plan'
-
-
-# endregion
 # region upload sessions
 # Source: https://learn.microsoft.com/graph/known-issues#attaching-large-files-to-messages
 

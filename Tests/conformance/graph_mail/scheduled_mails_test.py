@@ -223,14 +223,11 @@ def test_a_draft_that_may_not_be_read_is_sent(instance: Instance, adas: Mailbox,
 
 
 @pytest.mark.parametrize('given', ['in 2 hours', '2 hours from now', 'tomorrow'])
-@pytest.mark.parametrize('body', [{'body': 'x'}, {'body': 'x', 'htmlBody': '<p>x</p>'}])
 @pytest.mark.parametrize('path', ['/messages$', 'createUploadSession'])
-def test_a_relative_time_is_that_of_the_first_run(
-    instance: Instance, adas: Mailbox, given: str, body: dict[str, str], path: str
-) -> None:
+def test_a_relative_time_is_that_of_the_first_run(instance: Instance, adas: Mailbox, given: str, path: str) -> None:
     instance.cloud.faults.add(service='graph', path=path, status=429, headers={'Retry-After': '120'})
     first = parse_datetime(given, 'x')
-    entry = instance.run('send-mail', **{**MAIL, **body, 'send_time': given, 'attachIDs': '1@7'})
+    entry = instance.run('send-mail', **{**MAIL, 'body': 'x', 'send_time': given, 'attachIDs': '1@7'})
     pinned = parse_datetime(entry['PollingArgs']['send_time'], 'x')
     assert first
     assert pinned

@@ -109,7 +109,7 @@ def test_a_mail_with_all_arguments_arrives(instance: Instance, adas: Mailbox, bo
     [
         ({'body': 'a < b'}, 'a < b', ''),
         ({'body': '<p>a</p>', 'body_type': 'HTML'}, '', '<p>a</p>'),
-        ({'body': 'a', 'htmlBody': '<p>b</p>'}, 'a', '<p>b</p>'),
+        ({'body': 'a', 'htmlBody': '<p>b</p>'}, '', '<p>b</p>'),
         ({'body': 'a', 'htmlBody': '<p>a</p>', 'body_type': 'text'}, 'a', ''),
         ({'body': 'a', 'htmlBody': '<p>b</p>', 'body_type': 'HTML'}, '', '<p>b</p>'),
         ({'htmlBody': '<p>b</p>', 'body_type': 'Text'}, '', '<p>b</p>'),
@@ -121,6 +121,13 @@ def test_the_body_is_sent_in_the_given_formats(
 ) -> None:
     instance.text('send-mail', **MAIL, **args)
     assert (arrived(bobs).plain, arrived(bobs).html) == (plain, html)
+
+
+def test_custom_headers_are_sent_with_two_bodies_as_they_are(instance: Instance, bobs: Mailbox) -> None:
+    headers = [('x-case', f'https://xsoar.example/#/{"ab" * 50}'), ('x-encoded', '=?utf-8?q?=c3=bc?=')]
+    given = ','.join(f'{name}:{value}' for name, value in headers)
+    outputs = instance.context('send-mail', **MAIL, body='a', htmlBody='<p>b</p>', headers=given)
+    assert (arrived(bobs).headers, outputs['bodyPreview']) == (headers, 'b')
 
 
 @pytest.mark.parametrize(
@@ -172,7 +179,7 @@ def test_the_body_is_shown_if_render_body_is_set(instance: Instance) -> None:
 
 
 def test_a_mail_without_a_copy_has_no_id(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
-    outputs = instance.context('send-mail', **MAIL, save_to_sent_items='false')
+    outputs = instance.context('send-mail', **MAIL, body='a', htmlBody='<p>b</p>', save_to_sent_items='false')
     assert 'ID' not in outputs
     assert (arrived(bobs).subject, in_folder(adas, 'sentitems')) == ('Plan', [])
 

@@ -20,7 +20,6 @@ from sandbox.microsoft.graph_mail.model import Message
 __all__ = ['instance', 'question', 'war_room']
 
 MAIL = {'to': BOB, 'subject': 'Plan', 'body': 'See.'}
-BOTH = {**MAIL, 'htmlBody': '<p>See.</p>'}
 THROTTLED: dict[str, Any] = {'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Slow down.'}}}
 TIMEOUT: dict[str, Any] = {'status': 504, 'body': {'error': {'code': 'UnknownError', 'message': ''}}}
 UNKNOWN = 'It is not known whether the email was sent.'
@@ -59,7 +58,6 @@ def in_the_end(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize('error', [throttled(1), throttled(10), THROTTLED, TIMEOUT, {'reset': True}, {'garbage': True}])
-@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
 @pytest.mark.parametrize('has_new_id', [False, True])
 @pytest.mark.parametrize('transport', [0, 6])
 def test_what_was_sent_is_found(
@@ -67,13 +65,12 @@ def test_what_was_sent_is_found(
     adas: Mailbox,
     bobs: Mailbox,
     error: dict[str, Any],
-    mail: dict[str, str],
     has_new_id: bool,
     transport: float,
 ) -> None:
     adas.transport_seconds, adas.changes_sent_ids = transport, has_new_id
     fault(instance, '/send$', error, done=True)
-    entry = instance.run('send-mail', **mail)
+    entry = instance.run('send-mail', **MAIL)
     [sent] = in_folder(adas, 'sentitems')
     assert entry['EntryContext']['MicrosoftGraph.Email(val.ID && val.ID == obj.ID)']['ID'] == sent.immutable_id
     assert copies(bobs) == 1
@@ -115,13 +112,12 @@ def test_what_may_still_be_sent_is_not_sent_again(
 
 
 @pytest.mark.parametrize('error', [throttled(1), throttled(120), TIMEOUT])
-@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
 def test_a_sent_mail_is_found_though_graph_does_not_know_its_id(
-    instance: Instance, adas: Mailbox, bobs: Mailbox, error: dict[str, Any], mail: dict[str, str]
+    instance: Instance, adas: Mailbox, bobs: Mailbox, error: dict[str, Any]
 ) -> None:
     fault(instance, '/send$', error, done=True)
     fault(instance, '/messages/[^/]+$', {'status': 404}, method='GET', times=None)
-    entry = instance.run('send-mail', **mail)
+    entry = instance.run('send-mail', **MAIL)
     while 'PollingCommand' in entry:
         instance.cloud.clock.advance(121)
         entry = instance.run('send-mail', **entry['PollingArgs'])
@@ -169,7 +165,6 @@ def test_a_mail_without_a_copy_is_requested_once(instance: Instance, bobs: Mailb
 
 
 @pytest.mark.parametrize('has_new_id', [False, True])
-@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
 @pytest.mark.parametrize('error', [throttled(120), {'status': 503, 'headers': {'Retry-After': '120'}}])
 @pytest.mark.parametrize('done', [{}, {'done': True}, {'done': True, 'done_after': 60}])
 def test_a_later_run_looks_before_it_sends(
@@ -177,13 +172,12 @@ def test_a_later_run_looks_before_it_sends(
     adas: Mailbox,
     bobs: Mailbox,
     has_new_id: bool,
-    mail: dict[str, str],
     error: dict[str, Any],
     done: dict[str, Any],
 ) -> None:
     adas.changes_sent_ids = has_new_id
     fault(instance, '/send$', error, **done)
-    entry = instance.run('send-mail', **mail)
+    entry = instance.run('send-mail', **MAIL)
     if 'PollingCommand' in entry:
         assert 'The command continues in 121 seconds.' in entry['HumanReadable']
         instance.cloud.clock.advance(121)
@@ -201,13 +195,12 @@ def test_a_mail_that_a_later_run_does_not_find_may_have_been_sent(instance: Inst
     assert ADVICE in told
 
 
-@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
 @pytest.mark.parametrize('is_done', [True, False])
 def test_a_later_run_looks_for_the_draft_before_it_creates_one(
-    instance: Instance, adas: Mailbox, bobs: Mailbox, mail: dict[str, str], is_done: bool
+    instance: Instance, adas: Mailbox, bobs: Mailbox, is_done: bool
 ) -> None:
     fault(instance, '/messages$', throttled(120), done=is_done)
-    entry = instance.run('msgraph-mail-create-draft', **mail)
+    entry = instance.run('msgraph-mail-create-draft', **MAIL)
     if 'PollingCommand' in entry:
         entry = instance.run('msgraph-mail-create-draft', **entry['PollingArgs'])
     [draft] = in_folder(adas, 'drafts')
@@ -225,12 +218,11 @@ def doubled(path: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
 
 
 @pytest.mark.parametrize('path, error, done', doubled('/messages$'))
-@pytest.mark.parametrize('mail', [MAIL, BOTH], ids=['JSON', 'MIME'])
 def test_no_second_draft_stays(
-    instance: Instance, adas: Mailbox, bobs: Mailbox, path: str, error: dict[str, Any], done: dict[str, Any], mail: dict[str, str]
+    instance: Instance, adas: Mailbox, bobs: Mailbox, path: str, error: dict[str, Any], done: dict[str, Any]
 ) -> None:
     fault(instance, path, error, **done)
-    instance.text('send-mail', **mail)
+    instance.text('send-mail', **MAIL)
     in_the_end(instance)
     assert (copies(bobs), in_folder(adas, 'drafts')) == (1, [])
 

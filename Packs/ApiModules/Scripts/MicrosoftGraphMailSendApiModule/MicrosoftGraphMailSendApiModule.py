@@ -24,7 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import JsonObject
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_https
     from MicrosoftApiModule import mask_secret
-    from MicrosoftMailMimeApiModule import body_text, text_as_html
+    from MicrosoftMailMimeApiModule import body_text, parse_headers, text_as_html
     from MicrosoftGraphClientApiModule import (
         CONFLICT_RETRIES,
         GraphClient,
@@ -170,8 +170,6 @@ def _read_data_uri(uri: str) -> tuple[str, bytes]:
 MAX_RECIPIENTS = 1000  # whatever the limit of the mailbox is
 MAX_HEADERS = 5
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
-# bytes of MIME in base64; Graph answers more with 200, and does nothing (microsoftgraph/microsoft-graph-docs#13979)
-MAX_MIME_SIZE = 2_240_000
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagmessageflags-canonical-property
@@ -183,7 +181,7 @@ class OutgoingMail:
     """A mail to send, or what is added to a reply.
 
     Args:
-        text, html: the body. JSON of Graph takes one of them, MIME both.
+        text, html: the body. HTML is sent if both are given, since Graph takes one of them.
         importance: ``low``, ``normal`` or ``high``; empty for Graph's default, which may be that of a forwarded message.
         flag: ``notFlagged``, ``complete`` or ``flagged``; empty for Graph's default.
         headers: names and values of custom internet headers.
@@ -217,9 +215,9 @@ class OutgoingMail:
             )
         if len(headers) > MAX_HEADERS:
             raise DemistoException(f'The email has {len(headers)} custom headers, but may have {MAX_HEADERS}. Remove some.')
-        for name, value in headers:  # some versions of Python would make several headers of these (CVE-2024-6923)
-            if re.search(r'=\?|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', value):
-                raise DemistoException(f"The header '{name}' has a control character or =? in its value. Remove it.")
+        for name, value in headers:
+            if re.search(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', value):
+                raise DemistoException(f"The header '{name}' has a control character in its value. Remove it.")
         self.subject = subject
         self.text = text
         self.html = html
@@ -262,47 +260,6 @@ class OutgoingMail:
         message = self.as_json()
         lists = {name: self._recipients[name] for name in RECIPIENT_LISTS}
         return {**message, **lists} if 'toRecipients' in message else message
-
-    @property
-    def needs_mime(self) -> bool:
-        """Whether the body is text and HTML, which only MIME can contain."""
-        return bool(self.text and self.html)
-
-    def as_mime(self, message_id: str) -> bytes:
-        """Return the body in both formats and the custom headers as MIME in base64. `as_change` returns the rest.
-
-        Args:
-            message_id: the value of ``Message-ID``.
-        Raises:
-            DemistoException: the MIME is too large for a request.
-        """
-        from email.message import EmailMessage  # here, because few mails need them
-        from email.policy import SMTP
-
-        mime = EmailMessage(policy=SMTP)
-        for name, value in (('Message-ID', message_id), *self.headers):
-            mime[name] = value
-        mime.set_content(self.text)
-        mime.add_alternative(self.html, subtype='html')
-        encoded = base64.b64encode(mime.as_bytes())
-        if len(encoded) > MAX_MIME_SIZE:
-            raise DemistoException(
-                'The text of the email is too large: body and htmlBody together may have about 1.6 MB. '
-                'Remove body, or attach the text as a file.'
-            )
-        return encoded
-
-    def as_change(self) -> JsonObject:
-        """Return what is missing in a draft that was created from MIME. It sets all recipients, so that there are no others."""
-        change: JsonObject = {'subject': self.subject, **self._recipients, **self._properties}
-        change.pop('internetMessageHeaders', None)
-        return change
-
-
-def _header_names(content: bytes) -> list[bytes]:
-    """Return the names of the headers of MIME in small letters."""
-    block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
-    return re.findall(rb'(?m)^(?![ \t])[^:\n]*', re.sub(rb'\r\n?', b'\n', block).lower())
 
 
 def _require_size(size: int) -> None:
@@ -478,7 +435,7 @@ class SendingProgress:
         draft_id: immutable ID of the draft, empty before there is one.
         first_files: attachments that the draft was created with, those of a forwarded mail included; None if unknown.
         can_resume: if Graph throttles for long, the draft stays, so that a later run can resume from it.
-        mark: by which the draft and the sent mail are found: the value of a property, or a ``Message-ID`` without brackets.
+        mark: the value of a property by which the draft and the sent mail are found.
     Attributes:
         is_resumed: an earlier run created the draft, and may have sent it.
     """
@@ -665,8 +622,6 @@ class _Draft:
 
     def create(self, mail: OutgoingMail) -> JsonObject:
         """Create the draft unless there is one, attach all files, and return the draft, empty if it was created earlier."""
-        if mail.needs_mime:
-            return self._create_from_mime(mail)
         message, draft = mail.as_json(), {}
         included, others = split_attachments(message, mail.attachments)
         if not self.progress.draft_id:
@@ -675,20 +630,6 @@ class _Draft:
             )
             self.progress.first_files = [attachment.key for attachment in included]
         self.attach(others)
-        return draft
-
-    def _create_from_mime(self, mail: OutgoingMail) -> JsonObject:
-        """Create the draft as `create` does, from MIME and a change."""
-        if not self.progress.draft_id:
-            look_first = bool(self.progress.mark)
-            self.progress.mark = self.progress.mark or _new_message_id(mail.sender or self._mailbox.address)
-            headers, content = {'Content-Type': 'text/plain', **self._headers}, mail.as_mime(f'<{self.progress.mark}>')
-            self._create_once(self._mailbox.messages_path(), look_first, headers=headers, data=content)
-            self.progress.first_files = []
-        # Graph may ignore those in MIME (microsoftgraph/microsoft-graph-docs-contrib#424)
-        self._require_own_headers([name for name, _ in mail.headers], 'Remove headers, or either body or htmlBody.')
-        draft = self.change(mail.as_change())
-        self.attach(mail.attachments)
         return draft
 
     def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> tuple[JsonObject, JsonObject]:
@@ -739,8 +680,8 @@ class _Draft:
             self._mailbox.download_mime(self.progress.draft_id, lambda chunk: head.extend(chunk[: _MAX_DRAFT_HEAD - len(head)]))
             return bytes(head)
 
-        present = _header_names(self._retry(read)) if names else ()
-        missing = [name for name in names if name.lower().encode() not in present]
+        present = [header['name'].lower() for header in parse_headers(self._retry(read))] if names else ()
+        missing = [name for name in names if name.lower() not in present]
         if missing:
             raise GraphError(f'Microsoft Graph ignored these headers: {", ".join(missing)}.', advice)
 
@@ -791,8 +732,6 @@ class _Draft:
         """Return the messages of a folder with the mark of this draft: the draft, duplicates of it, or the sent mail."""
         mark = self.progress.mark
         condition = f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')"
-        if '@' in mark:
-            condition = f"internetMessageId eq '<{mark}>'"
         return self._mailbox.find_in_folder(folder_id, condition, self._headers) if mark else []
 
     def change(self, change: JsonObject) -> JsonObject:
@@ -1162,16 +1101,13 @@ class MailSender:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
 
         Raises:
-            DemistoException: the attachments do not fit into one request, the body is in both formats, or it is sent later.
+            DemistoException: the attachments do not fit into one request, or it is sent later.
             UnknownOutcomeError: the response was unclear. Sending again may send the mail twice.
         """
         mail.require_recipients()
         if mail.send_time:  # Graph sends it at once, and again at that time (openonion/connectonion#1198)
             what = 'An email that is sent later cannot be sent without a copy.'
             raise DemistoException(f'{what} Remove save_to_sent_items=false, or send_time.')
-        if mail.needs_mime:
-            what = 'An email with text and HTML cannot be sent without a copy.'
-            raise DemistoException(f'{what} Remove save_to_sent_items=false, or use one of them.')
         message = mail.as_json()
         included, others = split_attachments(message, mail.attachments)
         if others:
@@ -1290,12 +1226,6 @@ def above_quote(html: str, mail: OutgoingMail) -> str:
     start = re.search(r'(?i)(?:</head\s*>\s*)?<body\b[^<>]*>', html)
     position, end = start.span() if start else (0, 0)
     return f'{html[:position]}{styles}{html[position:end]}<div{attributes}>{text}</div>{html[end:]}'
-
-
-def _new_message_id(address: str) -> str:
-    """Return a ``Message-ID`` without its brackets, with the domain of an address, if it has one."""
-    domain = address.partition('@')[2]
-    return f'{secrets.token_hex(16)}@{domain if re.fullmatch("[A-Za-z0-9.-]+", domain) else "localhost"}'
 
 
 # endregion

@@ -1,13 +1,10 @@
 """Outgoing mails, and sending against scripted responses. Tests/conformance/graph_mail has the tests that need a mailbox."""
 
-import base64
 import io
 import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from email import message_from_bytes, policy
-from random import Random
 from typing import Any
 
 import pytest
@@ -212,63 +209,15 @@ def test_a_mail_may_have_1000_recipients(lists: dict[str, int]) -> None:
     assert rejection(lambda: OutgoingMail(**more)).startswith(f'The email has {1000 + len(lists)} recipients, ')  # type: ignore[arg-type]
 
 
-def test_mime_has_the_body_in_both_formats_and_only_the_custom_headers() -> None:
-    mail = OutgoingMail(
-        to=[BOB],
-        subject='Zoë',
-        text='Sée\n' * 50,
-        html='<p>Sée</p>',
-        headers=(('x-a', 'b: ü, d'), ('x-a', '')),
-    )
-    mime = message_from_bytes(base64.b64decode(mail.as_mime('<1@contoso.example>')), policy=policy.default)
-    assert [part.get_content_type() for part in mime.walk()] == ['multipart/alternative', 'text/plain', 'text/html']
-    plain, html = (part.get_content().replace('\r', '') for part in mime.iter_parts())  # type: ignore[attr-defined]
-    assert (plain, html) == ('Sée\n' * 50, '<p>Sée</p>\n')
-    assert mime.keys() == ['Message-ID', 'x-a', 'x-a', 'MIME-Version', 'Content-Type']
-    assert (mime['Message-ID'], mime.get_all('x-a')) == ('<1@contoso.example>', ['b: ü, d', ''])
-
-
-def test_the_change_of_a_mime_draft_sets_the_subject_and_all_recipients() -> None:
-    mail = OutgoingMail(to=[BOB], text='See', html='<p>See</p>', headers=(('x-a', 'b'),))
-    change = {'subject': '', 'toRecipients': [BOB.as_json()], 'ccRecipients': [], 'bccRecipients': [], 'replyTo': []}
-    assert mail.as_change() == change
-    mail = OutgoingMail(to=[BOB], text='See', html='<p>See</p>', importance='high', flag='flagged')
-    assert mail.as_change() == {**change, 'importance': 'high', 'flag': {'flagStatus': 'flagged'}}
-
-
-INJECTED = '=?utf-8?q?x=0d=0aBcc=3a_ada=40contoso=2eexample?='
-
-
-@pytest.mark.parametrize(
-    'value', [INJECTED, '=?', 'a\r\nBcc: ada@contoso.example', 'a\rb', 'a\x85b', 'a\u2028b', 'a\x0bb', 'a\x00', 'a\ud83d']
-)
+@pytest.mark.parametrize('value', ['a\r\nBcc: ada@contoso.example', 'a\rb', 'a\x85b', 'a\u2028b', 'a\x0bb', 'a\x00', 'a\ud83d'])
 def test_a_header_value_that_could_start_another_header_is_rejected(value: str) -> None:
     assert rejection(lambda: OutgoingMail(headers=(('x-a', value),))) == (
-        "The header 'x-a' has a control character or =? in its value. Remove it."
+        "The header 'x-a' has a control character in its value. Remove it."
     )
 
 
-# What folding, encoding or another version of Python may make a new line or an encoded word of.
-HOSTILE = [
-    *(' ', '=', '?', '?=', '=\xa0?', '=\u200b?', 'utf-8?q?', '=0d=0a', '=0D=0ABcc:', 'Bcc: x@y', '%0d%0a', '+AA0-', '&#10;'),
-    *('\xa0', '\u1680', '\u2003', '\u205f', '\u3000', '\ufeff', '\u200b', '\u202e', '\u00ad', '\U000e0001', '\u010a', '\u560a'),
-    *('ü', '漢', '😀', '\uff1a', '\uff1d\uff1f', '"', '\\', '(', ')', '<', '>', '@', ',', ';', ':', '[', 'x' * 70, 'y' * 200),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize('seed', range(200))
-def test_mime_has_exactly_the_headers_that_were_asked_for(seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - no secret
-    headers = []
-    for number in range(5):
-        value = ''.join(random.choices(HOSTILE, k=random.choice((1, 2, 5, 30, 100))))
-        name = f'x-{number}{"".join(random.choices("!#$%&()*+,-./;<=>?@[]^_`{|}~aZ", k=random.choice((1, 20, 60))))}'
-        headers.append((name, value.replace('=?', '= ?').strip() or 'x'))
-    domain = random.choice(('contoso.example', 'a' * 300, '-'.join(['b' * 60] * 10)))
-    mail = OutgoingMail(text='Bcc: a', html='<p>a</p>', headers=headers)
-    head = base64.b64decode(mail.as_mime(f'<{seed}@{domain}>')).partition(b'\r\n\r\n')[0]
-    names = [line.partition(b':')[0].decode() for line in head.splitlines() if line[:1] not in (b' ', b'\t')]
-    assert names == ['Message-ID', *(name for name, _ in headers), 'MIME-Version', 'Content-Type']
+def test_of_two_bodies_the_html_is_sent() -> None:
+    assert OutgoingMail(text='a', html='<p>b</p>').as_json() == {'body': {'contentType': 'html', 'content': '<p>b</p>'}}
 
 
 def test_images_in_data_uris_become_inline_attachments() -> None:
@@ -368,7 +317,6 @@ STILL_A_DRAFT, BUSY = (200, {'isDraft': True}), (503, {})
 SMALL = OutgoingAttachment('a.txt', 1, content=b'x')
 LARGE = OutgoingAttachment('b.bin', 3_000_000, content=bytes(3_000_000))
 MAIL = OutgoingMail(to=[BOB], subject='Plan', text='See')
-BOTH_FORMATS = OutgoingMail(to=[BOB], text='See', html='<p>See</p>')
 
 
 def test_a_mail_is_a_draft_that_is_sent() -> None:
@@ -377,24 +325,12 @@ def test_a_mail_is_a_draft_that_is_sent() -> None:
     assert client.sent == ['POST messages', 'POST send']
 
 
-def test_a_body_in_both_formats_is_a_draft_from_mime_that_is_changed() -> None:
-    client = ScriptedClient(POST_messages=[DRAFT], PATCH_d=[(200, {'id': 'd'})], POST_send=[ACCEPTED])
-    MailSender(client.mailbox).send(OutgoingMail(to=[BOB], text='See', html='<p>See</p>'))
-    assert client.sent == ['POST messages', 'PATCH d', 'POST send']
-
-
 @pytest.mark.parametrize('mail', [MAIL, OutgoingMail(html='<p>See</p>')])
 def test_a_draft_is_returned_as_graph_shows_it_when_it_is_created(mail: OutgoingMail) -> None:
     client = ScriptedClient(POST_messages=[DRAFT])
     assert MailSender(client.mailbox).create_draft(mail) == {'id': 'd'}
     assert client.sent == ['POST messages']
     assert client.preferred == [f'IdType="ImmutableId", outlook.body-content-type="{mail.body_type}"']
-
-
-def test_a_draft_in_both_formats_is_returned_as_graph_shows_it_when_it_is_changed() -> None:
-    client = ScriptedClient(POST_messages=[DRAFT], PATCH_d=[(200, {'id': 'd', 'subject': 'Plan'})])
-    assert MailSender(client.mailbox).create_draft(BOTH_FORMATS) == {'id': 'd', 'subject': 'Plan'}
-    assert client.sent == ['POST messages', 'PATCH d']
 
 
 def test_a_draft_is_a_table() -> None:
@@ -665,10 +601,6 @@ def test_files_of_which_some_may_be_attached_are_an_unknown_outcome() -> None:
     [
         (OutgoingMail(), 'The email has no recipients. Enter an address in to, cc or bcc.'),
         (
-            OutgoingMail(to=[BOB], text='a', html='b'),
-            'An email with text and HTML cannot be sent without a copy. Remove save_to_sent_items=false, or use one of them.',
-        ),
-        (
             OutgoingMail(to=[BOB], attachments=[LARGE]),
             "'b.bin' makes the email too large to be sent without a copy. Remove save_to_sent_items=false, or send fewer files.",
         ),
@@ -737,7 +669,7 @@ def test_a_mark_that_is_not_one_is_ignored(mark: str) -> None:
     'send',
     [
         lambda sender: sender.send_draft('d', SendingProgress('d')),
-        lambda sender: sender.send(BOTH_FORMATS, SendingProgress('d')),
+        lambda sender: sender.send(MAIL, SendingProgress('d')),
         lambda sender: sender.reply(REPLY, 'm', MAIL, progress=SendingProgress('d')),
     ],
 )
@@ -748,16 +680,14 @@ def test_a_mail_that_an_earlier_run_sent_is_neither_changed_nor_sent_again(send:
 
 
 def test_an_unclear_send_that_is_throttled_resumes_with_a_lookup() -> None:
-    client = ScriptedClient(
-        POST_messages=[DRAFT], PATCH_d=[(200, {'id': 'd'})], POST_send=[BUSY], GET_d=[(429, {}, '300'), (429, {}, '300'), SENT]
-    )
+    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[BUSY], GET_d=[(429, {}, '300'), (429, {}, '300'), SENT])
 
     def send(progress: SendingProgress) -> Any:
-        return MailSender(client.mailbox).send(BOTH_FORMATS, progress)
+        return MailSender(client.mailbox).send(MAIL, progress)
 
     entry = run_resumable(client, {}, send).to_context()  # type: ignore[union-attr]
     assert run_resumable(client, entry['PollingArgs'], send) == 'd'
-    assert client.sent.count('POST send') == client.sent.count('PATCH d') == 1
+    assert client.sent.count('POST send') == 1
 
 
 def test_a_mail_is_not_rescheduled_for_ever() -> None:

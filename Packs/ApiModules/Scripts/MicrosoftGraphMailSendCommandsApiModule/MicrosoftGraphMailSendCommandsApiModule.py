@@ -84,7 +84,6 @@ def with_one_spelling(args: Arguments) -> Arguments:
 def outgoing_mail(args: Arguments, is_reply: bool = False) -> OutgoingMail:
     """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
     text, html = mail_body(args)
-    text = '' if is_reply and html else text  # a reply can have one of them
     html, images = extract_data_uris(html)
     subject = str(args.get('subject') or '')
     return OutgoingMail(
@@ -122,15 +121,17 @@ def _send_time(args: Arguments) -> datetime | None:
 
 
 def mail_body(args: Arguments) -> tuple[str, str]:
-    """Return the body as text and as HTML, of which empty ones are not sent.
+    """Return the body as text or as HTML: an email in Graph has only one. The other one is empty.
 
-    ``body_type`` selects ``body`` or ``htmlBody``; without it both are sent. A ``body`` alone is text, unless ``body_type`` is
-    HTML.
+    ``body_type`` selects ``body`` or ``htmlBody``; without it, ``htmlBody`` comes first. A ``body`` alone is text, unless
+    ``body_type`` is HTML.
     """
     body, html, body_type = str(args.get('body') or ''), str(args.get('htmlBody') or ''), args.get('body_type')
     if body_type == 'HTML':
-        return '', html or body
-    return body, '' if body and body_type == 'Text' else html
+        html = html or body
+    elif body and body_type == 'Text':
+        html = ''
+    return '' if html else body, html
 
 
 def _texts(value: Any, is_one: bool = False, kept: str = '') -> list[str]:
@@ -268,7 +269,7 @@ def _filled(text: str, values: dict[str, str], argument: str) -> str:
 # region resuming
 
 _MAX_RUNS = 20
-_MARK = r'[0-9a-f]{32}(?:@[A-Za-z0-9.-]+)?'
+_MARK = '[0-9a-f]{32}'
 
 
 def run_resumable(
@@ -427,8 +428,6 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     """Change a draft. What is not given stays."""
     given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _DRAFT_ARGUMENTS), 'resume_run')}
     mail = outgoing_mail(given)
-    if mail.needs_mime:
-        raise DemistoException('A draft can be changed to text or to HTML, not to both. Remove body or htmlBody.')
     cleared = [name for argument, name in _LISTS_BY_ARGUMENT.items() if has_no_address(args, argument)]
     change = {**mail.as_json(), **{name: [] for name in cleared}}
     if not change:

@@ -51,7 +51,7 @@ def test_the_preview_of_a_sent_mail_is_the_beginning_of_its_text(html: str, prev
     [
         ({'body': 'a'}, ('a', '')),
         ({'htmlBody': '<p>'}, ('', '<p>')),
-        ({'body': 'a', 'htmlBody': '<p>'}, ('a', '<p>')),
+        ({'body': 'a', 'htmlBody': '<p>'}, ('', '<p>')),
         ({'body': 'a', 'htmlBody': '<p>', 'body_type': 'Text'}, ('a', '')),
         ({'body': 'a', 'htmlBody': '<p>', 'body_type': 'HTML'}, ('', '<p>')),
         ({'body': 'a', 'htmlBody': '<p>', 'bodyType': 'Text'}, ('a', '')),

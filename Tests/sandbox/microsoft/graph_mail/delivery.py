@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sandbox.microsoft.state import CloudState
 
 _ADDRESS = re.compile(r'[^@\s,;<>()\"]+@[^@\s,;<>()\"]+\.[^@\s,;<>()\".]+')
-_BCC_HEADER = re.compile(rb'(?im)^bcc:[^\n]*\n(?:[ \t][^\n]*\n)*')
 
 
 def submit(state: 'CloudState', owner: User, message: Message, save: bool = True) -> None:
@@ -134,7 +133,6 @@ def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -
 
 
 def _arrive(mailbox: Mailbox, message: Message) -> None:
-    source = _BCC_HEADER.sub(b'', message.source) if message.source and message.bcc else message.source
     copy = message.copied(
         is_draft=False,
         is_submitted=False,
@@ -142,7 +140,6 @@ def _arrive(mailbox: Mailbox, message: Message) -> None:
         bcc=[],
         properties={},
         categories=[],
-        source=source,
         folder_id='',
         attachments=list(map(_as_it_arrives, message.attachments)),
     )

@@ -183,11 +183,6 @@ def check_has_uploads(call: MailCall) -> None:
         raise GraphError(403, 'ErrorAccessDenied', 'Access is denied. Check credentials and try again.')
 
 
-def is_too_large_mime(call: MailCall) -> bool:
-    """Return whether the body is MIME that is too large: it is answered with 200, and nothing is done."""
-    return request.mimetype == 'text/plain' and len(request.get_data()) > call.mailbox.mime_limit
-
-
 def check_no_folder(folder_id: str | None) -> None:
     """Check that ``$value`` is not requested through a folder. Raises GraphError 405."""
     if folder_id is not None:

@@ -39,7 +39,6 @@ WELL_KNOWN_FOLDERS = {
 }
 HIDDEN_FOLDERS = {'syncissues': 'Sync Issues'}
 MESSAGE_LIMIT_BYTES = 35 * 1024 * 1024
-MIME_LIMIT_BYTES = 2_240_000
 
 
 class Mailbox:
@@ -76,12 +75,10 @@ class Mailbox:
         in_transport: those drafts, and until when.
         has_upload_sessions: the cloud of the mailbox has ``createUploadSession``.
         shares_upload_sessions: other users who may write to the mailbox can use it as well.
-        mime_limit: a request with more bytes of MIME is answered with 200, and nothing is done.
         forwards_to_nobody: ``createForward`` without recipients makes a draft, and is not 400.
         ignores_reply_messages: ``createReply``, ``createReplyAll`` and ``createForward`` ignore ``message``, but for its extended
             properties.
         ignores_comments: they ignore ``comment``.
-        drops_mime_headers: a draft that comes as MIME has none of its headers that begin with x-.
         deletes_permanently: the cloud of the mailbox has ``permanentDelete``.
         deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items; a folder is removed.
         doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
@@ -121,10 +118,9 @@ class Mailbox:
         self.changes_sent_ids = False
         self.shows_submission = True
         self.has_upload_sessions = self.shares_upload_sessions = True
-        self.mime_limit = MIME_LIMIT_BYTES
         self.forwards_to_nobody = True
         self.ignores_reply_messages = False
-        self.ignores_comments = self.drops_mime_headers = False
+        self.ignores_comments = False
         self.deletes_softly = self.doubles_inline = False
         self.deletes_permanently = True
         self.shared_folders: dict[str, set[str]] = {}

@@ -1,12 +1,10 @@
 """From the JSON of a request to a message: what a new one may say, and what may be changed of one that exists."""
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.content import Content
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.extended_properties import normal_id
@@ -109,28 +107,6 @@ def new_attachment(body: dict[str, Any], now: float) -> Attachment:
     if kind == 'referenceAttachment':
         return ReferenceAttachment(source_url='', **shared)
     raise GraphError(400, 'RequestBodyRead', "An attachment needs '@odata.type', such as '#microsoft.graph.fileAttachment'.")
-
-
-def message_of_mime(data: bytes, owner: EmailAddress, now: float) -> Message:
-    """Return a draft from base64 of MIME. Raises GraphError 400."""
-    try:
-        source = base64.b64decode(b''.join(data.split()), validate=True)
-    except binascii.Error:
-        raise GraphError(400, 'ErrorMimeContentInvalidBase64String', 'Invalid base64 string for MIME content.') from None
-    try:
-        message = mime.parse(source, now)
-    except mime.MimeError:
-        raise GraphError(400, 'ErrorMimeContentInvalid', 'Invalid MIME content.') from None
-    message.is_draft = message.is_read = True
-    message.sender = message.sender if message.sender.address else owner
-    return message
-
-
-def drop_own_headers(message: Message) -> None:
-    """Remove the headers that begin with x- from a message that came as MIME."""
-    head, blank, body = (message.source or b'').partition(b'\r\n\r\n')
-    message.source = re.sub(rb'(?i)\r\nx-[^\n]*(?:\n[ \t][^\n]*)*(?=\r\n|\Z)', b'', head) + blank + body
-    message.headers = [(name, value) for name, value in message.headers if not _HEADER_NAME.fullmatch(name)]
 
 
 def email_addresses(value: list[dict[str, Any]] | None) -> list[EmailAddress]:

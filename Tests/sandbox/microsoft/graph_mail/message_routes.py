@@ -20,7 +20,6 @@ from sandbox.microsoft.graph_mail.mail_request import (
     check_shared,
     find_folder,
     find_message,
-    is_too_large_mime,
     mail_blueprint,
     message_route,
     not_found,
@@ -29,7 +28,7 @@ from sandbox.microsoft.graph_mail.mail_request import (
     typed_body,
 )
 from sandbox.microsoft.graph_mail.mailbox import RECOVERABLE
-from sandbox.microsoft.graph_mail.message_input import change, drop_own_headers, message_of_mime, new_draft
+from sandbox.microsoft.graph_mail.message_input import change, new_draft
 from sandbox.microsoft.graph_mail.model import Folder, Message
 from sandbox.microsoft.graph_mail.permissions import READ, READ_BASIC, WRITE
 from sandbox.microsoft.graph_mail.query import WITHHELD, Query
@@ -129,26 +128,13 @@ def count_messages(folder_id: str | None = None) -> Response:
 
 @messages_api.post('/messages')
 @messages_api.post('/mailFolders/<folder_id>/messages')
-def create_message(folder_id: str = 'drafts') -> Answer | tuple[str, int]:
+def create_message(folder_id: str = 'drafts') -> Answer:
     call = open_mailbox(WRITE)
-    if is_too_large_mime(call):
-        return '', 200
     folder = find_folder(call, folder_id)
-    message = draft_in_body(call)
+    message = new_draft(typed_body('message'), call.mailbox.owner, call.state.clock.now())
     check_names(call.mailbox, message.properties)
     check_size(call.mailbox, message)
     return created(call, call.mailbox.deliver(message, folder.folder_id))
-
-
-def draft_in_body(call: MailCall) -> Message:
-    """Return the draft that the body describes, as JSON or as base64 of MIME."""
-    now = call.state.clock.now()
-    if request.mimetype == 'text/plain':
-        draft = message_of_mime(request.get_data(), call.mailbox.owner, now)
-        if call.mailbox.drops_mime_headers:
-            drop_own_headers(draft)
-        return draft
-    return new_draft(typed_body('message'), call.mailbox.owner, now)
 
 
 @message_route(messages_api, '', 'GET')

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from sandbox.microsoft.graph_mail.delivery import check_names, submit
 from sandbox.microsoft.graph_mail.drafts import FORWARD, REPLY, REPLY_ALL, Kind, draft_answer
@@ -10,7 +10,6 @@ from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
     find_message,
-    is_too_large_mime,
     mail_blueprint,
     message_route,
     open_mailbox,
@@ -20,7 +19,6 @@ from sandbox.microsoft.graph_mail.message_input import (
     add_headers,
     email_addresses,
     fill,
-    message_of_mime,
     new_attachment,
     new_draft,
 )
@@ -35,16 +33,10 @@ sending_api = mail_blueprint('sending')
 @sending_api.post('/sendMail')
 def send_mail() -> tuple[str, int]:
     call = open_mailbox(SEND)
-    if is_too_large_mime(call):
-        return '', 200
-    now = call.state.clock.now()
-    if request.mimetype == 'text/plain':
-        submit(call.state, call.owner, message_of_mime(request.get_data(), call.mailbox.owner, now))
-        return ACCEPTED
     given = parameters('sendMail', 'user')
     if not isinstance(given.get('message'), dict):
         raise GraphError(400, 'ErrorInvalidRequest', 'The parameter message is missing.')
-    message = new_draft(given['message'], call.mailbox.owner, now)
+    message = new_draft(given['message'], call.mailbox.owner, call.state.clock.now())
     submit(call.state, call.owner, message, save=given.get('savetosentitems') is not False)
     return ACCEPTED
 
@@ -106,15 +98,7 @@ def _answer_as_draft(message_id: str, folder_id: str | None, kind: Kind, action:
 
 
 def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Message:
-    """Return the answer to ``original`` with what the body of the request says, as JSON or as base64 of MIME.
-
-    MIME is taken as it is: recipients, subject and attachments are its own. That it joins the conversation, whatever its headers
-    say, is our assumption.
-    """
-    if request.mimetype == 'text/plain':
-        answer = message_of_mime(request.get_data(), call.mailbox.owner, call.state.clock.now())
-        answer.conversation_id = original.conversation_id
-        return answer
+    """Return the answer to ``original`` with what the body of the request says."""
     given = parameters(action, 'message')
     body: dict[str, Any] = given.get('message') or {}
     if kind is not FORWARD and original.is_draft:

@@ -44,19 +44,6 @@ def test_mail_is_not_kept_when_nobody_wants_it(graph: GraphClient, mailbox: Mail
     assert subjects(mailbox, 'sentitems') == []
 
 
-def test_mime_is_sent_byte_for_byte(graph: GraphClient, mailbox: Mailbox, bobs: Mailbox) -> None:
-    source = b'To: bob@contoso.example\r\nSubject: Raw\r\nX-Odd:   v\r\nFrom: ada@contoso.example\r\n\r\n\xff\xfe body\r\n'
-    answer = graph.request('POST', '/sendMail', base64_of(source).encode(), **{'Content-Type': 'text/plain'})
-    assert answer.status_code == 202
-    assert mime.build(latest(bobs)) == mime.build(latest(mailbox, 'sentitems')) == source
-
-
-def test_blind_recipients_are_not_named_in_what_others_get(graph: GraphClient, bobs: Mailbox) -> None:
-    source = b'From: ada@contoso.example\r\nBcc: zoe@partner.example,\r\n al@a.example\r\nTo: bob@contoso.example\r\n\r\nx\r\n'
-    graph.request('POST', '/sendMail', base64_of(source).encode(), **{'Content-Type': 'text/plain'})
-    assert mime.build(latest(bobs)) == b'From: ada@contoso.example\r\nTo: bob@contoso.example\r\n\r\nx\r\n'
-
-
 @pytest.mark.parametrize(
     'message, expected',
     [
@@ -242,31 +229,6 @@ def test_an_answer_at_once(graph: GraphClient, bobs: Mailbox, question: Message)
     own_body = {'message': {'body': {'contentType': 'text', 'content': 'Mine'}, 'toRecipients': TO_BOB}}
     graph.post(f'/messages/{question.message_id}/reply', own_body, status=202)
     assert latest(bobs).text == 'Mine'
-
-
-MIME_ANSWER = (
-    b'To: bob@contoso.example\r\nSubject: My own\r\nFrom: ada@contoso.example\r\nMIME-Version: 1.0\r\n'
-    b'Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nFine.\r\n--x\r\n'
-    b'Content-Disposition: attachment; filename=a.bin\r\n\r\nabc\r\n--x--\r\n'
-)
-MIME_TYPE = {'Content-Type': 'text/plain'}
-
-
-@pytest.mark.parametrize('action', ['createReply', 'createReplyAll', 'createForward'])
-def test_draft_of_an_answer_in_mime(graph: GraphClient, question: Message, action: str) -> None:
-    made = graph.post(f'/messages/{question.message_id}/{action}', base64_of(MIME_ANSWER).encode(), **MIME_TYPE)
-    assert (made['subject'], made['conversationId'], made['isDraft']) == ('My own', question.conversation_id, True)
-    assert [one['emailAddress']['address'] for one in made['toRecipients']] == [BOB]
-    assert [one['name'] for one in graph.get(f'/messages/{made["id"]}/attachments')['value']] == ['a.bin']
-    assert 'How is it?' not in made['body']['content']
-
-
-@pytest.mark.parametrize('action', ['reply', 'replyAll', 'forward'])
-def test_an_answer_in_mime_at_once(graph: GraphClient, bobs: Mailbox, question: Message, action: str) -> None:
-    graph.post(f'/messages/{question.message_id}/{action}', base64_of(MIME_ANSWER).encode(), status=202, **MIME_TYPE)
-    assert mime.build(latest(bobs)) == MIME_ANSWER
-    wrong = graph.error('POST', f'/messages/{question.message_id}/{action}', b'not base64!', **MIME_TYPE)
-    assert wrong == (400, 'ErrorMimeContentInvalidBase64String')
 
 
 @pytest.mark.parametrize('action', ['createReply', 'createReplyAll', 'createForward'])

@@ -1,6 +1,5 @@
 """What was done although the answer says otherwise, what is done later, and limits that only reports tell of."""
 
-import base64
 from typing import Any
 
 import pytest
@@ -69,23 +68,6 @@ def test_a_mail_in_transport_can_be_sent_a_second_time(graph: GraphClient, mailb
     for _ in range(2):
         graph.post(f'/messages/{made}/send', None, status=202)
     assert copies(bobs) == 2
-
-
-def mime_of(size: int) -> bytes:
-    """Return a request with MIME in base64 of at most so many bytes."""
-    head = b'To: bob@contoso.example\r\nSubject: Plan\r\n\r\n'
-    return base64.b64encode(head + b'x' * (size * 3 // 4 - len(head) - 2))
-
-
-@pytest.mark.parametrize('path', ['/messages', '/sendMail'])
-@pytest.mark.parametrize('size', [2_239_000, 2_241_000])
-def test_large_mime_is_answered_with_200_and_nothing_is_done(
-    graph: GraphClient, mailbox: Mailbox, bobs: Mailbox, path: str, size: int
-) -> None:
-    answer = graph.request('POST', path, mime_of(size), **{'Content-Type': 'text/plain'})
-    is_done = size < mailbox.mime_limit
-    assert (answer.status_code == 200) == (not is_done)
-    assert len(subjects(mailbox, 'drafts')) + copies(bobs) == is_done
 
 
 SESSION = {'AttachmentItem': {'attachmentType': 'file', 'name': 'a.bin', 'size': 3_000_000}}

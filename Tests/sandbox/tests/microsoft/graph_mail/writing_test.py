@@ -69,23 +69,6 @@ def test_a_draft_is_made_with_all_that_it_may_say(graph: GraphClient, mailbox: M
     )
 
 
-def test_a_draft_is_made_of_mime(graph: GraphClient) -> None:
-    source = b'From: ada@contoso.example\r\nTo: bob@contoso.example\r\nSubject: Raw\r\n\r\n\xe4\r\n'
-    answer = graph.request('POST', '/messages', base64_of(source).encode(), **{'Content-Type': 'text/plain'})
-    assert (answer.status_code, answer.json()['subject']) == (201, 'Raw')
-    assert answer.headers['Location'].endswith(f'/messages/{answer.json()["id"]}')
-    assert graph.content(f'/messages/{answer.json()["id"]}/$value') == source
-
-
-def test_a_draft_of_mime_may_lose_its_own_headers(graph: GraphClient, mailbox: Mailbox) -> None:
-    mailbox.drops_mime_headers = True
-    source = b'To: bob@contoso.example\r\nX-Case: 1\r\n 2\r\nSubject: Raw\r\nx-end: 3\r\n\r\nx-text: 4\r\n'
-    made = graph.post('/messages', base64_of(source).encode(), **{'Content-Type': 'text/plain'})
-    shown = graph.content(f'/messages/{made["id"]}/$value')
-    assert shown == b'To: bob@contoso.example\r\nSubject: Raw\r\n\r\nx-text: 4\r\n'
-    assert 'X-Case' not in str(graph.get(f'/messages/{made["id"]}?$select=internetMessageHeaders'))
-
-
 @pytest.mark.parametrize(
     'body, code',
     [
@@ -116,11 +99,6 @@ def test_a_wrong_draft_is_refused_and_nothing_is_made(graph: GraphClient, mailbo
     headers = {'Content-Type': 'application/json'}
     assert graph.error('POST', '/messages', body, **headers) == (400, code)
     assert subjects(mailbox, 'drafts') == []
-
-
-@pytest.mark.parametrize('data, code', [(b'~~~', 'ErrorMimeContentInvalidBase64String'), (b'', 'ErrorMimeContentInvalid')])
-def test_wrong_mime_is_refused(graph: GraphClient, data: bytes, code: str) -> None:
-    assert graph.error('POST', '/messages', data, **{'Content-Type': 'text/plain'}) == (400, code)
 
 
 def test_a_request_over_4_mb_is_refused(graph: GraphClient) -> None:
