@@ -796,7 +796,7 @@ def test_a_draft_whose_response_is_lost_is_found(sender: WatchedSender, adas: Ma
 
 def test_a_reply_whose_response_is_lost_is_found(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message) -> None:
     sender.client.lost_response = 'POST', 'createReply'
-    sender.reply(REPLY, question.immutable_id, OutgoingMail(), comment='All well.')
+    sender.reply(REPLY, question.immutable_id, OutgoingMail(text='All well.'))
     assert (arrived(bobs).subject, in_folder(adas, 'drafts')) == ('RE: Status?', [])
     assert sender.client.count('POST', 'createReply') == 1
 
@@ -875,8 +875,8 @@ def test_a_reply_has_a_comment_above_the_quoted_mail(
     sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message, tmp_path: Path
 ) -> None:
     files = file_of(tmp_path, 10, '1.bin'), file_of(tmp_path, 4 * MEGABYTE, '2.bin')
-    mail = OutgoingMail(to=addresses(BOB), attachments=files)
-    sent_id = sender.reply(REPLY, question.immutable_id, mail, comment='All well.')['id']
+    mail = OutgoingMail(to=addresses(BOB), text='All well.', attachments=files)
+    sent_id = sender.reply(REPLY, question.immutable_id, mail)['id']
     message = arrived(bobs)
     assert (message.subject, message.in_reply_to) == ('RE: Status?', question.internet_message_id)
     assert 'All well.' in message.html
@@ -886,7 +886,7 @@ def test_a_reply_has_a_comment_above_the_quoted_mail(
 
 
 def test_a_reply_to_all_is_sent_to_all(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message) -> None:
-    sender.reply(REPLY_ALL, question.immutable_id, OutgoingMail(), comment='All well.')
+    sender.reply(REPLY_ALL, question.immutable_id, OutgoingMail(text='All well.'))
     assert {one.address for one in arrived(bobs).recipients} == {BOB, 'zoe@partner.example'}
 
 
@@ -903,13 +903,13 @@ def test_a_failed_reply_leaves_nothing(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: Message, seven: OutgoingAttachment
 ) -> None:
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, status=503)
-    error_of(lambda: sender.reply(REPLY, question.immutable_id, OutgoingMail(attachments=(seven,)), comment='x'))
+    error_of(lambda: sender.reply(REPLY, question.immutable_id, OutgoingMail(text='x', attachments=(seven,))))
     assert nothing_is_left(cloud, adas)
 
 
 @pytest.mark.parametrize('message_id', ['AAMkAD/?#', '../../other', 'AAMk='])
 def test_an_unknown_id_is_rejected(sender: WatchedSender, message_id: str) -> None:
-    said = error_of(lambda: sender.reply(REPLY, message_id, OutgoingMail(), comment='x'))
+    said = error_of(lambda: sender.reply(REPLY, message_id, OutgoingMail(text='x')))
     assert said.startswith('Microsoft Graph refused the request: ')
 
 

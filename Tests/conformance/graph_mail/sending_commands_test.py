@@ -249,17 +249,53 @@ def test_a_comment_is_above_the_quoted_mail(
     assert outputs['InReplyTo'] == question.immutable_id
 
 
+WITH_COMMENT = pytest.mark.parametrize('command', ['msgraph-mail-reply-to', 'msgraph-mail-reply-all', 'msgraph-mail-forward'])
+
+
+@WITH_COMMENT
+@pytest.mark.parametrize(
+    'comment',
+    [
+        'Dear Bob,<br>the email is <b>malicious</b>.',
+        '<p>Dear Bob,<p>the email is <A HREF="https://contoso.example/?a>b">malicious</A>.',
+        '<html><head><style>b {color: red}</style></head><body>Dear Bob,<ul><li>x<li>y</ul><!-- z --></body></html>',
+        'See <img src="data:image/png;base64,UE5H"><br/>',
+    ],
+)
+def test_a_comment_may_be_html(instance: Instance, bobs: Mailbox, question: Message, command: str, comment: str) -> None:
+    outputs = instance.context(command, message_id=question.immutable_id, comment=comment, to=BOB)
+    own, _, quoted = arrived(bobs).html.partition('<hr id="quoted">')
+    names = {one.name for one in BeautifulSoup(comment, 'html.parser').find_all(True)} - {'html', 'head', 'body'}
+    assert names <= {one.name for one in BeautifulSoup(own, 'html.parser').find_all(True)}
+    assert '&lt;' not in own
+    assert 'How is it?' in quoted
+    assert outputs['body']['contentType'] == 'html'
+    assert '<' not in outputs['bodyPreview']
+    assert 'data:' not in arrived(bobs).html
+
+
 COMMENTS = [
     'Seen <eve@x.example>:\n\n1. a < b\n2. done',
-    '<img src="https://evil.example/p"><script>x</script>',
+    '<script>x</script>',
     'one\r\ntwo &amp; "three"',
     "a&nbsp;b 'c'",
     '</div><hr id="quoted">',
+    'Seen: <br><!-- <b>x</b>',
+    '<b>Seen<br>',
+    'x</b>',
+    '<table><tr><td>x',
+    '<p>a</p><style>b > ',
+    '<textarea><br>',
+    '<plaintext><br></plaintext>',
+    '<br><img alt="x>',
+    '<br><title>x</b>',
+    '<script>a</script><b>',
+    'Seen <eve@x.example>,<br>today',
 ]
 
 
 @pytest.mark.parametrize('comment', COMMENTS)
-@pytest.mark.parametrize('command', ['msgraph-mail-reply-to', 'msgraph-mail-reply-all', 'msgraph-mail-forward'])
+@WITH_COMMENT
 def test_a_comment_is_shown_as_it_was_written(
     instance: Instance, bobs: Mailbox, question: Message, command: str, comment: str
 ) -> None:

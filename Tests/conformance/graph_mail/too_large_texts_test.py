@@ -60,6 +60,7 @@ def test_a_quoted_email_may_be_large(
     instance: Instance, adas: Mailbox, question: Message, name: str, quote: str, body: dict[str, str]
 ) -> None:
     question.html = HUGE[quote]
+    adas.ignores_comments = False
     adas.attach_file(question, 'notes.txt', b'notes', 'text/plain')
     file = {'transientFile': 'a.txt', 'transientFileContent': 'x'}
     args: dict[str, str] = {name: question.immutable_id, 'subject': 'Mine', 'send_time': '2999-01-01T08:00:00Z', **body, **file}
@@ -74,6 +75,7 @@ def test_a_quoted_email_may_be_large(
 @pytest.mark.parametrize('path', ['createReply$', 'permanentDelete$', '/attachments$'])
 def test_a_reply_to_a_large_email_resumes(instance: Instance, adas: Mailbox, question: Message, path: str) -> None:
     question.html = HUGE['HTML']
+    adas.ignores_comments = False
     skip, done = int(path == 'createReply$'), path != 'permanentDelete$'
     instance.cloud.faults.add(service='graph', path=path, skip=skip, status=429, headers={'Retry-After': '120'}, done=done)
     entry = instance.run('msgraph-mail-create-draft', reply_to_id=question.immutable_id, body='once only')
@@ -83,17 +85,20 @@ def test_a_reply_to_a_large_email_resumes(instance: Instance, adas: Mailbox, que
     assert draft.html.count('once only') == 1
 
 
-@pytest.mark.parametrize('body', ['once only', 'From', 'Von'])
+@pytest.mark.parametrize('body', ['once only', 'From', 'Von', '<p><img src="https://contoso.example/x.png"></p>'])
+@pytest.mark.parametrize('command', ['msgraph-mail-create-draft', 'msgraph-mail-reply-to', 'msgraph-mail-forward'])
 def test_a_large_quote_without_the_text_above_it_is_an_error(
-    instance: Instance, adas: Mailbox, question: Message, body: str
+    instance: Instance, adas: Mailbox, question: Message, command: str, body: str
 ) -> None:
     question.html = HUGE['HTML']
-    adas.ignores_comments = True
-    assert instance.error('msgraph-mail-create-draft', reply_to_id=question.immutable_id, body=body) == (
+    args = {'reply_to_id': question.immutable_id, 'body': body}
+    if command != 'msgraph-mail-create-draft':
+        args = {'message_id': question.immutable_id, 'comment': body, 'to': BOB}
+    assert instance.error(command, **args) == (
         'Microsoft Graph left the text out, because the quoted email is large. '
         'Use reply-mail, which quotes nothing, or send the text in a separate email.'
     )
-    assert in_folder(adas, 'drafts') == []
+    assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
 
 
 def test_a_text_in_another_script_takes_its_bytes_in_utf_8(instance: Instance, bobs: Mailbox) -> None:

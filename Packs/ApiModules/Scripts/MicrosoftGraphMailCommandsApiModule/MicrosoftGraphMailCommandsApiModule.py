@@ -20,6 +20,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         body_text,
         calendar_in_mime,
         eml_name,
+        has_html_tag,
         html_to_text,
         mime_parts,
         text_as_html,
@@ -917,17 +918,11 @@ REPLIES_PROPERTIES = {
     'EndTime': 'scheduledEndDateTime',
 }
 
-_HTML_TAG = (
-    r'(?i)<!doctype\b|<!--|</?(?:a|abbr|address|b|big|blockquote|body|br|center|code|dd|del|div|dl|dt|em|font|footer|h[1-6]|head|'
-    r'header|hr|html|i|img|ins|li|meta|ol|p|pre|s|section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|thead|tr|tt|u|'
-    r'ul)(?:\s[^<>=]*=[^<>]*)?\s*/?>'
-)
-
 
 def _html_message(args: Arguments, name: str) -> str:
-    """Return a text or HTML as HTML, which Graph expects. A text has no tag of HTML; ``<bob@contoso.example>`` is none."""
+    """Return a text or HTML as HTML, which Graph expects."""
     text = str(args.get(name) or '')
-    return text if re.search(_HTML_TAG, text) else text_as_html(text)
+    return text if has_html_tag(text) else text_as_html(text)
 
 
 def _automatic_replies(args: Arguments) -> JsonObject:

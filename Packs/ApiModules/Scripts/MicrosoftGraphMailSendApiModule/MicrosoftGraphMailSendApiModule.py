@@ -251,16 +251,6 @@ class OutgoingMail:
         message: JsonObject = {'subject': self.subject, 'body': body, **self._recipients, **self._properties}
         return {name: value for name, value in message.items() if value}
 
-    def as_reply(self) -> JsonObject:
-        """Return it as the ``message`` of a reply, with all three lists of recipients if ``to`` has one: Graph leaves a list
-        unchanged that is not sent.
-
-        Source: https://learn.microsoft.com/graph/api/message-createreplyall
-        """
-        message = self.as_json()
-        lists = {name: self._recipients[name] for name in RECIPIENT_LISTS}
-        return {**message, **lists} if 'toRecipients' in message else message
-
 
 def _require_size(size: int) -> None:
     if size > MAX_REQUEST_SIZE:
@@ -433,7 +423,8 @@ class SendingProgress:
 
     Args:
         draft_id: immutable ID of the draft, empty before there is one.
-        first_files: attachments that the draft was created with, those of a forwarded mail included; None if unknown.
+        first_files: attachments that the draft was created with, those of a forwarded mail included; None if unknown, or if the
+            draft of a reply may not have its text yet.
         can_resume: if Graph throttles for long, the draft stays, so that a later run can resume from it.
         mark: the value of a property by which the draft and the sent mail are found.
     Attributes:
@@ -448,6 +439,11 @@ class SendingProgress:
         self.first_files = first_files
         self.can_resume = can_resume
         self.is_resumed = bool(draft_id)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the draft has everything but further attachments."""
+        return self.first_files is not None
 
     def resume_delay(self, error: Exception, client: GraphClient) -> float | None:
         """Return the seconds after which a later run can resume, None if it cannot.
@@ -632,46 +628,70 @@ class _Draft:
         self.attach(others)
         return draft
 
-    def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> tuple[JsonObject, JsonObject]:
-        """Create the draft of a reply unless there is one. Return it, and the change that it needs: Graph may ignore a part of
-        `message` (microsoftgraph/microsoft-graph-docs#739).
+    def create_reply(self, action: str, message_id: str, mail: OutgoingMail, quotes: bool) -> JsonObject:
+        """Create the draft of a reply unless there is one, with all that `mail` says and its files.
 
         Args:
-            action: as `MailSender.reply`.
-            message: a ``message`` of Graph.
-            comment: HTML.
+            action, quotes: as `MailSender.reply`.
+        Returns:
+            The draft as Graph shows it, empty if an earlier run wrote it.
         """
-        # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
-        extended = {name: value for name, value in message.items() if name == 'singleValueExtendedProperties'}
-        message, draft = {name: value for name, value in message.items() if name not in extended}, {}
-        lists = {name: message[name] for name in RECIPIENT_LISTS if name in message}
-        # Microsoft does not say whether lists in this request replace those of the reply, or are added to them
-        are_added = action == REPLY_ALL and bool(lists) and 'toRecipients' not in lists
-        if are_added:
-            message = {name: value for name, value in message.items() if name not in lists}
+        draft: JsonObject = {}
+        if self.progress.is_resumed and not self.progress.is_written:
+            self._discard()  # it may have the text already
         if not self.progress.draft_id:
-            path = f'{self._mailbox.message_path(message_id)}/{action}'
-            beside = {'comment': comment} if comment else {}
-            try:
-                draft = self._create_marked(path, message, beside)
-            except GraphError as error:
-                if lists or action != FORWARD or error.status != 400:
-                    raise
-                # Graph may refuse to forward to nobody: https://learn.microsoft.com/graph/api/message-createforward
-                draft = self._create_marked(path, {**message, 'toRecipients': [_NOBODY.as_json()]}, beside)
-                lists = {'toRecipients': []}
-        elif action == FORWARD and not lists:
-            lists = {'toRecipients': []}
-        names = [header['name'] for header in message.get('internetMessageHeaders', ())]
-        self._require_own_headers(names, 'Remove headers, or send them in a new email.')
-        wanted = {name: value for name, value in {**message, **lists}.items() if name != 'internetMessageHeaders'}
-        if not draft.keys() >= {*wanted, *(RECIPIENT_LISTS if are_added else ())}:
-            draft = self.read()
-        if are_added:
-            wanted |= _with_recipients(draft, lists)
-        return draft, {**_missing_properties(draft, wanted), **extended}
+            draft = self._write_reply(action, message_id, mail, quotes)
+        self.attach(mail.attachments)
+        return draft
 
-    def _require_own_headers(self, names: Sequence[str], advice: str) -> None:
+    def _write_reply(self, action: str, message_id: str, mail: OutgoingMail, quotes: bool) -> JsonObject:
+        """Create the draft of a reply and write into it all that `mail` says, except its files. Return it as Graph shows it.
+
+        In the request that creates a reply, Graph ignores a comment (https://learn.microsoft.com/graph/known-issues), and may
+        ignore the message (microsoftgraph/microsoft-graph-docs#739).
+        """
+        change = mail.as_json()
+        own = {'contentType': 'html', 'content': above_quote('', mail)} if quotes and 'body' in change else {}
+        _require_size(_request_size({**change, 'body': own or change.get('body')}))
+        headers = change.pop('internetMessageHeaders', [])  # they cannot be changed
+        create = partial(self._create_empty_reply, action, message_id, headers, change.get('toRecipients'))
+        draft = create()
+        lists = {name: change.get(name, []) for name in RECIPIENT_LISTS}
+        if action != FORWARD and not lists['toRecipients']:
+            lists = _with_recipients(draft, {name: found for name, found in lists.items() if found})
+        change.update(lists)
+        if own:
+            quoted = draft.get('body') or {}
+            change['body'] = {'contentType': 'html', 'content': above_quote(quoted.get('content') or '', mail)}
+            if len(json_bytes(change)) > MAX_REQUEST_SIZE:  # with a comment, the quoted message stays at Graph
+                self._discard()
+                draft = create(own['content'])
+                if not _has_text(draft.get('body') or {}, own, quoted):
+                    what = 'Microsoft Graph left the text out, because the quoted email is large.'
+                    raise GraphError(what, 'Use reply-mail, which quotes nothing, or send the text in a separate email.')
+                del change['body']
+        files = self.files() if mail.attachments else []
+        draft = self.change(change) or draft
+        self.progress.first_files = files
+        return draft
+
+    def _create_empty_reply(
+        self, action: str, message_id: str, headers: list[JsonObject], to: list[JsonObject] | None, comment: str = ''
+    ) -> JsonObject:
+        """Create the draft of a reply with nothing but headers, and HTML as a comment, and return it.
+
+        Args:
+            to: who gets a forwarded message, which needs somebody (https://learn.microsoft.com/graph/api/message-createforward).
+        """
+        beside: JsonObject = {'comment': comment} if comment else {}
+        if action == FORWARD:
+            beside['toRecipients'] = to or [_NOBODY.as_json()]
+        path = f'{self._mailbox.message_path(message_id)}/{action}'
+        draft = self._create_marked(path, {'internetMessageHeaders': headers} if headers else {}, beside)
+        self._require_own_headers([header['name'] for header in headers])
+        return draft if draft.keys() >= {'body', *RECIPIENT_LISTS} else self.read()
+
+    def _require_own_headers(self, names: Sequence[str]) -> None:
         """Raise GraphError if the draft lacks custom headers: they cannot be added. They are read from its MIME, since its
         properties may not show them (microsoftgraph/microsoft-graph-docs#18761)."""
 
@@ -683,7 +703,8 @@ class _Draft:
         present = [header['name'].lower() for header in parse_headers(self._retry(read))] if names else ()
         missing = [name for name in names if name.lower() not in present]
         if missing:
-            raise GraphError(f'Microsoft Graph ignored these headers: {", ".join(missing)}.', advice)
+            what = f'Microsoft Graph ignored these headers: {", ".join(missing)}.'
+            raise GraphError(what, 'Remove headers, or send them in a new email.')
 
     def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
@@ -750,14 +771,7 @@ class _Draft:
             self._remove(self.progress.draft_id)
         self.remove_duplicates()
 
-    def require_text(self, own: JsonObject, quoted: JsonObject) -> None:
-        """Raise GraphError if Graph has not put the text of `own` above that of `quoted`. Both are an ``itemBody``."""
-        body = self.read().get('body') or {}
-        if _text_of(body) == _text_of(quoted) or not _starts_with(body, own):
-            what = 'Microsoft Graph left the text out, because the quoted email is large.'
-            raise GraphError(what, 'Use reply-mail, which quotes nothing, or send the text in a separate email.')
-
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Remove the draft, so that another one can be created."""
         self.remove()
         self.progress.draft_id = self.progress.mark = ''
@@ -981,29 +995,24 @@ class MailSender:
             return draft.progress.draft_id
 
     def reply(
-        self, action: str, message_id: str, mail: OutgoingMail, comment: str = '', progress: SendingProgress | None = None
+        self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None, quotes: bool = True
     ) -> JsonObject:
         """Reply to a message or forward it, and return what was sent as Graph shows it. Errors as `send_draft`.
 
         Args:
             action: REPLY, REPLY_ALL or FORWARD.
-            mail: its body, if any, replaces the quoted message. If it has recipients in ``to``, its recipients replace all that
-                Graph chooses; otherwise they are added to those. Of a body in both formats only the HTML is sent.
-            comment: a text that is shown above the quoted message; not with a body.
+            mail: if it has recipients in ``to``, its recipients replace those that Graph chooses; otherwise they are added.
+            quotes: the body of `mail` is above the quoted message; otherwise it replaces that.
         """
         if action == FORWARD:
             mail.require_recipients()
-        message, comment = mail.as_reply(), text_as_html(comment)  # Graph reads a comment as HTML
-        _require_size(_request_size({**message, 'comment': comment}))
-        with self._new_draft(progress) as draft:
+        with self._new_draft(progress, 'html') as draft:
             if draft.was_sent():
                 sent: JsonObject = {'id': draft.progress.draft_id}
                 with suppress(GraphError):
                     sent = draft.read()
                 return sent
-            made, change = draft.create_reply(action, message_id, message, comment)
-            made = draft.change(change) or made or draft.read()
-            draft.attach(mail.attachments)
+            made = draft.create_reply(action, message_id, mail, quotes) or draft.read()
             draft.may_be_deferred = is_future(mail.send_time)
             draft.submit()
             return {**made, 'id': draft.progress.draft_id}
@@ -1011,29 +1020,9 @@ class MailSender:
     def create_reply_draft(
         self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None
     ) -> JsonObject:
-        """Create the draft of a reply or of a forwarded message, and return it. Arguments as `reply`.
-
-        The quoted message, the thread and the recipients are those that Graph chooses, unless `mail` has recipients or a subject.
-        The body of `mail` is above the quoted message.
-        """
-        message = mail.as_reply()
-        own = {'contentType': 'html', 'content': above_quote('', mail) if message.pop('body', None) else ''}
-        _require_size(_request_size({**message, 'body': own}))
+        """Create the draft of a reply or of a forwarded message, and return it. Arguments as `reply`."""
         with self._new_draft(progress, 'html') as draft:
-            _, change = draft.create_reply(action, message_id, message)
-            if draft.progress.first_files is None:  # otherwise an earlier run made the change
-                quoted = draft.read().get('body') or {} if own['content'] else own
-                is_written = draft.progress.is_resumed and _starts_with(quoted, own)  # by an earlier run
-                if own['content'] and not is_written:
-                    change['body'] = {'contentType': 'html', 'content': above_quote(quoted.get('content') or '', mail)}
-                if len(json_bytes(change)) > MAX_REQUEST_SIZE:  # with a comment, the quoted message stays at Graph
-                    draft.discard()
-                    _, change = draft.create_reply(action, message_id, message, own['content'])
-                    draft.require_text(own, quoted)
-                files = draft.files()
-                draft.change(change)
-                draft.progress.first_files = files
-            draft.attach(mail.attachments)
+            draft.create_reply(action, message_id, mail, quotes=True)
             draft.remove_duplicates()
             return draft.read()
 
@@ -1150,35 +1139,15 @@ class MailSender:
             raise
 
 
-def _comparable(value: Any) -> Any:
-    """Return the value of a property of a message without what Graph adds to it or sorts."""
-    if isinstance(value, list):
-        return sorted(map(_comparable, value))
-    if isinstance(value, dict):
-        return value.get('flagStatus') or EmailAddress.from_json(value).address.lower()
-    return value or []
-
-
 def _text_of(body: JsonObject, length: int = 5000) -> str:
     """Return the beginning of the text of an ``itemBody`` of Graph, which may show the same text as other HTML."""
     return ''.join(body_text(body, length).split())
 
 
-def _starts_with(body: JsonObject, start: JsonObject) -> bool:
-    """Return whether an ``itemBody`` of Graph starts with the text of another one, or has its images if it has no text."""
-    own, images = _text_of(start, 500), re.findall(r'(?i)\bsrc\s*=\s*["\']?([^"\'\s>]+)', start['content'])
-    return _text_of(body).startswith(own) if own else all(image in (body.get('content') or '') for image in images)
-
-
-def _missing_properties(draft: JsonObject, wanted: JsonObject) -> JsonObject:
-    """Return the properties of a ``message`` that a draft does not have."""
-
-    def is_missing(name: str, value: Any) -> bool:
-        if name == 'body':
-            return _text_of(draft.get('body') or {}) != _text_of(value) or not _starts_with(draft.get('body') or {}, value)
-        return bool(_comparable(draft.get(name)) != _comparable(value))
-
-    return {name: value for name, value in wanted.items() if is_missing(name, value)}
+def _has_text(body: JsonObject, own: JsonObject, quoted: JsonObject) -> bool:
+    """Return whether the text of `own` is above that of `quoted` in `body`, each an ``itemBody``."""
+    start, text = _text_of(own, 500), _text_of(body)
+    return bool(start) and text.startswith(start) and text != _text_of(quoted)
 
 
 def _with_recipients(draft: JsonObject, lists: JsonObject) -> JsonObject:

@@ -24,7 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         required_argument,
         text_of,
     )
-    from MicrosoftMailMimeApiModule import html_to_text, is_html, text_as_html
+    from MicrosoftMailMimeApiModule import has_html_tag, html_to_text, is_closed, is_html, text_as_html
     from MicrosoftGraphClientApiModule import GraphError, graph_id
     from MicrosoftGraphMailClientApiModule import (
         DRAFT_PROPERTIES,
@@ -338,18 +338,15 @@ def draft_outputs(message: JsonObject) -> JsonObject:
     }
 
 
-def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '', shown: JsonObject | None = None) -> JsonObject:
-    """Return the context of a sent mail, without empty values. A comment above a quoted message is its body.
+def sent_outputs(mail: OutgoingMail, sent_id: str = '', shown: JsonObject | None = None) -> JsonObject:
+    """Return the context of a sent mail, without empty values. The body of a reply is without the quoted message.
 
     Args:
         shown: a reply as Graph shows it: who gets it, its importance and its flag. None for a new mail.
     """
     chosen = {name: value for name, value in (shown or {}).items() if name in (*RECIPIENT_LISTS, *_DEFAULTS)}
     outputs: JsonObject = {'ID': sent_id, **(_DEFAULTS if shown is None else {}), **mail.as_json(), **chosen}
-    if comment:
-        outputs['body'] = {'contentType': 'text', 'content': comment}
-    preview = (comment or mail.text)[:_PREVIEW_LENGTH]
-    outputs['bodyPreview'] = preview or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
+    outputs['bodyPreview'] = mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
     outputs.pop('singleValueExtendedProperties', None)
     for name in _LISTS_BY_ARGUMENT.values():
         outputs[name] = addresses_in(outputs, name)
@@ -471,28 +468,22 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
 
     Args:
         action: as `MailSender.reply`.
-        has_body: a body replaces the quoted message; otherwise a comment is above it.
+        has_body: a body replaces the quoted message; otherwise a comment, as text or HTML, is above it.
     """
 
     @_resumable
     def run_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
         _require_addresses(args)
-        if has_body:
-            mail, comment, id_name = outgoing_mail(args, is_reply=True), '', 'inReplyTo'
-        else:
-            mail = OutgoingMail(
-                to=addresses_argument(args, 'to'),
-                cc=addresses_argument(args, 'cc'),
-                bcc=addresses_argument(args, 'bcc'),
-                attachments=outgoing_files(args),
-            )
-            comment, id_name = str(args.get('comment') or ''), 'message_id'
+        comment = str(args.get('comment') or '')
+        if comment:
+            args = {**args, 'htmlBody' if has_html_tag(comment) and is_closed(comment) else 'body': comment}
+        mail = outgoing_mail(args, has_body)
         if action == FORWARD:
             mail.require_recipients()
-        message_id = message_argument(mailbox, args, id_name)
-        sent = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
+        message_id = message_argument(mailbox, args, 'inReplyTo' if has_body else 'message_id')
+        sent = MailSender(mailbox).reply(action, message_id, mail, progress, quotes=not has_body)
         title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        outputs = {**sent_outputs(mail, sent['id'], comment, sent), 'InReplyTo': message_id}
+        outputs = {**sent_outputs(mail, sent['id'], sent), 'InReplyTo': message_id}
         return sent_results(title, 'MicrosoftGraph.SentMail', outputs, mail.send_time)
 
     return run_command

@@ -102,7 +102,7 @@ def test_a_sent_mail_is_in_the_context_without_what_is_empty() -> None:
     ],
 )
 def test_the_context_of_a_reply_has_its_importance_as_graph_shows_it(shown: Any, importance: str | None, flag: Any) -> None:
-    outputs = sent_outputs(OutgoingMail(text='x'), 'm', '', shown)
+    outputs = sent_outputs(OutgoingMail(text='x'), 'm', shown)
     assert (outputs.get('importance'), outputs.get('flag'), outputs.get('subject')) == (importance, flag, None)
 
 

@@ -5,6 +5,7 @@ import binascii
 import mimetypes
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.errors import MessageError
@@ -80,6 +81,33 @@ def text_as_html(text: str) -> str:
     from html import escape  # slow to import, and many commands do not need it
 
     return '<br>\n'.join(escape(text, quote=False).splitlines())
+
+
+_HTML_TAG = (
+    r'(?i)<!doctype\b|<!--|</?(?:a|abbr|address|b|big|blockquote|body|br|center|code|dd|del|div|dl|dt|em|font|footer|h[1-6]|head|'
+    r'header|hr|html|i|img|ins|li|meta|ol|p|pre|s|section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|thead|tr|tt|u|'
+    r'ul)(?:\s[^<>=]*=[^<>]*)?\s*/?>'
+)
+_NEEDS_NO_END = 'area|base|br|col|colgroup|d[dt]|hr|img|input|li|link|meta|option|p|source|t(?:body|[dhr]|foot|head)|wbr'
+
+
+def has_html_tag(text: str) -> bool:
+    """Return whether a text has a tag of HTML. ``<bob@contoso.example>`` is none."""
+    return bool(re.search(_HTML_TAG, text))
+
+
+def is_closed(html: str) -> bool:
+    """Return whether HTML closes all that it opens, and nothing else, so that it can stand before other HTML."""
+    opened: Counter[str] = Counter()
+    for found in re.finditer(_MARKUP, f'{html} '):  # what reaches the space has no end
+        name = (found['name'] or '').lower()
+        if found.end() > len(html) or name == 'plaintext':
+            return False
+        if name and not re.fullmatch(_NEEDS_NO_END, name):
+            opened[name] += -1 if found[0].startswith('</') else 1
+            if opened[name] < 0:
+                return False
+    return not any(opened.values())
 
 
 def is_html(body: dict[str, Any]) -> bool:

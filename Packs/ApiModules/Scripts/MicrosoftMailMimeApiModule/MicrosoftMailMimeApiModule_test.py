@@ -1,6 +1,8 @@
 """Headers and invitations in MIME, and the text of HTML. The tests of attached emails are in Tests/conformance."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,9 @@ from MicrosoftMailMimeApiModule import (
     calendar_in_mime,
     event_details,
     file_name,
+    has_html_tag,
     html_to_text,
+    is_closed,
     mime_parts,
     parse_headers,
     text_as_html,
@@ -204,12 +208,12 @@ def test_the_text_of_html_is_what_a_reader_sees(html: str, text: str) -> None:
     assert html_to_text(html) == text
 
 
-@pytest.mark.parametrize('max_length', [None, 255])
+@pytest.mark.parametrize('read', [html_to_text, lambda html: html_to_text(html, 255), has_html_tag, is_closed])
 @pytest.mark.parametrize('part', ['<br>', '<p>', '<a ', '<a b="', '<!--', '<![', '<script>', '<style>', '</', '&', ' ', '<a =\n'])
-def test_html_takes_linear_time_whatever_it_is(part: str, max_length: int | None) -> None:
+def test_html_takes_linear_time_whatever_it_is(part: str, read: Callable[[str], Any]) -> None:
     def seconds(repeated: int) -> float:
         html, started = part * repeated, time.process_time()
-        html_to_text(html, max_length)
+        read(html)
         return time.process_time() - started
 
     short = min(seconds(2500) for _ in range(3))
@@ -240,6 +244,35 @@ def test_html_after_the_maximum_length_is_not_read(monkeypatch: pytest.MonkeyPat
 )
 def test_a_text_becomes_html_that_can_be_read(text: str, html: str) -> None:
     assert text_as_html(text) == html
+
+
+@pytest.mark.parametrize(
+    'html',
+    ['', 'a < b', '<br>', '<p>a<p>b', '<ul><li>a</ul>', '<B>a</b >', '<b><i>a</b></i>', '<!-- <b> -->', '<a title="</a>">x</a>'],
+)
+def test_html_that_is_closed(html: str) -> None:
+    assert is_closed(html)
+
+
+@pytest.mark.parametrize(
+    'html',
+    [
+        '<b>',
+        '</b>',
+        '</b><b>',
+        '<b/>',
+        '<!--',
+        '<a title="></a>',
+        '<br',
+        '<style>',
+        '<plaintext></plaintext>',
+        '<svg>',
+        '</body>',
+    ],
+)
+def test_html_that_would_change_what_follows_it(html: str) -> None:
+    assert not is_closed(html)
+    assert not is_closed(f'<p>a</p>{html}<br>')
 
 
 # endregion

@@ -78,7 +78,7 @@ class Mailbox:
         forwards_to_nobody: ``createForward`` without recipients makes a draft, and is not 400.
         ignores_reply_messages: ``createReply``, ``createReplyAll`` and ``createForward`` ignore ``message``, but for its extended
             properties.
-        ignores_comments: they ignore ``comment``.
+        ignores_comments: they ignore ``comment``, as Microsoft documents.
         deletes_permanently: the cloud of the mailbox has ``permanentDelete``.
         deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items; a folder is removed.
         doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
@@ -118,9 +118,9 @@ class Mailbox:
         self.changes_sent_ids = False
         self.shows_submission = True
         self.has_upload_sessions = self.shares_upload_sessions = True
-        self.forwards_to_nobody = True
+        self.forwards_to_nobody = False
         self.ignores_reply_messages = False
-        self.ignores_comments = False
+        self.ignores_comments = True
         self.deletes_softly = self.doubles_inline = False
         self.deletes_permanently = True
         self.shared_folders: dict[str, set[str]] = {}

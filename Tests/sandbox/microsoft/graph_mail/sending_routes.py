@@ -107,7 +107,8 @@ def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Mess
         raise GraphError(400, 'ErrorInvalidRequest', 'Give a comment or a body of the message, not both.')
     if given.get('torecipients') and body.get('toRecipients'):
         raise GraphError(400, 'ErrorInvalidRequest', 'Give toRecipients as a parameter or in the message, not both.')
-    comment = '' if call.mailbox.ignores_comments else given.get('comment') or ''
+    is_ignored = call.mailbox.ignores_comments and action.startswith('create')
+    comment = '' if is_ignored else given.get('comment') or ''
     draft = draft_answer(call.mailbox, original, kind, comment, email_addresses(given.get('torecipients')))
     if call.mailbox.ignores_reply_messages and action.startswith('create'):
         body = {name: value for name, value in body.items() if name == 'singleValueExtendedProperties'}

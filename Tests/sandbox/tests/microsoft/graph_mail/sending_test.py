@@ -189,6 +189,7 @@ def test_draft_of_an_answer(
     subject: str,
     files: list[str],
 ) -> None:
+    mailbox.ignores_comments = False
     forward = {'toRecipients': [{'emailAddress': {'address': 'new@a.example'}}]} if action == 'createForward' else {}
     made = graph.post(f'/messages/{question.message_id}/{action}', {'comment': 'a &lt; <b>b</b>\n&amp; c', **forward})
     assert made['subject'] == subject
@@ -237,11 +238,22 @@ def test_the_message_of_a_drafted_answer_may_be_ignored(
 ) -> None:
     mailbox.ignores_reply_messages = True
     mark = {'id': 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name Mark', 'value': 'x'}
-    given = {'subject': 'Mine', 'toRecipients': [], 'importance': 'high', 'singleValueExtendedProperties': [mark]}
-    made = graph.post(f'/messages/{question.message_id}/{action}', {'message': given, 'comment': 'Mine'})
+    given = {'subject': 'Mine', 'importance': 'high', 'singleValueExtendedProperties': [mark]}
+    forward = {'toRecipients': TO_BOB} if action == 'createForward' else {}
+    made = graph.post(f'/messages/{question.message_id}/{action}', {'message': given, 'comment': 'Mine', **forward})
     assert (made['subject'][4:], made['importance']) == (question.subject, 'normal')
-    assert 'Mine' in made['body']['content']
+    assert 'Mine' not in made['body']['content']
     assert latest(mailbox, 'drafts').properties == {mark['id']: 'x'}
+
+
+@pytest.mark.parametrize('is_allowed', [True, False])
+def test_a_forwarded_mail_needs_a_recipient(graph: GraphClient, mailbox: Mailbox, question: Message, is_allowed: bool) -> None:
+    path = f'/messages/{question.message_id}/createForward'
+    mailbox.forwards_to_nobody = is_allowed
+    if is_allowed:
+        assert graph.post(path, {})['toRecipients'] == []
+    else:
+        assert graph.error('POST', path, {}) == (400, 'ErrorInvalidRequest')
 
 
 def test_comment_and_body_exclude_each_other(graph: GraphClient, mailbox: Mailbox, question: Message) -> None:
