@@ -387,6 +387,17 @@ def test_the_last_response_of_an_upload_may_be_lost(sender: WatchedSender, bobs:
     assert sender.client.count('PUT', UPLOADS) == 1
 
 
+@pytest.mark.parametrize('location', ["https://outlook.example/Messages('m')/Attachments('of-another-kind%3D')", '', 'x'])
+def test_an_upload_that_names_its_file_otherwise_is_found(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, location: str
+) -> None:
+    headers = {'Location': location}
+    cloud.faults.add(service='graph', path=UPLOADS, method='PUT', status=201, headers=headers, done=True, times=None)
+    sender.send(mail_of(*(file_of(tmp_path, 3 * MEGABYTE, name) for name in ('1.bin', '2.bin'))))
+    assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
+    assert sender.client.count('POST', 'createUploadSession') == 2
+
+
 @pytest.mark.parametrize(
     'fault',
     [
@@ -590,7 +601,7 @@ def throttled(sender: WatchedSender, cloud: MicrosoftCloud) -> Callable[..., Non
 
 def resumed(progress: SendingProgress) -> SendingProgress:
     """Return the progress of a later run."""
-    return SendingProgress(progress.draft_id, progress.first_files, can_resume=True)
+    return SendingProgress(progress.draft_id, progress.first_files, progress.attached, can_resume=True)
 
 
 @pytest.mark.parametrize('status', [429, 503])

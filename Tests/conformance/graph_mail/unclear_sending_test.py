@@ -283,6 +283,47 @@ def test_a_file_of_the_same_name_stays(instance: Instance, adas: Mailbox) -> Non
     assert [getattr(one, 'size', 0) for one in draft.attachments] == [11, 1]
 
 
+FILE_COMMANDS = ['send-mail', 'msgraph-mail-create-draft', 'msgraph-mail-add-draft-attachment', 'msgraph-mail-forward']
+
+
+@pytest.mark.parametrize('foreign', ['image001.png', 'b.txt'])
+@pytest.mark.parametrize('command', FILE_COMMANDS)
+@pytest.mark.parametrize('is_done', [True, False])
+def test_a_file_that_somebody_else_adds_replaces_none(
+    instance: Instance, adas: Mailbox, question: Message, command: str, foreign: str, is_done: bool
+) -> None:
+    args: dict[str, Any] = {**MAIL, **TWO_LARGE_FILES}
+    if 'add' in command:
+        args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID'], **TWO_LARGE_FILES}
+    if 'forward' in command:
+        args = {'message_id': question.immutable_id, 'to': BOB, **TWO_LARGE_FILES}
+    is_second = 'add' in command or 'forward' in command
+    fault(instance, '/attachments$', throttled(120), skip=int(is_second), done=is_done, done_after=60.0)
+    args = instance.run(command, **args)['PollingArgs']
+    [draft] = in_folder(adas, 'drafts')
+    adas.attach_file(draft, foreign, b'signature of Outlook')  # somebody opened it there
+    instance.cloud.clock.advance(121)
+    instance.text(command, **args)
+    [message] = in_folder(adas, 'drafts' if 'draft' in command else 'sentitems')
+    files = [(str(one.name), getattr(one, 'size', 0)) for one in message.attachments]
+    assert sorted(files) == sorted([('a.txt', HALF), ('b.txt', HALF), (foreign, 20)])
+
+
+@pytest.mark.parametrize('command', ['send-mail', 'msgraph-mail-add-draft-attachment'])
+def test_a_file_that_somebody_removes_is_told(instance: Instance, adas: Mailbox, command: str) -> None:
+    args: dict[str, Any] = {**MAIL, **TWO_LARGE_FILES}
+    if 'add' in command:
+        args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID'], **TWO_LARGE_FILES}
+    fault(instance, '/attachments$', throttled(120), skip=int('add' in command))
+    args = instance.run(command, **args)['PollingArgs']
+    [draft] = in_folder(adas, 'drafts')
+    [file] = draft.attachments
+    adas.detach(draft, file)
+    adas.attach_file(draft, 'image001.png', HALF * b'a')
+    assert 'The draft has 1 of 2 attachments.' in instance.error(command, **args)
+    assert in_folder(adas, 'sentitems') == []
+
+
 # endregion
 # region scheduled mails
 

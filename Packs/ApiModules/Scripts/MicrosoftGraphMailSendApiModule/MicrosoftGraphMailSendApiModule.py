@@ -9,13 +9,12 @@ import mimetypes
 import os
 import re
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, BinaryIO, TypeVar
-from urllib.parse import unquote_to_bytes, urlsplit
+from typing import Any, BinaryIO, NamedTuple, TypeVar
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import requests
 
@@ -55,9 +54,6 @@ def content_type_of(name: str, default: str = _BINARY) -> str:
     return kind or default
 
 
-FileKey = tuple[str, bool]  # name, and whether it is inline: by it a file is recognized among the attachments of a draft
-
-
 class OutgoingAttachment:
     """A file to send, from disk or from memory.
 
@@ -92,10 +88,6 @@ class OutgoingAttachment:
     @property
     def is_inline(self) -> bool:
         return bool(self.content_id)
-
-    @property
-    def key(self) -> FileKey:
-        return self.name, self.is_inline
 
     def open(self) -> BinaryIO:
         return open(self.path, 'rb') if self.path else io.BytesIO(self.content)
@@ -341,11 +333,11 @@ class UploadSession:
     Args:
         url: of the session. It is a secret, and gets no token.
         file: `size` bytes.
-        is_attached: returns whether the file is attached, once the session is gone.
+        find: returns the ID of the file if it is attached, once the session is gone.
     Source: https://learn.microsoft.com/graph/outlook-large-attachments
     """
 
-    def __init__(self, client: GraphClient, url: str, file: BinaryIO, size: int, is_attached: Callable[[], bool]):
+    def __init__(self, client: GraphClient, url: str, file: BinaryIO, size: int, find: Callable[[], str]):
         if not is_https(url):
             raise GraphError('Microsoft Graph sent an upload URL that is not an https address.', 'Try again.')
         for secret in (
@@ -358,18 +350,24 @@ class UploadSession:
         self._url = url
         self._file = file
         self._size = size
-        self._is_attached = is_attached
+        self._find = find
         self._position: int | None = 0  # None if it has to be requested
+        self._file_id = ''
 
-    def upload(self) -> None:
-        """Send the file. Raise GraphError if it finally fails; the session remains."""
+    def upload(self) -> str:
+        """Send the file, and return the ID of the attachment, empty if Graph does not say it.
+
+        Raises:
+            GraphError: it finally failed; the session remains.
+        """
         try:
             for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _RETRIES + 1):
                 if self._client.retry(self._put_next, _UPLOAD_RETRIES) >= self._size:
-                    return
+                    return self._file_id
         except GraphError as error:
-            if error.status in _SESSION_RETRIES.retries and self._is_attached():
-                return
+            found = self._find() if error.status in _SESSION_RETRIES.retries else ''
+            if found:
+                return found
             raise
         raise GraphError('The upload made no progress.', 'Try again.')
 
@@ -390,6 +388,8 @@ class UploadSession:
             content_range = f'bytes {position}-{position + len(data) - 1}/{self._size}'
             response = self._request('PUT', {'Content-Range': content_range}, data)
             position = self._size if response.status_code == 201 else next_position(response)
+            location = re.search(r"(?i)/attachments\('([^'/]+)'\)\Z", unquote(response.headers.get('Location', '')))
+            self._file_id = location[1] if location else ''
         self._position = position
         return position
 
@@ -418,13 +418,50 @@ REPLY_ALL = 'createReplyAll'
 FORWARD = 'createForward'
 
 
+class AttachedFile(NamedTuple):
+    """An attachment of a draft: its ID, and by what else it is recognized if that is not known."""
+
+    file_id: str
+    name: str
+    is_inline: bool
+    size: int
+
+    @classmethod
+    def from_json(cls, row: JsonObject) -> 'AttachedFile':
+        size = row.get('size')
+        return cls(
+            str(row.get('id') or ''),
+            str(row.get('name') or ''),
+            bool(row.get('isInline')),
+            size if isinstance(size, int) else -1,
+        )
+
+    def looks_like(self, other: 'AttachedFile') -> bool:
+        """Return whether Graph may show this file as `other`, whose size counts more than its bytes: up to that of base64."""
+        is_size = self.size <= other.size <= 1.4 * self.size + 2000
+        return is_size and (self.name, self.is_inline) == (other.name, other.is_inline)
+
+
+def match_files(files: Sequence[AttachedFile], found: Sequence[AttachedFile]) -> tuple[list[AttachedFile], list[AttachedFile]]:
+    """Return the files that are missing in a list of attachments, and what else is there: duplicates, and files of others."""
+    left, missing = list(found), list(files)
+    for is_same in (lambda one, other: one.file_id == other.file_id != '', AttachedFile.looks_like):
+        for one in list(missing):
+            other = next((other for other in left if is_same(one, other)), None)
+            if other:
+                missing.remove(one)
+                left.remove(other)
+    return missing, left
+
+
 class SendingProgress:
-    """The progress of sending a mail, from which a later run resumes. The draft itself shows which attachments it has.
+    """The progress of sending a mail, from which a later run resumes.
 
     Args:
         draft_id: immutable ID of the draft, empty before there is one.
-        first_files: attachments that the draft was created with, those of a forwarded mail included; None if unknown, or if the
-            draft of a reply may not have its text yet.
+        first_files: attachments that the draft had at first, those of a forwarded mail included; None if unknown, or if the draft
+            of a reply may not have its text yet.
+        attached: those that were attached since then, in their order.
         can_resume: if Graph throttles for long, the draft stays, so that a later run can resume from it.
         mark: the value of a property by which the draft and the sent mail are found.
     Attributes:
@@ -432,11 +469,17 @@ class SendingProgress:
     """
 
     def __init__(
-        self, draft_id: str = '', first_files: Sequence[FileKey] | None = None, can_resume: bool = False, mark: str = ''
+        self,
+        draft_id: str = '',
+        first_files: Sequence[AttachedFile] | None = None,
+        attached: Sequence[AttachedFile] = (),
+        can_resume: bool = False,
+        mark: str = '',
     ):
         self.draft_id = draft_id
         self.mark = mark
         self.first_files = first_files
+        self.attached = [*attached]
         self.can_resume = can_resume
         self.is_resumed = bool(draft_id)
 
@@ -624,8 +667,7 @@ class _Draft:
             draft = self._create_marked(
                 self._mailbox.messages_path(), {**message, 'attachments': [attachment.as_json() for attachment in included]}
             )
-            self.progress.first_files = [attachment.key for attachment in included]
-        self.attach(others)
+        self.attach(others, len(included))
         return draft
 
     def create_reply(self, action: str, message_id: str, mail: OutgoingMail, quotes: bool) -> JsonObject:
@@ -670,7 +712,7 @@ class _Draft:
                     what = 'Microsoft Graph left the text out, because the quoted email is large.'
                     raise GraphError(what, 'Use reply-mail, which quotes nothing, or send the text in a separate email.')
                 del change['body']
-        files = self.files() if mail.attachments else []
+        files = self._retry(self._files) if mail.attachments else []
         draft = self.change(change) or draft
         self.progress.first_files = files
         return draft
@@ -793,74 +835,83 @@ class _Draft:
     # endregion
     # region attachments
 
-    def attach(self, attachments: Sequence[OutgoingAttachment]) -> None:
+    def attach(self, attachments: Sequence[OutgoingAttachment], included: int = 0) -> None:
         """Attach what the draft does not have yet, then check that it has all.
 
         Args:
             attachments: those that were not part of the request that created the draft.
+            included: the number of those that were.
         """
-        first = self.progress.first_files
-        if not (attachments or first):
-            return
-        if first is None:
-            first = self.progress.first_files = self.files()
-        wanted = [*first, *(attachment.key for attachment in attachments)]
+        progress = self.progress
+        if progress.first_files is None and (attachments or included):
+            progress.first_files = self._retry(partial(self._first_files, included))
+        done = len(progress.attached)  # by earlier runs; the last of which may have attached one more
+        for number, attachment in enumerate(attachments[done:]):
+            progress.attached.append(self._attach_one(attachment, look_first=progress.is_resumed and not number))
+        if attachments:
+            self._retry(self._require_all)
+            self._remove_duplicate_files()
 
-        def missing() -> list[int]:
-            return missing_files(wanted, self._files())
+    def _first_files(self, count: int) -> list[AttachedFile]:
+        """Return the attachments of a draft that was created with `count` of them. Graph may have named them otherwise."""
+        files = self._files()
+        _require_files(len(files), count)
+        return files
 
-        def is_attached(position: int) -> bool:
-            return position not in missing()
+    def _require_all(self) -> None:
+        missing, _ = self._compare_files()
+        count = len(self.progress.first_files or ()) + len(self.progress.attached)
+        _require_files(count - len(missing), count)
 
-        positions = self._retry(missing) if self.progress.is_resumed else range(len(wanted))
-        for position, attachment in enumerate(attachments, len(first)):
-            if position in positions:
-                self._attach_one(attachment, partial(is_attached, position))
+    def _compare_files(self) -> tuple[list[AttachedFile], list[AttachedFile]]:
+        """Return the files that the draft should have and lacks, and those that it has besides."""
+        return match_files([*(self.progress.first_files or ()), *self.progress.attached], self._files())
 
-        def require_all() -> None:
-            count = len(wanted) - len(missing())
-            if count < len(wanted):
-                raise GraphError(f'The draft has {count} of {len(wanted)} attachments.', 'Send the email again.')
-
-        self._retry(require_all)
-        self._remove_duplicate_files({attachment.key for attachment in attachments}, Counter(wanted))
-
-    def _remove_duplicate_files(self, attached: set[FileKey], wanted: Counter[FileKey]) -> None:
+    def _remove_duplicate_files(self) -> None:
         """Remove duplicates of attached files that unclear requests attached. What cannot be removed stays."""
         if not self.had_unclear_step:
             return
         with suppress(GraphError):
-            seen = set()
-            rows = self._rows()
-            surplus = Counter(map(_file_key, rows)) - wanted
-            for row in rows:
-                key = _file_key(row)
-                twin = (key, row.get('size'))
+            _, others = match_files(self.progress.first_files or (), self._files())
+            _, surplus = match_files(self.progress.attached, others)
+            attached = {one[1:] for one in others if one not in surplus}
+            for one in surplus:
                 # Graph doubles inline files by itself (microsoftgraph/msgraph-sdk-dotnet#2937)
-                if twin in seen and key in attached and surplus[key] > 0 and not row.get('isInline'):
-                    surplus[key] -= 1
-                    self._mailbox.remove_attachment(self.progress.draft_id, row['id'])
-                seen.add(twin)
+                if one[1:] in attached and not one.is_inline:
+                    self._mailbox.remove_attachment(self.progress.draft_id, one.file_id)
 
-    def _attach_one(self, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
-        """Attach a file to the draft: in one request, or in ranges if it is large. `is_attached` looks at an unclear outcome."""
+    def _attach_one(self, attachment: OutgoingAttachment, look_first: bool) -> AttachedFile:
+        """Attach a file to the draft, in one request, or in ranges if it is large, and return it.
+
+        Args:
+            look_first: an earlier run may have attached it.
+        """
+        file = AttachedFile('', attachment.name, attachment.is_inline, attachment.size)
+
+        def find() -> str:
+            """Return the ID of the file if the draft has it, but not of one that was there before."""
+            _, others = self._compare_files()
+            return next((one.file_id for one in others if file.looks_like(one)), '')
+
+        def post() -> str:
+            created = self._mailbox.create(f'{self._path}/attachments', json_data=attachment.as_json())
+            return str(created['id'])
+
         if attachment.size < MIN_UPLOAD_SIZE:
-            path = f'{self._path}/attachments'
-            step = _AtMostOnceStep(self, lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached)
-            step.result(self._policy)
-            return
+            return file._replace(file_id=_AtMostOnceStep(self, post, find, look_first=look_first).result(self._policy))
+        found = self._retry(find) if look_first else ''
+        return file._replace(file_id=found or self._retry(partial(self._upload, attachment, find), _SESSION_RETRIES))
 
-        def upload() -> None:
-            url = self._retry(lambda: self._open_session(attachment))
-            with attachment.open() as file:
-                session = UploadSession(self.client, url, file, attachment.size, lambda: self._retry(is_attached))
-                try:
-                    session.upload()
-                except BaseException:
-                    session.cancel()
-                    raise
-
-        self._retry(upload, _SESSION_RETRIES)  # Graph may not find or accept a session that it has just opened
+    def _upload(self, attachment: OutgoingAttachment, find: Callable[[], str]) -> str:
+        """Attach a file in ranges, and return its ID, empty if Graph does not say it."""
+        url = self._retry(lambda: self._open_session(attachment))
+        with attachment.open() as file:
+            session = UploadSession(self.client, url, file, attachment.size, lambda: self._retry(find))
+            try:
+                return session.upload()
+            except BaseException:
+                session.cancel()
+                raise
 
     def _open_session(self, attachment: OutgoingAttachment) -> str:
         """Return the URL of an upload session. Raise GraphError, with advice if this mailbox or cloud has none.
@@ -875,15 +926,9 @@ class _Draft:
                 raise error.with_advice(_NO_UPLOADS) from None
             raise
 
-    def files(self) -> list[FileKey]:
-        """Return the attachments of the draft."""
-        return self._retry(self._files)
-
-    def _files(self) -> list[FileKey]:
-        return list(map(_file_key, self._rows()))
-
-    def _rows(self) -> list[JsonObject]:
-        return [one if isinstance(one, dict) else {} for one in self._mailbox.list_attachments(self.progress.draft_id)]
+    def _files(self) -> list[AttachedFile]:
+        rows = self._mailbox.list_attachments(self.progress.draft_id)
+        return [AttachedFile.from_json(one if isinstance(one, dict) else {}) for one in rows]
 
     # endregion
     # region steps
@@ -1163,24 +1208,9 @@ def _with_recipients(draft: JsonObject, lists: JsonObject) -> JsonObject:
     return found
 
 
-def _file_key(attachment: JsonObject) -> FileKey:
-    return str(attachment.get('name') or ''), bool(attachment.get('isInline'))
-
-
-def missing_files(wanted: Sequence[FileKey], present: Sequence[FileKey]) -> list[int]:
-    """Return the positions in `wanted` of the files that are not present.
-
-    Graph may double inline files that are there (microsoftgraph/msgraph-sdk-dotnet#2937). It may also name files otherwise: one
-    with a name that nobody wanted counts as the first that is missing.
-    """
-    left, missing = Counter(present), []
-    for position, key in enumerate(wanted):
-        if left[key]:
-            left[key] -= 1
-        else:
-            missing.append(position)
-    renamed = sum(count for key, count in left.items() if key not in wanted)
-    return missing[renamed:]
+def _require_files(count: int, wanted: int) -> None:
+    if count < wanted:
+        raise GraphError(f'The draft has {count} of {wanted} attachments.', 'Send the email again.')
 
 
 # Group 1: a part of a head that is kept with the styles in it. What does not end is not kept.

@@ -17,6 +17,7 @@ from MicrosoftGraphMailSendApiModule import (
     FORWARD,
     REPLY,
     UPLOAD_RANGE,
+    AttachedFile,
     MailSender,
     OutgoingAttachment,
     OutgoingMail,
@@ -25,6 +26,7 @@ from MicrosoftGraphMailSendApiModule import (
     above_quote,
     extract_data_uris,
     internet_headers,
+    match_files,
     next_position,
     reply_subject,
     split_attachments,
@@ -564,7 +566,10 @@ def test_an_attachment_whose_response_is_lost_is_counted_before_it_is_attached_a
     client = ScriptedClient(
         POST_messages=[DRAFT],
         POST_attachments=[(201, {'id': '2'}), BUSY, (201, {'id': '3'})],
-        GET_attachments=[(200, {'value': [{'id': str(one)} for one in range(number)]}) for number in (*[2 + count] * 3, 3)],
+        GET_attachments=[
+            (200, {'value': [{'id': str(one), 'name': 'two.txt', 'size': 2_000_100} for one in range(1, number + 1)]})
+            for number in (1, *[2 + count] * 3, 3)
+        ],
         POST_send=[ACCEPTED],
         GET_messages=[(200, {'value': []})],
     )
@@ -637,6 +642,44 @@ def test_a_reply_whose_mark_is_rejected_has_none() -> None:
     assert client.sent == ['POST createReply', 'POST createReply', 'PATCH d', 'POST send']
 
 
+FILE, INLINE = AttachedFile('', 'a.txt', False, 100), AttachedFile('', 'a.txt', True, 100)
+MINE, OTHER = FILE._replace(file_id='1'), FILE._replace(file_id='2')
+
+
+@pytest.mark.parametrize(
+    'files, found, missing, left',
+    [
+        ([MINE], [MINE], [], []),
+        ([MINE], [], [MINE], []),
+        ([MINE], [MINE._replace(name='renamed.txt', size=500)], [], []),  # by Graph
+        ([MINE], [OTHER], [], []),  # an ID of another kind
+        ([FILE], [OTHER._replace(size=200)], [], []),
+        ([FILE], [OTHER._replace(size=5000)], [FILE], [OTHER._replace(size=5000)]),
+        ([FILE], [OTHER._replace(size=99)], [FILE], [OTHER._replace(size=99)]),
+        ([FILE], [OTHER._replace(name='b.txt')], [FILE], [OTHER._replace(name='b.txt')]),
+        ([FILE], [INLINE], [FILE], [INLINE]),
+        ([FILE, OTHER], [OTHER], [FILE], []),
+        ([FILE, FILE], [MINE, OTHER], [], []),
+        ([MINE, MINE], [MINE, OTHER], [], []),
+        ([MINE], [OTHER, MINE], [], [OTHER]),
+    ],
+)
+def test_files_are_recognized_by_their_ids_or_by_all_else(files: Any, found: Any, missing: Any, left: Any) -> None:
+    assert match_files(files, found) == (missing, left)
+
+
+@pytest.mark.parametrize('given', ['', 'x', '{}', '[]', '[["a.txt", false]]', '[[["1", "a.txt"]], []]', '[1, 2]', 'null'])
+def test_files_of_an_earlier_run_that_cannot_be_read_are_unknown(given: str) -> None:
+    client = ScriptedClient(
+        GET_d=[STILL_A_DRAFT, CHANGED],
+        GET_attachments=[(200, {'value': []}), (200, {'value': [{'id': 'a'}]})],
+        POST_attachments=[(201, {'id': 'a'})],
+    )
+    args = {'draft_id': 'd', 'transientFile': 'a.txt', 'transientFileContent': 'x', 'resume_made_with': given}
+    SENDING_COMMANDS['msgraph-mail-add-draft-attachment'](client, args)
+    assert client.sent.count('GET attachments') == 2
+
+
 # endregion
 # region resuming
 
@@ -651,7 +694,7 @@ def test_a_throttled_mail_resumes_from_its_draft() -> None:
     entry = run_resumable(client, {'subject': 'Plan'}, send).to_context()  # type: ignore[union-attr]
     args = entry['PollingArgs']
     mark = args.pop('resume_mark')
-    assert args == {'subject': 'Plan', 'resume_draft_id': 'd', 'resume_made_with': '[]', 'resume_run': '2'}
+    assert args == {'subject': 'Plan', 'resume_draft_id': 'd', 'resume_made_with': '', 'resume_run': '2'}
     assert re.fullmatch('[0-9a-f]{32}', mark)
     assert entry['NextRun'] == '301'
     assert run_resumable(client, args, send) == 'd'

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
@@ -47,6 +46,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         one_address,
     )
     from MicrosoftGraphMailSendApiModule import (
+        AttachedFile,
         FORWARD,
         MailSender,
         OutgoingAttachment,
@@ -277,12 +277,10 @@ def run_resumable(
 ) -> MailCommandResult:
     """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
     with the progress of this run."""
-    run, mark, first_files = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_mark')), None
-    with suppress(ValueError, TypeError):
-        first_files = [(str(name), bool(is_inline)) for name, is_inline in json.loads(args.get('resume_made_with') or '')]
+    run, mark = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_mark'))
     progress = SendingProgress(
         clean_value(args.get('resume_draft_id')),
-        first_files,
+        *_files_of(args),
         can_resume=run < _MAX_RUNS and supports_scheduling(),
         mark=mark if re.fullmatch(_MARK, mark) else '',
     )
@@ -292,9 +290,18 @@ def run_resumable(
         delay = progress.resume_delay(error, client)
         if delay is None:
             raise
-    made_with = '' if progress.first_files is None else json.dumps(progress.first_files)
+    made_with = '' if progress.first_files is None else json.dumps([progress.first_files, progress.attached])
     draft = {'resume_draft_id': progress.draft_id, 'resume_mark': progress.mark, 'resume_made_with': made_with}
     return reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'The command continues', is_last=False)
+
+
+def _files_of(args: Arguments) -> tuple[list[AttachedFile] | None, list[AttachedFile]]:
+    """Return the files that the draft had at first, None if they are not known, and those that earlier runs attached."""
+    try:
+        first, attached = json.loads(args.get('resume_made_with') or '')
+        return [AttachedFile(*one) for one in first], [AttachedFile(*one) for one in attached]
+    except (ValueError, TypeError):
+        return None, []
 
 
 _Command = Callable[[GraphMailClient, Arguments], MailCommandResult]
