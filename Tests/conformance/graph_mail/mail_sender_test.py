@@ -415,7 +415,7 @@ def test_an_upload_that_finally_fails_leaves_no_draft(
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, **fault)
     assert error_of(lambda: sender.send(mail_of(seven))).startswith('Microsoft Graph')
     assert nothing_is_left(cloud, adas)
-    assert sum(sender.client.clock.waits) <= API_RETRIES.budget
+    assert sum(sender.client.clock.waits) <= API_RETRIES.budget + 10  # the outcome is looked up for some seconds
 
 
 @pytest.mark.parametrize('how', ['closed', 'reset', 'proxy', 'untrusted', 'refused'])
@@ -424,7 +424,7 @@ def test_an_upload_that_fails_shows_nothing_of_its_url(
 ) -> None:
     """Not in the error, nor in the traceback that comes with it in debug mode."""
     host = 'https://127.0.0.1:9' if how == 'closed' else cloud.graph
-    session = UploadSession(sender.client, f'{host}/upload/sesame-path?authtoken=sesame-token', BytesIO(b'x'), 1, lambda: False)
+    session = UploadSession(sender.client, f'{host}/upload/sesame-path?authtoken=sesame-token', BytesIO(b'x'), 1)
     if how == 'proxy':
         sender.client._session.proxies = {'https': 'http://127.0.0.1:9'}
         sender.client._session.trust_env = False
@@ -441,7 +441,7 @@ def test_an_upload_that_fails_shows_nothing_of_its_url(
 
 def test_the_platform_masks_the_parts_of_an_upload_url(sender: WatchedSender) -> None:
     url = "https://outlook.office.com/api/users('1')/AttachmentSessions('a b')?authtoken=sesame"
-    UploadSession(sender.client, url, BytesIO(b'x'), 1, lambda: False)
+    UploadSession(sender.client, url, BytesIO(b'x'), 1)
     for text in (url, "/api/users('1')/AttachmentSessions('a%20b')?authtoken=sesame", 'authtoken=sesame'):
         assert LOG.encode(f'"PUT {text} HTTP/1.1" 200') == '"PUT <XX_REPLACED> HTTP/1.1" 200'
 

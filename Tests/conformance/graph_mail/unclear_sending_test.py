@@ -11,6 +11,7 @@ import pytest
 
 from conformance.graph_mail.mailboxes import in_folder
 from conformance.graph_mail.sending_commands_test import instance, question, war_room
+from conformance.graph_mail.watched_sender import UPLOADS
 from conformance.unified.instances import BOB, ERROR, Instance
 from conformance.virtual_time import skip_waits
 from sandbox.microsoft import MicrosoftCloud
@@ -281,6 +282,61 @@ def test_a_file_of_the_same_name_stays(instance: Instance, adas: Mailbox) -> Non
     fault(instance, '/attachments$', throttled(1), done=True)
     instance.text('msgraph-mail-add-draft-attachment', draft_id=draft_id, transientFile='a.txt', transientFileContent='x')
     assert [getattr(one, 'size', 0) for one in draft.attachments] == [11, 1]
+
+
+LARGE_FILE: dict[str, Any] = {'transientFile': 'big.txt', 'transientFileContent': 4_000_000 * 'x'}  # two ranges
+
+
+@pytest.mark.parametrize('error', [TIMEOUT, throttled(1), {'reset': True}])
+@pytest.mark.parametrize('late', [{}, {'done_after': 3.0}])
+@pytest.mark.parametrize('is_gone', [True, False])
+@pytest.mark.parametrize('lag', [0, 4])
+@pytest.mark.parametrize('command', ['send-mail', 'msgraph-mail-add-draft-attachment'])
+def test_no_large_file_is_attached_twice(
+    instance: Instance, adas: Mailbox, error: dict[str, Any], late: dict[str, Any], is_gone: bool, lag: float, command: str
+) -> None:
+    args: dict[str, Any] = {**MAIL, **LARGE_FILE}
+    if command != 'send-mail':
+        args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID'], **LARGE_FILE}
+    adas.attachment_lag = lag
+    fault(instance, UPLOADS, error, method='PUT', skip=1, done=True, **late)
+    if is_gone:
+        fault(instance, UPLOADS, {'status': 404}, method='GET')
+    instance.text(command, **args)
+    in_the_end(instance)
+    [message] = in_folder(adas, 'sentitems' if command == 'send-mail' else 'drafts')
+    assert [str(one.name) for one in message.attachments] == ['big.txt']
+
+
+@pytest.mark.parametrize('files', [{**TWO_FILES}, TWO_LARGE_FILES, LARGE_FILE], ids=['small', 'two requests', 'upload'])
+def test_a_list_of_files_that_is_behind_is_waited_for(instance: Instance, adas: Mailbox, files: dict[str, Any]) -> None:
+    adas.attachment_lag = 4
+    instance.text('send-mail', **MAIL, **files)
+    [sent] = in_folder(adas, 'sentitems')
+    assert ','.join(str(one.name) for one in sent.attachments) == files['transientFile']
+
+
+@pytest.mark.parametrize('status', [400, 403, 404, 405, 410, 501])
+@pytest.mark.parametrize('error', [{'status': 503}, {'reset': True}, {'status': 416}, throttled(1)])
+def test_a_session_that_does_not_tell_its_position_is_replaced(
+    instance: Instance, adas: Mailbox, status: int, error: dict[str, Any]
+) -> None:
+    """Microsoft documents PUT and DELETE for the sessions of Outlook, but not GET."""
+    fault(instance, UPLOADS, {'status': status}, method='GET', times=None)
+    fault(instance, UPLOADS, error, method='PUT', skip=1)
+    instance.text('send-mail', **MAIL, **LARGE_FILE)
+    [sent] = in_folder(adas, 'sentitems')
+    assert [(str(one.name), getattr(one, 'size', 0)) for one in sent.attachments] == [('big.txt', 4_000_000)]
+    assert instance.cloud.uploads.open_count == 0
+
+
+def test_an_upload_that_never_ends_tells_its_reason(instance: Instance, adas: Mailbox) -> None:
+    fault(instance, UPLOADS, {'status': 405}, method='GET', times=None)
+    fault(instance, UPLOADS, {'status': 503}, method='PUT', times=None)
+    told = instance.error('send-mail', **MAIL, **LARGE_FILE)
+    assert told == 'Microsoft Graph responded with HTTP status 503. Try again in a few minutes.'
+    assert sum('createUploadSession' in str(one) for one in instance.requests('graph')) == 4
+    assert in_folder(adas, 'drafts') == []
 
 
 FILE_COMMANDS = ['send-mail', 'msgraph-mail-create-draft', 'msgraph-mail-add-draft-attachment', 'msgraph-mail-forward']

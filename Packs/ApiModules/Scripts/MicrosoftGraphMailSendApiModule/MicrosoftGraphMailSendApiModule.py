@@ -324,7 +324,20 @@ _STEP_RETRIES = RetryPolicy(
 )
 _USER_DRAFT_RETRIES = 2  # after 404: a new or changed draft is not known everywhere at once, but the ID may be wrong
 _SESSION_RETRIES = RetryPolicy({401: 3, 404: 3, 410: 3})
-_UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
+_UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES, 501: 0})
+
+
+class _LostUploadError(GraphError):
+    """A range failed, and the session does not tell its position: the file may be attached, or else needs a new session."""
+
+    def __init__(self, failure: GraphError):
+        gone = requests.Response()
+        gone.status_code = 410
+        super().__init__(failure.what, failure.advice, failure.code, gone)
+
+    @property
+    def is_outcome_unclear(self) -> bool:
+        return True
 
 
 class UploadSession:
@@ -333,11 +346,10 @@ class UploadSession:
     Args:
         url: of the session. It is a secret, and gets no token.
         file: `size` bytes.
-        find: returns the ID of the file if it is attached, once the session is gone.
     Source: https://learn.microsoft.com/graph/outlook-large-attachments
     """
 
-    def __init__(self, client: GraphClient, url: str, file: BinaryIO, size: int, find: Callable[[], str]):
+    def __init__(self, client: GraphClient, url: str, file: BinaryIO, size: int):
         if not is_https(url):
             raise GraphError('Microsoft Graph sent an upload URL that is not an https address.', 'Try again.')
         for secret in (
@@ -350,8 +362,8 @@ class UploadSession:
         self._url = url
         self._file = file
         self._size = size
-        self._find = find
         self._position: int | None = 0  # None if it has to be requested
+        self._failure: GraphError | None = None  # the last one of a range
         self._file_id = ''
 
     def upload(self) -> str:
@@ -360,15 +372,9 @@ class UploadSession:
         Raises:
             GraphError: it finally failed; the session remains.
         """
-        try:
-            for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _RETRIES + 1):
-                if self._client.retry(self._put_next, _UPLOAD_RETRIES) >= self._size:
-                    return self._file_id
-        except GraphError as error:
-            found = self._find() if error.status in _SESSION_RETRIES.retries else ''
-            if found:
-                return found
-            raise
+        for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _RETRIES + 1):
+            if self._client.retry(self._put_next, _UPLOAD_RETRIES) >= self._size:
+                return self._file_id
         raise GraphError('The upload made no progress.', 'Try again.')
 
     def cancel(self) -> None:
@@ -378,7 +384,7 @@ class UploadSession:
 
     def _put_next(self) -> int:
         """Send the next range, and return the new position."""
-        position = next_position(self._request('GET', {})) if self._position is None else self._position
+        position = self._read_position() if self._position is None else self._position
         self._position = None
         if position < self._size:
             self._file.seek(position)
@@ -386,12 +392,25 @@ class UploadSession:
             if not data:
                 raise DemistoException('The file became shorter while it was sent. Send it again.')
             content_range = f'bytes {position}-{position + len(data) - 1}/{self._size}'
-            response = self._request('PUT', {'Content-Range': content_range}, data)
+            try:
+                response = self._request('PUT', {'Content-Range': content_range}, data)
+            except GraphError as error:
+                self._failure = error
+                raise
             position = self._size if response.status_code == 201 else next_position(response)
             location = re.search(r"(?i)/attachments\('([^'/]+)'\)\Z", unquote(response.headers.get('Location', '')))
             self._file_id = location[1] if location else ''
         self._position = position
         return position
+
+    def _read_position(self) -> int:
+        """Return the position. Microsoft documents no request for it, so a session may refuse it as well as be gone."""
+        try:
+            return next_position(self._request('GET', {}))
+        except GraphError as error:
+            if error.res is None or _UPLOAD_RETRIES.retries.get(error.status):
+                raise
+            raise _LostUploadError(self._failure or error) from error
 
     def _request(self, method: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
         headers = {'Accept': 'application/json', 'Content-Type': _BINARY, **headers}
@@ -899,14 +918,16 @@ class _Draft:
 
         if attachment.size < MIN_UPLOAD_SIZE:
             return file._replace(file_id=_AtMostOnceStep(self, post, find, look_first=look_first).result(self._policy))
-        found = self._retry(find) if look_first else ''
-        return file._replace(file_id=found or self._retry(partial(self._upload, attachment, find), _SESSION_RETRIES))
+        upload, retried_find = partial(self._upload, attachment), partial(self._retry, find)
+        step = _AtMostOnceStep(self, upload, retried_find, look_first=look_first)
+        # Graph may not find or accept a session that it has just opened
+        return file._replace(file_id=self._retry(partial(step.result, NO_RETRIES), _SESSION_RETRIES))
 
-    def _upload(self, attachment: OutgoingAttachment, find: Callable[[], str]) -> str:
+    def _upload(self, attachment: OutgoingAttachment) -> str:
         """Attach a file in ranges, and return its ID, empty if Graph does not say it."""
         url = self._retry(lambda: self._open_session(attachment))
         with attachment.open() as file:
-            session = UploadSession(self.client, url, file, attachment.size, lambda: self._retry(find))
+            session = UploadSession(self.client, url, file, attachment.size)
             try:
                 return session.upload()
             except BaseException:

@@ -43,9 +43,9 @@ def list_attachments(message_id: str, folder_id: str | None = None) -> Response:
     query = call.query('attachment')
     message = find_message(call, message_id, folder_id)
     check_not_broken(message, 'attachments')
-    found = filter_and_sort(
-        list(message.attachments), query, 'attachment', lambda one: attachment_json(message, one, call.view).get
-    )
+    until = call.state.clock.now() - call.mailbox.attachment_lag
+    listed = [one for one in message.attachments if one.modified <= until]
+    found = filter_and_sort(listed, query, 'attachment', lambda one: attachment_json(message, one, call.view).get)
     return jsonify(page_json(found, query, lambda one: shown(call, message, one, query), _context(call, message), call.graph))
 
 

@@ -82,6 +82,7 @@ class Mailbox:
         deletes_permanently: the cloud of the mailbox has ``permanentDelete``.
         deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items; a folder is removed.
         doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
+        attachment_lag: so many seconds after a file was attached, lists of attachments do not have it yet.
         shared_folders: IDs of the only folders that users may open, by the object IDs of the users.
         unshared_status: how the others are answered: 404 or 403.
     """
@@ -123,6 +124,7 @@ class Mailbox:
         self.ignores_comments = True
         self.deletes_softly = self.doubles_inline = False
         self.deletes_permanently = True
+        self.attachment_lag = 0.0
         self.shared_folders: dict[str, set[str]] = {}
         self.unshared_status = 404
         self.change_number = 0

@@ -10,7 +10,7 @@ from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.tests.microsoft.clients import HttpClient, WebAppClient
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, BOB, IMMUTABLE, GraphClient
-from sandbox.tests.microsoft.graph_mail.writing_test import draft, subjects
+from sandbox.tests.microsoft.graph_mail.writing_test import FILE, draft, subjects
 
 THROTTLED = {'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Slow down.'}}}
 
@@ -68,6 +68,15 @@ def test_a_mail_in_transport_can_be_sent_a_second_time(graph: GraphClient, mailb
     for _ in range(2):
         graph.post(f'/messages/{made}/send', None, status=202)
     assert copies(bobs) == 2
+
+
+def test_a_list_of_attachments_may_be_behind(graph: GraphClient, cloud: MicrosoftCloud, mailbox: Mailbox) -> None:
+    mailbox.attachment_lag = 3
+    made = graph.post('/messages', draft())['id']
+    graph.post(f'/messages/{made}/attachments', FILE)
+    assert graph.get(f'/messages/{made}/attachments')['value'] == []
+    cloud.clock.advance(3)
+    assert [one['name'] for one in graph.get(f'/messages/{made}/attachments')['value']] == ['a.txt']
 
 
 SESSION = {'AttachmentItem': {'attachmentType': 'file', 'name': 'a.bin', 'size': 3_000_000}}
