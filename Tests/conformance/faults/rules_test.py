@@ -13,6 +13,7 @@ import MicrosoftApiModule
 import MicrosoftGraphClientApiModule
 import MicrosoftGraphMailArgumentsApiModule
 import MicrosoftGraphMailClientApiModule
+import MicrosoftGraphMailSendApiModule
 import MicrosoftHttpApiModule
 import MicrosoftInstanceApiModule
 import MicrosoftTokenRequestApiModule
@@ -147,7 +148,7 @@ BREACHES: dict[str, dict[str, Breach]] = {
         ),
         'a rule is created twice': Breach(_post_again, 'msgraph-mail-create-rule', 'once reset_mid_body', 'more was done'),
         'a lost response is not looked up': Breach(
-            _replace(MicrosoftGraphClientApiModule.GraphError, 'is_outcome_unclear', False),
+            _replace(MicrosoftGraphMailSendApiModule._Draft, '_marked', lambda *_args: []),
             'send-mail',
             'once reset_mid_body',
             'success, but|a draft is left behind',

@@ -867,6 +867,103 @@ class GraphClient(MicrosoftClient):
         return _Batch(self, items, retry_policy or self.retry_policy).results()
 
 
+class AtMostOnceStep:
+    """A step that must not be done twice.
+
+    Graph answers 429 and other errors to some requests that it carries out nevertheless, at once or seconds later. So the outcome
+    is looked up before the step is repeated, after an unclear response once more when it has settled.
+
+    Args:
+        run: does the step, without retries, and returns its result.
+        find_outcome: looks up the result of the step; returns None or False if it was not done.
+        unknown: what may have happened, and advice, if this cannot be looked up; None if the step cannot do harm.
+        look_first: an earlier run may have done it.
+        may_repeat: returns whether a step that was not found done may be repeated after an error.
+        can_resume_after: returns whether a later run looks up the outcome after an error. This run does not wait for it then.
+        settle_seconds: after an unclear response; what was not done by then will not be.
+    Attributes:
+        was_unclear: a response was unclear, so that the step may have been done twice in the end.
+    Source: https://learn.microsoft.com/answers/questions/5629476, https://learn.microsoft.com/answers/questions/2286986
+    """
+
+    def __init__(
+        self,
+        client: GraphClient,
+        run: Callable[[], Any],
+        find_outcome: Callable[[], Any],
+        unknown: tuple[str, str] | None = None,
+        look_first: bool = False,
+        may_repeat: Callable[[GraphError], bool] = lambda _error: True,
+        can_resume_after: Callable[[GraphError], bool] = lambda _error: False,
+        settle_seconds: float = 5.0,
+    ):
+        self._client = client
+        self._run = run
+        self._find_outcome = find_outcome
+        self._unknown = unknown
+        self._look_first = look_first
+        self._may_repeat = may_repeat
+        self._can_resume_after = can_resume_after
+        self._settle_seconds = settle_seconds
+        self._error: GraphError | None = None  # of the last time that the step was run
+        self._settled_at = 0.0
+        self.was_unclear = False
+
+    def result(self, policy: RetryPolicy) -> Any:
+        """Run the step with retries, and return its result.
+
+        Raises:
+            UnknownOutcomeError: the step may have been done, and no later run can look it up.
+        """
+        try:
+            return self._client.retry(self._attempt, policy)
+        except UnknownOutcomeError:
+            raise
+        except GraphError as error:
+            failure, can_resume = error, self._can_resume_after(error)
+        if not self.was_unclear:
+            raise failure if can_resume or not self._error else self._error
+        try:
+            done = self._client.retry(self._find_outcome if can_resume else self._settled_outcome, policy)
+        except UnknownOutcomeError:
+            raise
+        except GraphError:
+            if can_resume or not (self._unknown and self._error):
+                raise failure from None
+            raise UnknownOutcomeError(*self._unknown, self._error) from failure
+        if not done:
+            raise failure
+        return done
+
+    def _attempt(self) -> Any:
+        """Run the step unless it was done, and return its result."""
+        done = self._settled_outcome() if self._look_first else None
+        if done:
+            return done
+        self._look_first = True
+        try:
+            return self._run()
+        except GraphError as error:
+            self._error = error
+            if error.is_outcome_unclear or error.status == 429:
+                self.was_unclear = True
+                self._settled_at = self._client.clock.elapsed() + self._settle_seconds
+            raise
+
+    def _settled_outcome(self) -> Any:
+        """Return the result of the step; None or False if it was not done, will not be, and may be repeated."""
+        clock, done = self._client.clock, self._find_outcome()
+        seconds = self._settled_at - clock.elapsed()
+        if not done and self._error and seconds > 0:
+            if seconds >= clock.remaining():
+                raise self._error
+            clock.sleep(seconds)
+            done = self._find_outcome()
+        if not done and self._unknown and self._error and not self._may_repeat(self._error):
+            raise UnknownOutcomeError(*self._unknown, self._error) from self._error
+        return done
+
+
 def retry_broken_transfer(download: Callable[[], _StepResult]) -> _StepResult:
     """Run a download into a new file or buffer, and repeat it once if the transfer breaks off.
 

@@ -25,6 +25,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftApiModule import mask_secret
     from MicrosoftMailMimeApiModule import body_text, parse_headers, text_as_html
     from MicrosoftGraphClientApiModule import (
+        AtMostOnceStep,
         CONFLICT_RETRIES,
         GraphClient,
         GraphError,
@@ -315,8 +316,7 @@ def split_attachments(
 UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
 _RETRIES = 5
 _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
-_SETTLE_SECONDS = 5.0  # from an unclear response until the request is repeated, if it was not carried out by then
-_TRANSPORT_SECONDS = 10.0  # the same for the request that sends: a sent mail stays a draft until its transport has begun
+_TRANSPORT_SECONDS = 10.0  # to settle after the request that sends: a sent mail stays a draft until its transport has begun
 
 # A step of sending: what may have been done is looked up before the step is repeated. 2xx: the response does not confirm it.
 _STEP_RETRIES = RetryPolicy(
@@ -517,103 +517,6 @@ class SendingProgress:
         return client.reschedule_delay_after(error)
 
 
-class _UnsettledError(GraphError):
-    """A step was not found done, but may still be: it is looked up again."""
-
-
-class _AtMostOnceStep:
-    """A step that must not be done twice.
-
-    Graph answers 429 and other errors to some requests that it carries out nevertheless, at once or seconds later, and a mail
-    stays a draft while it is in transport. So after an unclear response the outcome is looked up for some seconds, and only then
-    the step may be repeated.
-
-    Args:
-        run: does the step, and returns its result.
-        find_outcome: looks up the result of the step; returns None or False if it was not done.
-        unknown: what may have happened, and advice, if this cannot be looked up; None if the step cannot do harm.
-        look_first: an earlier run may have done it.
-        sends: the step sends the draft. After an unclear response, it is repeated only if that was throttling.
-    Source: https://learn.microsoft.com/answers/questions/5629476, https://learn.microsoft.com/answers/questions/2286986,
-        https://learn.microsoft.com/graph/outlook-things-to-know-about-send-mail
-    """
-
-    def __init__(
-        self,
-        draft: '_Draft',
-        run: Callable[[], Any],
-        find_outcome: Callable[[], Any],
-        unknown: tuple[str, str] | None = None,
-        look_first: bool = False,
-        sends: bool = False,
-    ):
-        self._draft = draft
-        self._client = draft.client
-        self._run = run
-        self._find_outcome = find_outcome
-        self._unknown = _UNKNOWN_SENT if sends else unknown
-        self._look_first = look_first
-        self._sends = sends
-        self._unclear: GraphError | None = None  # the last error after which the step may have been done
-        self._settled_at = 0.0  # after that time it will not be done any more
-
-    def result(self, policy: RetryPolicy) -> Any:
-        """Run the step with retries, and return its result.
-
-        Raises:
-            UnknownOutcomeError: the step may have been done, and no later run can look it up.
-        """
-        try:
-            return self._client.retry(self._attempt, policy)
-        except GraphError as error:
-            if not self._unclear or isinstance(error, UnknownOutcomeError):
-                raise
-            failure = self._unclear if isinstance(error, _UnsettledError) else error
-        can_resume = self._draft.can_resume_after(failure)
-        try:
-            # what a later run looks up again is not waited for
-            done = self._client.retry(self._find_outcome if can_resume else self._look, _STEP_RETRIES)
-        except UnknownOutcomeError:
-            raise
-        except GraphError:
-            if can_resume or not self._unknown:
-                raise failure from None
-            raise UnknownOutcomeError(*self._unknown, self._unclear) from failure
-        if not done:
-            raise failure from None
-        return done
-
-    def _attempt(self) -> Any:
-        """Run the step unless it was done, and return its result."""
-        done = self._look() if self._unclear or self._look_first else None
-        if done:
-            return done
-        try:
-            return self._run()
-        except GraphError as error:
-            if error.is_outcome_unclear or error.status == 429:
-                self._unclear = error
-                self._settled_at = self._client.clock.elapsed() + (_TRANSPORT_SECONDS if self._sends else _SETTLE_SECONDS)
-                self._draft.had_unclear_step = True
-            raise
-
-    def _look(self) -> Any:
-        """Return the result of the step, None or False if it was not done, and may be repeated.
-
-        Raises:
-            _UnsettledError: it was not done, but may still be.
-            UnknownOutcomeError: it must not be repeated.
-        """
-        done = self._find_outcome()
-        if done or not self._unclear:
-            return done
-        if self._client.clock.elapsed() < self._settled_at:
-            raise _UnsettledError(self._unclear.what, self._unclear.advice)
-        if self._sends and self._client.reschedule_delay_after(self._unclear) is None:
-            raise UnknownOutcomeError(*_UNKNOWN_SENT, self._unclear) from self._unclear
-        return done
-
-
 _Outcome = TypeVar('_Outcome')
 # Identifies the drafts that are created here.
 _DRAFT_MARK = 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name DraftMark'
@@ -621,6 +524,7 @@ _MAX_DRAFT_HEAD = 256 * 1024  # bytes of its headers, as many as Exchange takes
 _NOBODY = EmailAddress('nobody@example.com')
 _NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
+_UNKNOWN_SCHEDULED = 'the email was scheduled', 'Delete it in Drafts before you send it again.'
 
 # What is read of a draft: whether it was sent, and when it is, if it waits for its time.
 _STATE = {
@@ -644,6 +548,12 @@ def send_time_of(message: JsonObject) -> str:
     return time and f'{time[:19]}Z'
 
 
+def _is_submitted(message: JsonObject) -> bool:
+    """Return whether a draft was sent: it waits for its time, or is in transport."""
+    flags = _extended_property(message, _MESSAGE_FLAGS)
+    return flags.isdecimal() and bool(int(flags) & _SUBMITTED)
+
+
 def is_future(send_time: str) -> bool:
     """Return whether a mail with this send time, empty for none, is sent later: a time in the past defers nothing."""
     return send_time > f'{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}'
@@ -658,14 +568,14 @@ class _Draft:
         body_type: ``text`` or ``html``, in which Graph shows the body; empty for its default.
         not_found_retries: number of retries after 404.
     Attributes:
-        may_be_deferred: a mail that is sent later stays a draft until then, so that no later run can tell whether it was sent.
+        state: what _STATE selects, as it was seen when it was last looked up whether the draft was sent.
         had_unclear_step: a step may have been done twice, so that there may be duplicates.
     """
 
     def __init__(self, mailbox: Mailbox, progress: SendingProgress, body_type: str = '', not_found_retries: int = _RETRIES):
         self._policy = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: not_found_retries})
-        self.may_be_deferred = False
         self.had_unclear_step = False
+        self.state: JsonObject = {}
         self.client = mailbox.client
         self._mailbox = mailbox
         self.progress = progress
@@ -799,14 +709,13 @@ class _Draft:
             look_first: an earlier run may have created it.
             request: as `Mailbox.create` takes it.
         """
-        step = _AtMostOnceStep(
-            self,
+        draft: JsonObject = self.run_once(
             lambda: self._mailbox.create(path, **request),
             lambda: next(iter(self._marked('drafts')), None),
-            ('a draft was created', 'Look for it in Drafts before you try again.'),
-            look_first,
+            _STEP_RETRIES,
+            unknown=('a draft was created', 'Look for it in Drafts before you try again.'),
+            look_first=look_first,
         )
-        draft: JsonObject = step.result(_STEP_RETRIES)
         self.progress.draft_id = draft['id']
         return draft
 
@@ -917,11 +826,10 @@ class _Draft:
             return str(created['id'])
 
         if attachment.size < MIN_UPLOAD_SIZE:
-            return file._replace(file_id=_AtMostOnceStep(self, post, find, look_first=look_first).result(self._policy))
-        upload, retried_find = partial(self._upload, attachment), partial(self._retry, find)
-        step = _AtMostOnceStep(self, upload, retried_find, look_first=look_first)
+            return file._replace(file_id=self.run_once(post, find, look_first=look_first))
         # Graph may not find or accept a session that it has just opened
-        return file._replace(file_id=self._retry(partial(step.result, NO_RETRIES), _SESSION_RETRIES))
+        upload, retried_find = partial(self._upload, attachment), partial(self._retry, find)
+        return file._replace(file_id=self.run_once(upload, retried_find, _SESSION_RETRIES, look_first=look_first))
 
     def _upload(self, attachment: OutgoingAttachment) -> str:
         """Attach a file in ranges, and return its ID, empty if Graph does not say it."""
@@ -954,39 +862,69 @@ class _Draft:
     # endregion
     # region steps
 
+    def run_once(
+        self, run: Callable[[], Any], find_outcome: Callable[[], Any], policy: RetryPolicy | None = None, **more: Any
+    ) -> Any:
+        """Return the result of an `AtMostOnceStep` with these arguments. The policy is by default that of the draft."""
+        step = AtMostOnceStep(self.client, run, find_outcome, can_resume_after=self._can_resume_after, **more)
+        try:
+            return step.result(policy or self._policy)
+        finally:
+            self.had_unclear_step |= step.was_unclear
+
+    def _can_resume_after(self, error: GraphError) -> bool:
+        has_trace = bool(self.progress.draft_id or self.progress.mark)
+        return has_trace and self.progress.resume_delay(error, self.client) is not None
+
     def submit(self) -> None:
-        """Send the draft, and remove duplicates. It is sent again only after throttling, if it is still a draft then."""
-        step = _AtMostOnceStep(
-            self, lambda: self._mailbox.send_draft(self.progress.draft_id), self._look_if_submitted, sends=True
+        """Send the draft, and remove duplicates. It is sent again only if it is not submitted then, and after throttling or an
+        error that tells that nothing was done."""
+        self.run_once(
+            lambda: self._mailbox.send_draft(self.progress.draft_id),
+            self._is_sent,
+            unknown=_UNKNOWN_SENT,
+            may_repeat=self._may_send_again,
+            settle_seconds=_TRANSPORT_SECONDS,
         )
-        step.result(self._policy)
         self.remove_duplicates()
 
-    def can_resume_after(self, error: GraphError) -> bool:
-        """Return whether a later run can look up what became of a step that failed."""
-        has_trace = bool(self.progress.draft_id or self.progress.mark) and not self.may_be_deferred
-        return has_trace and self.progress.resume_delay(error, self.client) is not None
+    def _is_sent(self) -> bool:
+        """Return whether the draft was sent, or waits for its time. One in transport may not have been."""
+        self.state = self._look()
+        return not self.state['isDraft'] or (_is_submitted(self.state) and is_future(send_time_of(self.state)))
+
+    def _may_send_again(self, error: GraphError) -> bool:
+        if _is_submitted(self.state):
+            return False
+        may_repeat = not error.is_outcome_unclear or self.client.reschedule_delay_after(error) is not None
+        if not may_repeat and is_future(send_time_of(self.state)):
+            raise UnknownOutcomeError(*_UNKNOWN_SCHEDULED, error) from error
+        return may_repeat
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
         if not self.progress.is_resumed:
             return False
         try:
-            return not self._retry(self._look)['isDraft']
+            is_sent = self._retry(self._is_sent)
         except GraphError as error:
             if error.status == 404:
                 raise UnknownOutcomeError(*_UNKNOWN_SENT, error) from error
             raise
+        if not is_sent and _is_submitted(self.state):
+            raise UnknownOutcomeError(*_UNKNOWN_SENT, GraphError('Microsoft Exchange has taken it, but still shows a draft.', ''))
+        return is_sent
 
     def require_unsent(self) -> JsonObject:
         """Return the state of the draft. Raise DemistoException if it was sent."""
         state = self._retry(self._look)
         if not state['isDraft']:
             raise DemistoException('The email is not a draft: it may have been sent already. Check draft_id.')
-        time, flags = send_time_of(state), _extended_property(state, _MESSAGE_FLAGS)
-        if time and flags.isdecimal() and int(flags) & _SUBMITTED:
-            what = f'The email was already sent, and is delivered at {time}.'
+        if _is_submitted(state) and is_future(send_time_of(state)):
+            what = f'The email was already sent, and is delivered at {send_time_of(state)}.'
             raise DemistoException(f'{what} To cancel it, delete it with msgraph-mail-delete-email.')
+        if _is_submitted(state):
+            raise DemistoException('The email was already sent, and is about to leave Drafts. Look for it in Sent Items.')
         return state
 
     def _look(self) -> JsonObject:
@@ -1008,15 +946,6 @@ class _Draft:
 
     def _request_state(self) -> JsonObject:
         return without_malformed_values(self._mailbox.request('GET', self._path, params=_STATE))
-
-    def _look_if_submitted(self) -> bool:
-        """Return whether the draft was sent. Raise UnknownOutcomeError if it is sent later, since it is a draft in any case."""
-        state = self._look()
-        if state['isDraft'] and self.may_be_deferred and send_time_of(state):
-            reason = GraphError('An email that is sent later stays in Drafts until then.', '')
-            advice = 'Delete it in Drafts before you send it again.'
-            raise UnknownOutcomeError('the email was scheduled', advice, reason)
-        return not state['isDraft']
 
     def _retry(self, step: Callable[[], _Outcome], policy: RetryPolicy | None = None) -> _Outcome:
         """Run a step that may be done twice, with retries; by default those of the draft."""
@@ -1056,7 +985,6 @@ class MailSender:
         with self._new_draft(progress) as draft:
             if not draft.was_sent():
                 draft.create(mail)
-                draft.may_be_deferred = is_future(mail.send_time)
                 draft.submit()
             return draft.progress.draft_id
 
@@ -1079,7 +1007,6 @@ class MailSender:
                     sent = draft.read()
                 return sent
             made = draft.create_reply(action, message_id, mail, quotes) or draft.read()
-            draft.may_be_deferred = is_future(mail.send_time)
             draft.submit()
             return {**made, 'id': draft.progress.draft_id}
 
@@ -1129,26 +1056,25 @@ class MailSender:
             return attachment_id not in ids and None not in ids
 
         remove = partial(self._mailbox.remove_attachment, draft_id, attachment_id)
-        _AtMostOnceStep(draft, remove, is_removed).result(_STEP_RETRIES)
+        draft.run_once(remove, is_removed, _STEP_RETRIES)
 
     def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> JsonObject:
         """Send a draft that a user created. Its immutable ID is that of the sent mail as well. Return its subject, recipients
-        and send time as Graph shows them; nothing if an earlier run sent it, or if they may not be read.
+        and send time as Graph shows them; nothing if they may not be read.
 
         Raises:
             DemistoException: it was sent already.
             UnknownOutcomeError: the response was unclear, and the draft could not be checked.
         """
         draft = self._draft(draft_id, progress)
-        state: JsonObject = {}
         if draft.was_sent():
-            return state
+            return draft.state
+        state: JsonObject = {}
         try:
             state = draft.require_unsent()
         except GraphError as error:
             if error.status != 403:  # the permission Mail.Send is enough
                 raise
-        draft.may_be_deferred = not state or is_future(send_time_of(state))
         draft.submit()
         return state
 

@@ -41,7 +41,7 @@ def submit(state: 'CloudState', owner: User, message: Message, save: bool = True
         _send(state, mailbox, message.copied(), save)
         mailbox.deliver(message, 'drafts')
     message.is_submitted = mailbox.shows_submission
-    mailbox.deferred.append((moment, message, save))
+    mailbox.deferred = [*(one for one in mailbox.deferred if one[1] is not message), (moment, message, save)]
 
 
 def release_deferred(state: 'CloudState') -> None:
@@ -125,6 +125,7 @@ def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -
         if inbox is not None:
             _arrive(inbox, message)
     if message.folder_id and mailbox.transport_seconds:
+        message.is_submitted = mailbox.shows_submission
         mailbox.in_transport.append((now + mailbox.transport_seconds, message))
     elif save:
         _keep(mailbox, message, 'sentitems')

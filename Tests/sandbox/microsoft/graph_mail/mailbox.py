@@ -69,7 +69,7 @@ class Mailbox:
         categories: the master list.
         meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
-        shows_submission: what waits to be sent has the flag of a submitted message.
+        shows_submission: what waits to be sent, or is in transport, has the flag of a submitted message.
         transport_seconds: how long a draft that was sent stays in Drafts, as a draft, while its recipients have it already.
         changes_sent_ids: a draft that was sent gets another ID, also an immutable one, as it goes to Sent Items.
         in_transport: those drafts, and until when.

@@ -134,6 +134,10 @@ def test_what_waits_for_its_time_has_a_flag_until_it_is_sent(
         graph.post(f'/messages/{made["id"]}/send', None, status=202)
     assert flags()[0]['value'] == ('13' if is_shown else '9')
     mailbox.deferred = [(cloud.clock.now() - 1, *one[1:]) for one in mailbox.deferred]
+    mailbox.transport_seconds = 5
+    graph.get('/mailFolders')
+    assert flags()[0]['value'] == ('13' if is_shown else '9')
+    cloud.clock.advance(5)
     graph.get('/mailFolders')
     assert flags()[0]['value'] == '1'
     assert subjects(bobs, 'inbox').count('Plan') == 1
