@@ -237,6 +237,53 @@ def test_a_mail_that_a_later_run_does_not_find_may_have_been_sent(instance: Inst
     assert ADVICE in told
 
 
+DELETED = 'The draft was deleted while the command waited, so the command ended. Run it again if this was a mistake.'
+
+
+@pytest.mark.parametrize('is_hidden', [False, True])
+@pytest.mark.parametrize(
+    'command, args, path',
+    [
+        ('send-mail', MAIL, '/send$'),
+        ('send-mail', {**MAIL, **TWO_LARGE_FILES}, '/attachments$'),
+        ('send-mail', {**MAIL, 'send_time': 'in 2 hours'}, '/send$'),
+        ('msgraph-mail-reply-to', {'message_id': '{}', 'comment': 'x'}, '/send$'),
+        ('msgraph-mail-send-draft', {'draft_id': '{}'}, '/send$'),
+        ('msgraph-mail-add-draft-attachment', {'draft_id': '{}', **TWO_FILES}, '/attachments$'),
+    ],
+)
+def test_the_deletion_of_the_draft_cancels_the_command(
+    instance: Instance,
+    adas: Mailbox,
+    bobs: Mailbox,
+    question: Message,
+    command: str,
+    args: dict[str, Any],
+    path: str,
+    is_hidden: bool,
+) -> None:
+    args = dict(args)
+    if 'message_id' in args:
+        args['message_id'] = question.immutable_id
+    if 'draft_id' in args:
+        args['draft_id'] = instance.context('msgraph-mail-create-draft', **MAIL)['ID']
+    fault(instance, path, throttled(600))
+    entry = instance.run(command, **args)
+    assert entry['HumanReadable'] == (
+        'Microsoft is throttling requests. The command continues in 601 seconds. To cancel it, delete the draft in Outlook.'
+    )
+    [draft] = in_folder(adas, 'drafts')
+    adas.move(draft, 'recoverableitemsdeletions' if is_hidden else 'deleteditems')
+    assert instance.error(command, **entry['PollingArgs']) == DELETED
+    in_the_end(instance)
+    assert (copies(bobs), adas.message(draft.immutable_id)) == (0, draft)
+
+
+def test_a_command_without_a_draft_says_nothing_about_one(instance: Instance) -> None:
+    fault(instance, '/messages$', throttled(600))
+    assert instance.run('send-mail', **MAIL)['HumanReadable'].endswith('in 601 seconds.')
+
+
 @pytest.mark.parametrize('is_done', [True, False])
 def test_a_later_run_looks_for_the_draft_before_it_creates_one(
     instance: Instance, adas: Mailbox, bobs: Mailbox, is_done: bool

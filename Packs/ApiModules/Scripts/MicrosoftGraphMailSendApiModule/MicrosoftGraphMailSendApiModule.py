@@ -36,7 +36,14 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         prefer_header,
         without_malformed_values,
     )
-    from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE, Mailbox, RECIPIENT_LISTS, addresses_in
+    from MicrosoftGraphMailClientApiModule import (
+        EmailAddress,
+        MAX_FILE_SIZE,
+        Mailbox,
+        RECIPIENT_LISTS,
+        REFUSED_STATUSES,
+        addresses_in,
+    )
 
 # region attachments
 
@@ -526,9 +533,9 @@ _NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller f
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
 _UNKNOWN_SCHEDULED = 'the email was scheduled', 'Delete it in Drafts before you send it again.'
 
-# What is read of a draft: whether it was sent, and when it is, if it waits for its time.
+# What is read of a draft: whether it was sent, and when it is, if it waits for its time; its folder.
 _STATE = {
-    '$select': ','.join(('isDraft', 'subject', *RECIPIENT_LISTS)),
+    '$select': ','.join(('isDraft', 'parentFolderId', 'subject', *RECIPIENT_LISTS)),
     '$expand': f"singleValueExtendedProperties($filter=id eq '{_DEFERRED_SEND_TIME}' or id eq '{_MESSAGE_FLAGS}')",
 }
 
@@ -902,11 +909,12 @@ class _Draft:
         return may_repeat
 
     def was_sent(self) -> bool:
-        """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
+        """Return whether an earlier run sent the draft. Raise DemistoException if it was deleted since."""
         if not self.progress.is_resumed:
             return False
         try:
             is_sent = self._retry(self._is_sent)
+            self._require_kept(self.state)
         except GraphError as error:
             if error.status == 404:
                 raise UnknownOutcomeError(*_UNKNOWN_SENT, error) from error
@@ -925,7 +933,22 @@ class _Draft:
             raise DemistoException(f'{what} To cancel it, delete it with msgraph-mail-delete-email.')
         if _is_submitted(state):
             raise DemistoException('The email was already sent, and is about to leave Drafts. Look for it in Sent Items.')
+        self._require_kept(state)
         return state
+
+    def _require_kept(self, state: JsonObject) -> None:
+        """Raise DemistoException if somebody deleted the draft while the command waited for this run, to cancel it."""
+        for name in ('deleteditems', 'recoverableitemsdeletions') if self.progress.is_resumed and state['isDraft'] else ():
+            try:
+                folder_id = self._retry(partial(self._mailbox.folder_property, name), _STEP_RETRIES)
+            except GraphError as error:
+                if error.status not in REFUSED_STATUSES:  # such a folder is not shared, so that the draft is not in it
+                    raise
+                continue
+            if folder_id == state.get('parentFolderId'):
+                self.progress.draft_id = ''  # it can be restored
+                what = 'The draft was deleted while the command waited, so the command ended.'
+                raise DemistoException(f'{what} Run it again if this was a mistake.')
 
     def _look(self) -> JsonObject:
         """Return the state of the message: what _STATE selects. If Graph does not find the draft, find it by its mark and update

@@ -685,7 +685,13 @@ def test_files_of_an_earlier_run_that_cannot_be_read_are_unknown(given: str) -> 
 
 
 def test_a_throttled_mail_resumes_from_its_draft() -> None:
-    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[(429, {}, '300'), ACCEPTED], GET_d=[STILL_A_DRAFT])
+    client = ScriptedClient(
+        POST_messages=[DRAFT],
+        POST_send=[(429, {}, '300'), ACCEPTED],
+        GET_d=[STILL_A_DRAFT],
+        GET_deleteditems=[(200, {'id': 'deleted'})],
+        GET_recoverableitemsdeletions=[(404, {})],
+    )
     sender = MailSender(client.mailbox)
 
     def send(progress: SendingProgress) -> Any:
@@ -698,7 +704,8 @@ def test_a_throttled_mail_resumes_from_its_draft() -> None:
     assert re.fullmatch('[0-9a-f]{32}', mark)
     assert entry['NextRun'] == '301'
     assert run_resumable(client, args, send) == 'd'
-    assert client.sent == ['POST messages', 'POST send', 'GET d', 'GET d', 'POST send']
+    folders = ['GET deleteditems', 'GET recoverableitemsdeletions']
+    assert client.sent == ['POST messages', 'POST send', 'GET d', 'GET d', *folders, 'POST send']
 
 
 @pytest.mark.parametrize('mark', ['x', "' or 1 eq 1", '<a@b>', '0' * 31])

@@ -292,7 +292,10 @@ def run_resumable(
             raise
     made_with = '' if progress.first_files is None else json.dumps([progress.first_files, progress.attached])
     draft = {'resume_draft_id': progress.draft_id, 'resume_mark': progress.mark, 'resume_made_with': made_with}
-    return reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'The command continues', is_last=False)
+    result = reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'The command continues', is_last=False)
+    if progress.draft_id:
+        result.readable_output = f'{result.readable_output} To cancel it, delete the draft in Outlook.'
+    return result
 
 
 def _files_of(args: Arguments) -> tuple[list[AttachedFile] | None, list[AttachedFile]]:
