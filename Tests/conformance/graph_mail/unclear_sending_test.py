@@ -248,6 +248,7 @@ DELETED = 'The draft was deleted while the command waited, so the command ended.
         ('send-mail', {**MAIL, **TWO_LARGE_FILES}, '/attachments$'),
         ('send-mail', {**MAIL, 'send_time': 'in 2 hours'}, '/send$'),
         ('msgraph-mail-reply-to', {'message_id': '{}', 'comment': 'x'}, '/send$'),
+        ('msgraph-mail-create-draft', {**MAIL, **TWO_LARGE_FILES}, '/attachments$'),
         ('msgraph-mail-send-draft', {'draft_id': '{}'}, '/send$'),
         ('msgraph-mail-add-draft-attachment', {'draft_id': '{}', **TWO_FILES}, '/attachments$'),
     ],

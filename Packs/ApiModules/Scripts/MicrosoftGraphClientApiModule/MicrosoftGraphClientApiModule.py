@@ -214,7 +214,7 @@ class BrokenTransferError(GraphError):
 class UnknownOutcomeError(GraphError):
     """A request may have been carried out, and whether it was could not be checked."""
 
-    def __init__(self, what: str, advice: str, error: DemistoException):
+    def __init__(self, what: str, advice: str, error: Exception):
         first = error if isinstance(error, GraphError) else GraphError(str(error), '')
         super().__init__(f'It is not known whether {what}. {first.what}', advice, first.code, first.res)
 

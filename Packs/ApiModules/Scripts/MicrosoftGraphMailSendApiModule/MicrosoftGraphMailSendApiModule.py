@@ -20,7 +20,7 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_https
     from MicrosoftApiModule import mask_secret
     from MicrosoftMailMimeApiModule import body_text, parse_headers, text_as_html
@@ -492,6 +492,8 @@ class SendingProgress:
         mark: the value of a property by which the draft and the sent mail are found.
     Attributes:
         is_resumed: an earlier run created the draft, and may have sent it.
+        was_sent: whether it did; None if that was not looked up yet.
+        found_ids: arguments of the command in whose place a later run takes an ID: their message may be gone by then.
     """
 
     def __init__(
@@ -508,6 +510,8 @@ class SendingProgress:
         self.attached = [*attached]
         self.can_resume = can_resume
         self.is_resumed = bool(draft_id)
+        self.was_sent: bool | None = None
+        self.found_ids: dict[str, str] = {}
 
     @property
     def is_written(self) -> bool:
@@ -531,6 +535,7 @@ _MAX_DRAFT_HEAD = 256 * 1024  # bytes of its headers, as many as Exchange takes
 _NOBODY = EmailAddress('nobody@example.com')
 _NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
+_UNKNOWN_DRAFT = 'the draft is complete', 'Look for it in Drafts before you try again.'
 _UNKNOWN_SCHEDULED = 'the email was scheduled', 'Delete it in Drafts before you send it again.'
 
 # What is read of a draft: whether it was sent, and when it is, if it waits for its time; its folder.
@@ -744,7 +749,8 @@ class _Draft:
 
     def remove(self) -> None:
         """Delete the draft permanently, or at least so that its owner can restore it. A mail that was sent stays."""
-        if self._retry(self._look, _STEP_RETRIES)['isDraft']:
+        state = self._retry(self._look, _STEP_RETRIES)
+        if state['isDraft'] and not _is_submitted(state):
             self._remove(self.progress.draft_id)
         self.remove_duplicates()
 
@@ -908,20 +914,26 @@ class _Draft:
             raise UnknownOutcomeError(*_UNKNOWN_SCHEDULED, error) from error
         return may_repeat
 
-    def was_sent(self) -> bool:
-        """Return whether an earlier run sent the draft. Raise DemistoException if it was deleted since."""
-        if not self.progress.is_resumed:
-            return False
-        try:
-            is_sent = self._retry(self._is_sent)
-            self._require_kept(self.state)
-        except GraphError as error:
-            if error.status == 404:
-                raise UnknownOutcomeError(*_UNKNOWN_SENT, error) from error
-            raise
-        if not is_sent and _is_submitted(self.state):
-            raise UnknownOutcomeError(*_UNKNOWN_SENT, GraphError('Microsoft Exchange has taken it, but still shows a draft.', ''))
-        return is_sent
+    def was_sent(self, unknown: tuple[str, str] = _UNKNOWN_SENT) -> bool:
+        """Return whether an earlier run sent the draft.
+
+        Args:
+            unknown: what may have happened, and advice, if this cannot be looked up.
+        Raises:
+            DemistoException: the draft was deleted since.
+        """
+        if self.progress.is_resumed and self.progress.was_sent is None:
+            try:
+                is_sent = self._retry(self._is_sent)
+                self._require_kept(self.state)
+                if not is_sent and _is_submitted(self.state):
+                    raise GraphError('It was submitted, but is still in Drafts.', '')
+            except (GraphError, MicrosoftSignInError) as error:
+                if self.progress.resume_delay(error, self.client) is not None:
+                    raise
+                raise UnknownOutcomeError(*unknown, error) from error
+            self.progress.was_sent = is_sent
+        return bool(self.progress.was_sent)
 
     def require_unsent(self) -> JsonObject:
         """Return the state of the draft. Raise DemistoException if it was sent."""
@@ -1010,6 +1022,20 @@ class MailSender:
                 draft.create(mail)
                 draft.submit()
             return draft.progress.draft_id
+
+    @contextmanager
+    def resuming(self, progress: SendingProgress, is_sending: bool = True) -> Iterator[bool]:
+        """Look what became of the draft of an earlier run, if any, and yield whether it was sent. If the block fails, or if no
+        step can be resumed, that draft is removed like one of this run.
+
+        Args:
+            is_sending: False to complete a draft.
+        Raises:
+            UnknownOutcomeError: this could not be looked up.
+            DemistoException: the draft was deleted.
+        """
+        with self._new_draft(progress) as draft:
+            yield draft.was_sent(_UNKNOWN_SENT if is_sending else _UNKNOWN_DRAFT)
 
     def reply(
         self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None, quotes: bool = True
@@ -1147,6 +1173,7 @@ class MailSender:
                 clock.limit(max(clock.remaining(), _CLEANUP_SECONDS))
                 try:
                     draft.remove()
+                    draft.progress.draft_id = ''
                 except Exception:
                     if isinstance(error, DemistoException):
                         advice = 'Look for it in Drafts before you try again.'

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 from urllib.parse import unquote
@@ -292,7 +293,8 @@ def run_resumable(
             raise
     made_with = '' if progress.first_files is None else json.dumps([progress.first_files, progress.attached])
     draft = {'resume_draft_id': progress.draft_id, 'resume_mark': progress.mark, 'resume_made_with': made_with}
-    result = reschedule({**args, **draft, 'resume_run': str(run + 1)}, delay, 'The command continues', is_last=False)
+    args = {**args, **progress.found_ids, **draft, 'resume_run': str(run + 1)}
+    result = reschedule(args, delay, 'The command continues', is_last=False)
     if progress.draft_id:
         result.readable_output = f'{result.readable_output} To cancel it, delete the draft in Outlook.'
     return result
@@ -310,14 +312,35 @@ def _files_of(args: Arguments) -> tuple[list[AttachedFile] | None, list[Attached
 _Command = Callable[[GraphMailClient, Arguments], MailCommandResult]
 
 
-def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCommandResult]) -> _Command:
-    """Return a command that runs `function` as `run_resumable` does, with the mailbox of its arguments."""
+def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCommandResult], is_sending: bool = True) -> _Command:
+    """Return a command that runs `function` as `run_resumable` does, with the mailbox of its arguments.
+
+    A later run looks what became of the draft before it reads anything else: files and emails may be gone meanwhile.
+
+    Args:
+        is_sending: False if it completes a draft.
+    """
 
     def run_command(client: GraphMailClient, args: Arguments) -> MailCommandResult:
         mailbox = mailbox_argument(client, args)
-        return run_resumable(client, args, lambda progress: function(mailbox, with_one_spelling(args), progress))
+
+        def run(progress: SendingProgress) -> MailCommandResult:
+            given = with_one_spelling(args)
+            if given.get('draft_id'):  # a draft of a user, which stays
+                return function(mailbox, given, progress)
+            with MailSender(mailbox).resuming(progress, is_sending) as was_sent:
+                files = dict.fromkeys(re.findall(r'\w+', _FILES)) if was_sent else {}
+                return function(mailbox, {**given, **files}, progress)
+
+        return run_resumable(client, args, run)
 
     return run_command
+
+
+def _message_id(mailbox: Mailbox, args: Arguments, name: str, progress: SendingProgress) -> str:
+    """Return the ID of the message that an argument names, and keep it for a later run."""
+    progress.found_ids[name] = found = message_argument(mailbox, args, name)
+    return found
 
 
 def _templated(function: _Command) -> _Command:
@@ -404,7 +427,7 @@ def send_mail_command(mailbox: Mailbox, args: Arguments, progress: SendingProgre
     return with_rendered_body(result, mail.as_json(), is_rendered)
 
 
-@_resumable
+@partial(_resumable, is_sending=False)
 def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Create a draft: a new one, a reply, or a forwarded email."""
     mail, is_rendered = outgoing_mail(args), bool_argument(args, 'renderBody')
@@ -415,7 +438,7 @@ def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     if given:
         _require_addresses(args)
         action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
-        message_id = message_argument(mailbox, args, given[0])
+        message_id = _message_id(mailbox, args, given[0], progress)
         draft = MailSender(mailbox).create_reply_draft(action, message_id, mail, progress)
     elif mail.subject:
         draft = MailSender(mailbox).create_draft(mail, progress)
@@ -439,7 +462,7 @@ def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     change = {**mail.as_json(), **{name: [] for name in cleared}}
     if not change:
         raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
-    draft_id = message_argument(mailbox, args, 'draft_id')
+    draft_id = _message_id(mailbox, args, 'draft_id', progress)
     return _draft_results('Draft changed', MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
 
 
@@ -449,15 +472,15 @@ def add_draft_attachment_command(mailbox: Mailbox, args: Arguments, progress: Se
     files = outgoing_files(args)
     if not files:
         raise DemistoException('There is no file to attach. Enter its entry ID in attach_ids, or its name in transientFile.')
-    draft_id = message_argument(mailbox, args, 'draft_id')
+    draft_id = _message_id(mailbox, args, 'draft_id', progress)
     return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
 
 
 @_resumable
-def remove_draft_attachment_command(mailbox: Mailbox, args: Arguments, _progress: SendingProgress) -> MailCommandResult:
+def remove_draft_attachment_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Remove an attachment of a draft."""
     attachment_id = graph_id(required_argument(args, 'attachment_id'))
-    draft_id = message_argument(mailbox, args, 'draft_id')
+    draft_id = _message_id(mailbox, args, 'draft_id', progress)
     MailSender(mailbox).remove_attachment(draft_id, attachment_id)
     outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
     return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, ['RemovedAttachmentID', 'ID'])
@@ -466,7 +489,7 @@ def remove_draft_attachment_command(mailbox: Mailbox, args: Arguments, _progress
 @_resumable
 def send_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Send a draft."""
-    draft_id = message_argument(mailbox, args, 'draft_id')
+    draft_id = _message_id(mailbox, args, 'draft_id', progress)
     sent = MailSender(mailbox).send_draft(draft_id, progress)
     lists = {name: addresses_in(sent, name) for name in RECIPIENT_LISTS}
     found = {name: value for name, value in {'subject': sent.get('subject'), **lists}.items() if value}
@@ -490,7 +513,7 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
         mail = outgoing_mail(args, has_body)
         if action == FORWARD:
             mail.require_recipients()
-        message_id = message_argument(mailbox, args, 'inReplyTo' if has_body else 'message_id')
+        message_id = _message_id(mailbox, args, 'inReplyTo' if has_body else 'message_id', progress)
         sent = MailSender(mailbox).reply(action, message_id, mail, progress, quotes=not has_body)
         title = 'Email forwarded' if action == FORWARD else 'Reply sent'
         outputs = {**sent_outputs(mail, sent['id'], sent), 'InReplyTo': message_id}
