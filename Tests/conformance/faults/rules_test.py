@@ -63,7 +63,9 @@ def _wait_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 
 def _post_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(MicrosoftApiModule, '_IDEMPOTENT_METHODS', {'GET', 'POST'})
+    again = RetryPolicy(connection_retries=1)
+    mailbox = MicrosoftGraphMailClientApiModule.Mailbox
+    patch.setattr(mailbox, '_run_once', lambda self, run, *_args, **_more: self.client.retry(run, again))
 
 
 def _no_masks(patch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from conformance.graph_mail.mail_commands_test import ADA, BOB, UNKNOWN_ID, delivered, error_of, file_of, outputs, run
+from conformance.unified import instances
+from conformance.unified.instances import Instance
+from conformance.virtual_time import skip_waits
 from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
@@ -12,6 +15,8 @@ from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 
 COMMAND, AS_FILE = 'msgraph-mail-respond-to-invitation', 'msgraph-mail-get-invitation-as-ics'
+NOT_FOUND = {'error': {'code': 'ErrorItemNotFound', 'message': 'The specified object was not found in the store.'}}
+instance = instances.instance
 START, END = 2_000_000_000, 2_000_003_600
 
 
@@ -134,8 +139,14 @@ def test_a_newer_invitation_has_to_be_answered(mail: GraphMailClient, invitation
 
 @pytest.mark.parametrize('fault', [{'status': 503}, {'status': 500}, {'garbage': True}, {'reset': True}])
 def test_a_response_with_an_unknown_outcome_is_not_sent_twice(
-    mail: GraphMailClient, bobs: Mailbox, invitation: Message, cloud: MicrosoftCloud, fault: dict[str, object]
+    mail: GraphMailClient,
+    bobs: Mailbox,
+    invitation: Message,
+    cloud: MicrosoftCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: dict[str, object],
 ) -> None:
+    skip_waits(monkeypatch, cloud.clock.advance)
     cloud.faults.add(service='graph', path='accept', method='POST', times=1, **fault)
     error = error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
     assert error.startswith('It is not known whether the response was sent. Microsoft Graph ')
@@ -143,12 +154,48 @@ def test_a_response_with_an_unknown_outcome_is_not_sent_twice(
     assert len(responses(bobs)) <= 1
 
 
+@pytest.mark.parametrize('response', ['accept', 'decline'])
+@pytest.mark.parametrize('is_done', [True, False])
+@pytest.mark.parametrize('is_gone', [True, False])
 def test_a_throttled_response_is_sent_once(
-    mail: GraphMailClient, bobs: Mailbox, invitation: Message, cloud: MicrosoftCloud
+    mail: GraphMailClient,
+    bobs: Mailbox,
+    invitation: Message,
+    cloud: MicrosoftCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    response: str,
+    is_done: bool,
+    is_gone: bool,
 ) -> None:
-    cloud.faults.add(service='graph', path='accept', method='POST', status=429, headers={'Retry-After': '1'}, times=1)
-    run(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+    skip_waits(monkeypatch, cloud.clock.advance)
+    cloud.faults.add(service='graph', path=f'{response}$', status=429, headers={'Retry-After': '1'}, done=is_done)
+    if is_gone and is_done and response == 'decline':  # Outlook removes what was declined from the calendar
+        cloud.faults.add(service='graph', path='/events/[^/]+$', method='GET', status=404, body=NOT_FOUND)
+    run(mail, COMMAND, message_id=invitation.immutable_id, response=response)
     assert len(responses(bobs)) == 1
+
+
+@pytest.mark.parametrize('is_done', [True, False])
+@pytest.mark.parametrize('comment', ['', 'Hello'])
+def test_a_response_is_repeated_by_a_later_run_only_if_it_was_not_sent(
+    instance: Instance, ada: Mailbox, bobs: Mailbox, is_done: bool, comment: str
+) -> None:
+    invitation = ada.invite('Planning', bobs.owner, START, END)
+    instance.cloud.faults.add(service='graph', path='accept$', status=429, headers={'Retry-After': '120'}, done=is_done)
+    instance.cloud.faults.add(service='graph', path='/events/[^/]+$', method='GET', status=429, headers={'Retry-After': '120'})
+    entry = instance.run(COMMAND, message_id=invitation.immutable_id, response='accept', comment=comment)
+    assert instance.text(COMMAND, **entry['PollingArgs']).startswith('### Invitation accepted\n')
+    assert len(responses(bobs)) == 1
+
+
+def test_the_same_response_with_another_comment_is_sent(
+    mail: GraphMailClient, bobs: Mailbox, invitation: Message, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_waits(monkeypatch, cloud.clock.advance)
+    run(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+    cloud.faults.add(service='graph', path='accept$', status=429, headers={'Retry-After': '1'})
+    run(mail, COMMAND, message_id=invitation.immutable_id, response='accept', comment='I am late.')
+    assert len(responses(bobs)) == 2
 
 
 def test_a_missing_permission_is_named(mail: GraphMailClient, bobs: Mailbox, cloud: MicrosoftCloud) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from conformance.unified import instances
 from conformance.unified.instances import ADA, ERROR, Instance
+from conformance.virtual_time import skip_waits
 from MicrosoftMailMimeApiModule import file_name
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -20,6 +21,11 @@ Case = tuple[str, dict[str, Any]]
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def waits(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    return skip_waits(monkeypatch, instance.cloud.clock.advance)
 
 
 @pytest.fixture
@@ -53,6 +59,8 @@ def change(name: str, instance: Instance, adas: Mailbox) -> tuple[Case, Callable
         return ('msgraph-mail-create-folder', {'new_folder_name': 'New', 'parent_folder_id': 'inbox'}), lambda: folders(
             'New', 'inbox'
         )
+    if name == 'block-sender':
+        return ('msgraph-mail-block-sender', {'sender': 'eve@partner.example'}), lambda: len(adas.rules)
     if name == 'create-rule':
         return ('msgraph-mail-create-rule', RULE), lambda: len(adas.rules)
     rule = instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id']
@@ -79,6 +87,32 @@ def test_what_was_done_is_a_success_though_the_response_is_lost(instance: Instan
     instance.cloud.faults.add(service='graph', method=METHOD.get(name, 'POST'), reset_mid_body=True)
     assert instance.run(command, **args)['Type'] != ERROR
     assert count() == 1
+
+
+@pytest.mark.parametrize('name', [*CHANGES, 'block-sender'])
+@pytest.mark.parametrize(
+    'error',
+    [
+        *({'status': 429, 'headers': {'Retry-After': seconds}} for seconds in ('1', '120')),
+        {'status': 504, 'body': {}, 'done_after': 3.0},
+        {'status': 412, 'body': {}},
+    ],
+)
+@pytest.mark.parametrize('is_done', [True, False])
+def test_what_was_done_in_spite_of_an_error_is_not_done_twice(
+    instance: Instance, adas: Mailbox, name: str, error: dict[str, Any], is_done: bool
+) -> None:
+    (command, args), count = change(name, instance, adas)
+    if not is_done:
+        error = {one: value for one, value in error.items() if one != 'done_after'}
+    path = 'messageRules' if 'rule' in name or 'block' in name else '/(mailFolders|childFolders)'
+    instance.cloud.faults.add(service='graph', method=METHOD.get(name, 'POST'), path=path, done=is_done, **error)
+    entry = instance.run(command, **args)
+    while 'PollingCommand' in entry:
+        instance.cloud.clock.advance(121)
+        entry = instance.run(command, **entry['PollingArgs'])
+    is_unclear = error['status'] == 504 and not is_done
+    assert (entry['Type'] == ERROR, count()) == (is_unclear, not is_unclear)
 
 
 @pytest.mark.parametrize('name', CHANGES)

@@ -480,7 +480,8 @@ class MicrosoftClient(BaseClient):
         return response
 
     def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
-        # A request with the response 429 was not carried out. With any other status it may have been.
+        # What an API refuses with 429 is rarely carried out, what it answers with another status may well be. A request that must
+        # not be carried out twice in any case is sent without retries, and repeated after a look at its outcome.
         return policy.delay(attempt, response, self.clock.now()) if is_idempotent or response.status_code == 429 else None
 
     def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
@@ -492,7 +493,12 @@ class MicrosoftClient(BaseClient):
 
     def can_reschedule(self) -> bool:
         """Return whether the platform can run this command again if it is throttled for long. It does so once."""
-        return self.retry_on_rate_limit and supports_scheduling() and not demisto.args().get('ran_once_flag')
+        return self.retry_on_rate_limit and supports_scheduling() and not self.is_rescheduled()
+
+    @staticmethod
+    def is_rescheduled() -> bool:
+        """Return whether this command runs again because it was throttled."""
+        return bool(demisto.args().get('ran_once_flag'))
 
     @staticmethod
     def _convert_response(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:

@@ -684,6 +684,10 @@ class GraphClient(MicrosoftClient):
         """Return the seconds after which a later run may send a request again that failed, None if it must not."""
         return None if error.res is None else self.reschedule_delay(error.res, is_idempotent)
 
+    def is_refusal(self, error: GraphError) -> bool:
+        """Return whether Graph refused the request of an error: it throttles, or the error tells that nothing was done."""
+        return not error.is_outcome_unclear or self.reschedule_delay_after(error) is not None
+
     def graph_request(self, method: str, path: str = '', **kwargs: Any) -> JsonObject:
         """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
 
@@ -927,7 +931,7 @@ class AtMostOnceStep:
             done = self._client.retry(self._find_outcome if can_resume else self._settled_outcome, policy)
         except UnknownOutcomeError:
             raise
-        except GraphError:
+        except DemistoException:
             if can_resume or not (self._unknown and self._error):
                 raise failure from None
             raise UnknownOutcomeError(*self._unknown, self._error) from failure

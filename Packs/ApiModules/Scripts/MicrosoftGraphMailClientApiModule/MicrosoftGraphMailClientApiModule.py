@@ -19,16 +19,17 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, run_with_retries
     from MicrosoftMailMimeApiModule import file_name, unescaped
     from MicrosoftGraphClientApiModule import (
+        AtMostOnceStep,
         BatchRequest,
         BatchResult,
         ByteWriter,
         CHECK_PROXY,
         GraphClient,
         GraphError,
+        GraphThrottled,
         MALFORMED_PROPERTIES,
         MAX_DOWNLOAD,
         ODataQuery,
-        UnknownOutcomeError,
         body_type_preference,
         deletion,
         graph_id,
@@ -301,6 +302,10 @@ def mailbox_of_link(link: str) -> str | None:
     return (found[1] or found[2] or '') if found else None
 
 
+# What an event shows after a response.
+_RESPONSE_STATES = {'accept': 'accepted', 'tentativelyAccept': 'tentativelyAccepted', 'decline': 'declined'}
+
+
 class Mailbox:
     """A mailbox, and what can be done in it. Methods and errors of the same names as in `GraphClient` are documented there.
 
@@ -414,26 +419,23 @@ class Mailbox:
 
     # endregion
 
-    def _confirm_outcome(self, error: GraphError, find: Callable[[], Any], what: str) -> Any:
-        """Return what `find` finds after an unclear response to a step that must not be done twice.
+    def _run_once(self, run: Callable[[], Any], find_outcome: Callable[[], Any], what: str, advice: str = '', **more: Any) -> Any:
+        """Return the result of an `AtMostOnceStep`: it is repeated after throttling only.
 
         Args:
-            error: the response.
-            find: returns what the step has done, something false if it was not done.
             what: the step has done, as a clause for an error.
-        Raises:
-            UnknownOutcomeError: `find` failed.
-            GraphError: the same error, if it is clear that the step was not done.
         """
-        if not error.is_outcome_unclear:
-            raise error
-        try:
-            found = find()
-        except DemistoException:
-            raise UnknownOutcomeError(what, 'Check the mailbox before you run the command again.', error) from error
-        if not found:
-            raise error
-        return found
+        retries = {status: count for status, count in self.policy.retries.items() if status in (412, 429)}
+        step = AtMostOnceStep(
+            self.client,
+            run,
+            find_outcome,
+            (what, advice or 'Check the mailbox before you run the command again.'),
+            look_first=self.client.is_rescheduled(),
+            can_resume_after=lambda error: isinstance(error, GraphThrottled) and self.client.can_reschedule(),
+            **more,
+        )
+        return step.result(self.policy._replace(retries=retries, connection_retries=0))
 
     def _create_once(self, path: str, body: JsonObject, what: str, query: ODataQuery | None = None) -> JsonObject:
         """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
@@ -441,17 +443,14 @@ class Mailbox:
         def find() -> JsonObject | None:
             return next((value for value in self._list(path, MAX_PAGE_SIZE, query) if _has_properties(value, body)), None)
 
-        try:
-            return self.create(path, json_data=body)
-        except GraphError as error:
-            return self._confirm_outcome(error, find, what)
+        create = partial(self.client.create, path, json_data=body, retry_policy=NO_RETRIES)
+        found: JsonObject = self._run_once(create, find, what)
+        return found
 
     def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
         """Delete an object. If the response is unclear, look whether it `is_deleted`."""
-        try:
-            self.run_action(*deletion(path, permanent), is_idempotent=False)
-        except GraphError as error:
-            self._confirm_outcome(error, is_deleted, what)
+        delete = partial(self.client.run_action, *deletion(path, permanent), is_idempotent=False, retry_policy=NO_RETRIES)
+        self._run_once(delete, is_deleted, what)
 
     # region paths
 
@@ -839,20 +838,31 @@ class Mailbox:
             raise DemistoException(f'{what} Remove it from the calendar in Outlook.')
         return message
 
-    def respond_to_event(self, event_id: str, response: str, body: JsonObject) -> None:
-        """Send a response to an invitation.
+    def respond_to_event(self, event: JsonObject, response: str, body: JsonObject) -> None:
+        """Send a response to an invitation. After an unclear response, it is sent again only if that was throttling.
 
         Args:
+            event: as `get_invitation` returns it.
             response: ``accept``, ``tentativelyAccept`` or ``decline``.
             body: ``comment`` and ``sendResponse`` of Graph.
         """
-        try:
-            self.run_action('POST', f'{self.path}/events/{path_segment(event_id, "event ID")}/{response}', json_data=body)
-        except GraphError as error:
-            if not error.is_outcome_unclear:
+        path = f'{self.path}/events/{path_segment(event["id"], "event ID")}'
+        # an earlier run may have sent what the event shows
+        before = None if self.client.is_rescheduled() else event.get('responseStatus')
+
+        def is_sent() -> bool:
+            try:
+                status = self.request('GET', path, params={'$select': 'responseStatus'}).get('responseStatus')
+            except GraphError as error:
+                if response == 'decline' and error.code in NOT_FOUND_CODES:  # it is no longer in the calendar
+                    return True
                 raise
-            advice = 'Look at the meeting in the calendar before you run the command again.'
-            raise UnknownOutcomeError('the response was sent', advice, error) from error
+            state = status.get('response') if isinstance(status, dict) else ''
+            return status != before and state == _RESPONSE_STATES[response]
+
+        send = partial(self.client.run_action, 'POST', f'{path}/{response}', json_data=body, retry_policy=NO_RETRIES)
+        advice = 'Look at the meeting in the calendar before you run the command again.'
+        self._run_once(send, is_sent, 'the response was sent', advice, may_repeat=self.client.is_refusal)
 
     # endregion
     # region attachments

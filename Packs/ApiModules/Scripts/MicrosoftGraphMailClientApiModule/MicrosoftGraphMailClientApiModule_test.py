@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import requests
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
-from MicrosoftGraphClientApiModule import BatchRequest, GraphError, GraphThrottled, odata_query
+from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy
+from MicrosoftGraphClientApiModule import AtMostOnceStep, BatchRequest, GraphError, GraphThrottled, odata_query
 from MicrosoftGraphMailClientApiModule import (
     Attachment,
     DeltaPage,
@@ -661,6 +663,44 @@ def test_one_setting_has_the_shape_of_all_settings(name: str, value: Any, expect
 
 
 # endregion
+# region steps that are done at most once
+
+STEP_RETRIES = RetryPolicy({412: 1, 429: 1, 504: 1})
+
+
+@pytest.mark.parametrize(
+    'status, outcomes, runs, waits',
+    [
+        (412, [True], 1, 1),
+        (412, [False], 2, 1),  # nothing was done, and nothing will be
+        (429, [True], 1, 1),
+        (429, [False, True], 1, 5),
+        (429, [False, False], 2, 5),
+        (504, [False, False], 2, 5),
+        (500, [False, True], 1, 5),
+    ],
+)
+def test_a_step_is_repeated_if_it_was_not_done(status: int, outcomes: list[bool], runs: int, waits: float) -> None:
+    client = ScriptedClient(answer({}, status, Retry_After='1'), (202, {}, ''))
+    client.clock.elapsed = lambda: sum(client.waits)  # type: ignore[method-assign]
+    run = partial(client.run_action, 'POST', '/x', retry_policy=NO_RETRIES)
+    step = AtMostOnceStep(client, run, lambda: outcomes.pop(0))
+    step.result(STEP_RETRIES)
+    assert (len(client.script.requests), sum(client.waits), outcomes) == (runs, waits, [])
+    assert step.was_unclear == (status != 412)
+
+
+@pytest.mark.parametrize('status, is_unknown', [(400, False), (412, False), (500, True), (504, True)])
+def test_a_step_that_may_not_be_repeated_is_an_unknown_outcome(status: int, is_unknown: bool) -> None:
+    client = ScriptedClient(answer({}, status))
+    client.clock.elapsed = lambda: sum(client.waits)  # type: ignore[method-assign]
+    run = partial(client.run_action, 'POST', '/x', retry_policy=NO_RETRIES)
+    step = AtMostOnceStep(client, run, lambda: None, ('it was done', 'Look.'), may_repeat=client.is_refusal)
+    told = error_of(lambda: step.result(STEP_RETRIES))
+    assert told.startswith('It is not known whether it was done.') == is_unknown
+
+
+# endregion
 # region batches
 
 
@@ -679,7 +719,7 @@ def test_a_folder_whose_deletion_is_unclear_is_looked_up(folder: Any, is_deleted
         client.mailbox.delete_folder('f')
     else:
         assert error_of(lambda: client.mailbox.delete_folder('f')).startswith('Microsoft Graph responded with HTTP status 504.')
-    assert len(client.script.requests) == 3
+    assert len(client.script.requests) == (3 if is_deleted else 5)  # once more after some seconds
 
 
 def batch_answer(*responses: dict[str, Any]) -> tuple[int, dict[str, str], str]:

@@ -818,14 +818,14 @@ def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandR
     if comment and not is_sent:
         raise DemistoException(_NO_RESPONSE)
     try:
-        mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+        mailbox.respond_to_event(event, response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
     except GraphError as error:
         if not is_sent or "hasn't requested a response" not in error.what:
             raise
         if comment:
             raise DemistoException(_NO_RESPONSE) from error
         is_sent = False
-        mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent})
+        mailbox.respond_to_event(event, response, {'sendResponse': is_sent})
     outputs = {
         'ID': message_id,
         'EventID': event['id'],

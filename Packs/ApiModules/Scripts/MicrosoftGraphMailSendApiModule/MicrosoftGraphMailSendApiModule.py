@@ -909,10 +909,9 @@ class _Draft:
     def _may_send_again(self, error: GraphError) -> bool:
         if _is_submitted(self.state):
             return False
-        may_repeat = not error.is_outcome_unclear or self.client.reschedule_delay_after(error) is not None
-        if not may_repeat and is_future(send_time_of(self.state)):
+        if not self.client.is_refusal(error) and is_future(send_time_of(self.state)):
             raise UnknownOutcomeError(*_UNKNOWN_SCHEDULED, error) from error
-        return may_repeat
+        return self.client.is_refusal(error)
 
     def was_sent(self, unknown: tuple[str, str] = _UNKNOWN_SENT) -> bool:
         """Return whether an earlier run sent the draft.

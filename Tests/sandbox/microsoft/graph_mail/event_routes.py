@@ -1,12 +1,15 @@
-"""``/events/{id}/accept``, ``decline`` and ``tentativelyAccept``: responses to invitations."""
+"""``/events/{id}``, and its ``accept``, ``decline`` and ``tentativelyAccept``: responses to invitations."""
 
 from html import escape
 
+from flask import Response, jsonify
+
 from sandbox.microsoft.graph_mail.delivery import submit
 from sandbox.microsoft.graph_mail.errors import GraphError
-from sandbox.microsoft.graph_mail.mail_request import mail_blueprint, not_found, open_mailbox, parameters
-from sandbox.microsoft.graph_mail.model import Message
-from sandbox.microsoft.graph_mail.permissions import WRITE_CALENDAR
+from sandbox.microsoft.graph_mail.mail_request import MailCall, mail_blueprint, not_found, open_mailbox, parameters
+from sandbox.microsoft.graph_mail.model import Meeting, Message
+from sandbox.microsoft.graph_mail.permissions import READ_CALENDAR, WRITE_CALENDAR
+from sandbox.microsoft.graph_mail.representation import event_json
 
 # The response, the type of the message about it, and how its subject begins
 RESPONSES = {
@@ -17,6 +20,14 @@ RESPONSES = {
 # How the codes of errors end
 CODES = {'accept': 'Accept', 'tentativelyAccept': 'Tentative', 'decline': 'Decline'}
 events_api = mail_blueprint('events')
+
+
+@events_api.get('/events/<event_id>')
+def get_event(event_id: str) -> Response:
+    call = open_mailbox(READ_CALENDAR)
+    shown = event_json(_meeting(call, event_id))
+    selected = call.query('event').select
+    return jsonify({name: value for name, value in shown.items() if not selected or name in (*selected, 'id')})
 
 
 @events_api.post('/events/<event_id>/accept')
@@ -34,11 +45,16 @@ def decline(event_id: str) -> tuple[str, int]:
     return _respond(event_id, 'decline')
 
 
-def _respond(event_id: str, action: str) -> tuple[str, int]:
-    call = open_mailbox(WRITE_CALENDAR)
+def _meeting(call: MailCall, event_id: str) -> Meeting:
     meeting = call.mailbox.meetings.get(event_id)
     if meeting is None:
         raise not_found(event_id)
+    return meeting
+
+
+def _respond(event_id: str, action: str) -> tuple[str, int]:
+    call = open_mailbox(WRITE_CALENDAR)
+    meeting = _meeting(call, event_id)
     given = parameters(action, 'event')
     is_sent = given.get('sendresponse') is not False
     if given.get('proposednewtime') and not is_sent:
@@ -54,6 +70,7 @@ def _respond(event_id: str, action: str) -> tuple[str, int]:
         what = "Your request can't be completed. The meeting organizer hasn't requested a response."
         raise GraphError(400, 'ErrorInvalidRequest', what)
     meeting.response, meeting_type, prefix = RESPONSES[action]
+    meeting.responded = call.state.clock.now()
     if is_sent:
         text = escape(given.get('comment') or '', quote=False)
         now, owner = call.state.clock.now(), call.mailbox.owner

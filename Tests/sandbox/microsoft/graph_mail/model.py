@@ -113,6 +113,7 @@ class Meeting:
 
     Attributes:
         response: as Graph names it: notResponded, accepted, tentativelyAccepted, declined; organizer for who invites.
+        responded: when the response was given; 0 if it was not.
         wants_response: whether the organizer takes responses.
         is_outdated: the organizer has sent a newer invitation.
     """
@@ -122,6 +123,7 @@ class Meeting:
     start: float
     end: float
     response: str = 'notResponded'
+    responded: float = 0
     wants_response: bool = True
     is_cancelled: bool = False
     is_outdated: bool = False

@@ -23,6 +23,7 @@ SEND = Need(('Mail.Send',), ('Mail.Send.Shared',))
 # Graph has no shared form of these: only an application reaches the settings of other mailboxes
 READ_SETTINGS = Need(('MailboxSettings.Read', 'MailboxSettings.ReadWrite'))
 WRITE_SETTINGS = Need(('MailboxSettings.ReadWrite',))
+READ_CALENDAR = Need(('Calendars.Read', 'Calendars.ReadWrite'), ('Calendars.Read.Shared', 'Calendars.ReadWrite.Shared'))
 WRITE_CALENDAR = Need(('Calendars.ReadWrite',), ('Calendars.ReadWrite.Shared',))
 # What can be done in single folders that are shared
 IN_FOLDERS = (READ, READ_BASIC, WRITE)

@@ -177,7 +177,7 @@ def event_json(meeting: Meeting) -> dict[str, Any]:
         'isCancelled': meeting.is_cancelled,
         'responseRequested': meeting.wants_response,
         'allowNewTimeProposals': True,
-        'responseStatus': {'response': meeting.response, 'time': graph_timestamp(meeting.start)},
+        'responseStatus': {'response': meeting.response, 'time': graph_timestamp(meeting.responded)},
         'showAs': 'tentative' if tentative else 'busy',
         'type': 'singleInstance',
     }
