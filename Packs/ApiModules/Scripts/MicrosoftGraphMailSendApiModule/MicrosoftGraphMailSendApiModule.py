@@ -535,6 +535,7 @@ _MAX_DRAFT_HEAD = 256 * 1024  # bytes of its headers, as many as Exchange takes
 _NOBODY = EmailAddress('nobody@example.com')
 _NO_UPLOADS = 'This mailbox or cloud takes only files below 3 MB: send smaller files or a link.'
 _UNKNOWN_SENT = 'the email was sent', 'Look for it in Sent Items. If it is still in Drafts in a few minutes, send it from there.'
+_IN_TRANSPORT = 'It was submitted, but is still in Drafts.'
 _UNKNOWN_DRAFT = 'the draft is complete', 'Look for it in Drafts before you try again.'
 _UNKNOWN_SCHEDULED = 'the email was scheduled', 'Delete it in Drafts before you send it again.'
 
@@ -908,10 +909,11 @@ class _Draft:
 
     def _may_send_again(self, error: GraphError) -> bool:
         if _is_submitted(self.state):
-            return False
-        if not self.client.is_refusal(error) and is_future(send_time_of(self.state)):
+            raise UnknownOutcomeError(*_UNKNOWN_SENT, GraphError(_IN_TRANSPORT, '')) from error
+        is_refused = self.client.is_refusal(error)
+        if not is_refused and is_future(send_time_of(self.state)):
             raise UnknownOutcomeError(*_UNKNOWN_SCHEDULED, error) from error
-        return self.client.is_refusal(error)
+        return is_refused
 
     def was_sent(self, unknown: tuple[str, str] = _UNKNOWN_SENT) -> bool:
         """Return whether an earlier run sent the draft.
@@ -926,7 +928,7 @@ class _Draft:
                 is_sent = self._retry(self._is_sent)
                 self._require_kept(self.state)
                 if not is_sent and _is_submitted(self.state):
-                    raise GraphError('It was submitted, but is still in Drafts.', '')
+                    raise GraphError(_IN_TRANSPORT, '')
             except (GraphError, MicrosoftSignInError) as error:
                 if self.progress.resume_delay(error, self.client) is not None:
                     raise
