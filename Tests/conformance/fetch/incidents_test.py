@@ -178,17 +178,37 @@ def test_a_mail_without_a_subject_has_a_name(source: MailSource, instance: Insta
     assert only(instance).name == '(no subject)'
 
 
-@pytest.mark.parametrize(
-    'full, html, body_type, body',
-    [(False, False, 'text', 'Hello Ada'), (True, False, 'text', 'Hello Ada'), (True, True, 'html', '<p>Hello <b>Ada</b></p>')],
-)
-def test_details_are_the_preview_or_the_body_as_text_or_html(
+@pytest.mark.parametrize('html, body_type, body', [(False, 'text', 'Hello Ada'), (True, 'html', '<p>Hello <b>Ada</b></p>')])
+@pytest.mark.parametrize('full', [False, True])
+def test_details_are_text_whatever_the_body_is(
     rich: Message, instance: Instance, full: bool, html: bool, body_type: str, body: str
 ) -> None:
     incident = only(instance, display_full_email_body=full, fetch_html_formatting=html)
     assert (incident.raw['BodyType'], incident.raw['Body'].strip()) == (body_type, body)
-    assert incident.fields['details'].strip() == (body if full else 'Hello Ada')
+    assert incident.fields['details'].strip() == 'Hello Ada'
     assert re.sub(r'\s+', ' ', incident.raw['Text'].strip()) == 'Hello Ada'
+
+
+@pytest.mark.parametrize('preview', ['', None])
+def test_details_are_the_text_if_there_is_no_preview(source: MailSource, instance: Instance, preview: str | None) -> None:
+    message = source.deliver('No preview')
+    body = {'contentType': 'html', 'content': '<p>Hello <b>Ada</b></p>'}
+    answer = {'id': message.immutable_id, 'subject': 'No preview', 'body': body, 'bodyPreview': preview, 'attachments': []}
+    path = rf'/messages/{re.escape(message.immutable_id)}$'
+    source.cloud.faults.add(service='graph', path=path, status=200, body=answer, times=None)
+    assert only(instance).fields['details'] == 'Hello Ada'
+
+
+@pytest.mark.parametrize('html', [False, True])
+def test_the_texts_say_where_links_lead_and_keep_cells_apart(source: MailSource, instance: Instance, html: bool) -> None:
+    table = '<table><tr><th>User</th><td>bob@contoso.example</td></tr></table>'
+    source.deliver(
+        html=f'{table}<section>Your mailbox is full.</section><a href="https://evil.example/login">Click <i>here</i></a>'
+    )
+    email = only(instance, fetch_html_formatting=html, fetch_unique_body=True).raw
+    for text in (email['Text'], email['Unique']):
+        lines = [' '.join(line.split()) for line in text.splitlines() if line.strip()]
+        assert lines == ['User bob@contoso.example', 'Your mailbox is full.', 'Click here<https://evil.example/login>']
 
 
 def test_each_attachment_is_a_file_byte_for_byte_and_described(source: MailSource, instance: Instance) -> None:

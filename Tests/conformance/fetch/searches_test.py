@@ -47,6 +47,16 @@ def test_a_search_decides_what_becomes_an_incident(
     assert sorted(one.name for one in platform.incidents) == found
 
 
+@pytest.mark.parametrize('search, is_found', [('body:invoice', True), ('"attached invoice"', True), ('evil', False)])
+@pytest.mark.parametrize('html', [False, True])
+def test_a_search_finds_words_in_cells_and_none_in_links(
+    source: MailSource, instance: Instance, search: str, is_found: bool, html: bool
+) -> None:
+    link = '<a href="https://evil.example">here</a>' if html else ''  # in a text of Graph, the link is a part of the text
+    source.deliver('table', html=f'<table><tr><td>attached</td><td>invoice</td><td>next</td></tr></table>{link}')
+    assert instance(fetch_search=search, fetch_html_formatting=html).fetch().names == ['table'] * is_found
+
+
 def test_a_mail_that_is_not_found_does_not_block_the_others_and_is_read_once(source: MailSource, instance: Instance) -> None:
     platform = instance(fetch_search='body:needle', max_fetch='2')
     for number in range(9):

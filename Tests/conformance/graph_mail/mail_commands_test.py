@@ -218,6 +218,13 @@ def test_an_email_is_shown_with_its_headers(mail: GraphMailClient, ada: Mailbox)
     assert outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body_type='text')['Body'] == 'Hi'
 
 
+@pytest.mark.parametrize('args', [{}, {'body_type': 'text'}, {'body': 'unique'}])
+def test_an_email_says_where_its_links_lead(mail: GraphMailClient, ada: Mailbox, args: dict[str, str]) -> None:
+    message = delivered(ada, html='<table><td>Full</td><td><a href="https://evil.example/login">Click here</a></td></table>')
+    shown = run(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, **args).readable_output
+    assert ' '.join(shown.split()).endswith(escape_markdown('Full Click here<https://evil.example/login>', is_cell=False))
+
+
 def test_commands_work_in_another_mailbox(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     message = delivered(cloud.mailbox(BOB))
     assert outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, user_id=BOB)['UserID'] == BOB

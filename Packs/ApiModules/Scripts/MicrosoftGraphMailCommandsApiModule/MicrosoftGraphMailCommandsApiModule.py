@@ -278,7 +278,7 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
     if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
         outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
-    text = body_text(message.get('uniqueBody') or message.get('body') or {}, MAX_TEXT)
+    text = body_text(message.get('uniqueBody') or message.get('body') or {}, MAX_TEXT, with_targets=True)
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
     note = _unreadable([message]) + (f'\n{escape_markdown(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}

@@ -778,7 +778,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         'HeaderRows': [{'headername': header.get('name'), 'headervalue': header.get('value')} for header in headers],
         **addresses,
         'Body': content,
-        'Text': body_text(body),
+        'Text': body_text(body, with_targets=True),
         'HTML': content if body_type.lower() == 'html' else '',
         'BodyType': body_type,
         'BodyPreview': message.get('bodyPreview') or '',
@@ -792,7 +792,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         'Flag': (message.get('flag') or {}).get('flagStatus'),
     }
     optional = {
-        'Unique': body_text(message.get('uniqueBody') or {}),
+        'Unique': body_text(message.get('uniqueBody') or {}, with_targets=True),
         'EML': mail.eml,
         'Event': mail.event,
         'Missing': mail.missing,
@@ -803,7 +803,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
 def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> JsonObject:
     """Return the incident of a message. `mailbox` is an address."""
     email = mail_to_json(mail, mailbox)
-    details = email['Body'] if full_body else email['BodyPreview']
+    details = email['Text'] if full_body or not email['BodyPreview'] else email['BodyPreview']
     return {
         'name': email['Subject'] or '(no subject)',
         'details': '\n'.join(filter(None, [details, *mail.missing])),

@@ -13,6 +13,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import HeaderParser
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 # region names of files
 
@@ -36,7 +37,10 @@ def file_name(text: str) -> str:
 
 # region text of HTML
 
-_BLOCK = '(?i)address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr'
+_BLOCK = (
+    'address|article|aside|blockquote|br|caption|center|details|dialog|di[rv]|d[dlt]|fieldset|figcaption|figure|footer|form|h[1-6r]|'
+    'header|legend|li|main|menu|nav|[ou]l|opt(?:group|ion)|p|pre|section|select|summary|table|tbody|tfoot|thead|tr'
+)
 # Messages come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
 _REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
 _MARKUP = (
@@ -46,6 +50,7 @@ _MARKUP = (
     r'|<[!?/][^>]*(?:>|\Z)'
     r'|&#\d{8,};?'  # not a character, and maybe of more digits than Python converts
 )
+_ATTRIBUTE = r"""([^\s=/>]+)\s*(?:=\s*(?:"([^"]*)|'([^']*)|([^\s>]+)))?"""
 
 
 def unescaped(text: str) -> str:
@@ -57,23 +62,60 @@ def unescaped(text: str) -> str:
     return unescape(text)
 
 
-def html_to_text(html: str, max_length: int | None = None) -> str:
-    """Return the text of HTML that a reader sees. Lines end where blocks do, and not within ``pay<b>pal</b>.com``.
+def html_to_text(html: str, max_length: int | None = None, with_targets: bool = False) -> str:
+    """Return the text of HTML that a reader sees. Lines end where blocks do, and words where cells do: ``pay<b>pal</b>`` is one.
 
     Args:
         max_length: maximum number of characters. HTML after them is not read.
+        with_targets: say where links lead, as texts that Exchange makes of HTML do: ``here<https://contoso.example>``.
     """
     parts: list[str] = []
-    length = end = 0
+    link, length, end = _Link(), 0, 0
     for found in re.finditer(rf'{_MARKUP}|\Z', html):
-        part = unescaped(html[end : found.start()])
-        parts += (part, '\n' if re.fullmatch(_BLOCK, found['name'] or '') else '')
+        part, name = unescaped(html[end : found.start()]), (found['name'] or '').lower()
+        if with_targets:
+            part += link.ended_by(found[0], name, part)
+        parts += (part, '\n' if re.fullmatch(_BLOCK, name) else ' ' if name in ('td', 'th') else '')
         end = found.end()
         length += len(''.join(part.split()))
         if max_length is not None and length > max_length:
             break
     lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
     return '\n'.join(filter(None, lines))[:max_length]
+
+
+class _Link:
+    """The link that is open in HTML, if one is."""
+
+    def __init__(self) -> None:
+        self._target = ''
+        self._text: list[str] = []
+
+    def ended_by(self, tag: str, name: str, text: str) -> str:
+        """Return the target of the link that ends with a tag, or with the HTML, unless its text says the same; otherwise empty.
+
+        Args:
+            text: what comes before the tag.
+        """
+        self._text.append(text)
+        if tag and name not in ('a', 'area'):
+            return ''
+        said = ''.join(''.join(self._text).split()).rstrip('/').casefold()
+        shown = '' if self._target.removeprefix('mailto:').rstrip('/').casefold() in ('', said) else f'<{self._target}>'
+        self._target, self._text = _link_target(tag), []
+        if name == 'area' and self._target:  # it has no text
+            shown, self._target = f'{shown}<{self._target}>', ''
+        return shown
+
+
+def _link_target(tag: str) -> str:
+    """Return where the link that a tag starts leads, empty if it leads to the same email, or is none."""
+    attributes = re.finditer(_ATTRIBUTE, tag)
+    value = next((''.join(filter(None, one.groups()[1:])) for one in attributes if one[1].lower() == 'href'), '')
+    target = re.sub(r'[\x00-\x1f]+', '', unescaped(value)).strip()
+    if tag.startswith('</') or re.match('(?i)#|cid:|data:', target):
+        return ''
+    return re.sub(r'[\s<>]', lambda found: quote(found[0]), target)
 
 
 def text_as_html(text: str) -> str:
@@ -115,10 +157,10 @@ def is_html(body: dict[str, Any]) -> bool:
     return str(body.get('contentType')).lower() == 'html'
 
 
-def body_text(body: dict[str, Any], max_length: int | None = None) -> str:
-    """Return the text of an ``itemBody`` of Graph, of at most `max_length` characters."""
+def body_text(body: dict[str, Any], max_length: int | None = None, with_targets: bool = False) -> str:
+    """Return the text of an ``itemBody`` of Graph, as `html_to_text`. A text of Graph says itself where links lead."""
     content = body.get('content') or ''
-    return html_to_text(content, max_length) if is_html(body) else content[:max_length]
+    return html_to_text(content, max_length, with_targets) if is_html(body) else content[:max_length]
 
 
 # endregion

@@ -202,17 +202,100 @@ def test_the_name_of_a_file_is_valid_and_short(name: str, expected: str) -> None
         ('a<', 'a<'),
         ('', ''),
         (f'a&#{"9" * 5000};b', 'ab'),
+        # A cell ends a word, and a row a line.
+        (
+            '<table><tr><th>User<th>bob@x.example</tr><TR><td>Link</TD><td class="y">Next</td></tr></table>',
+            'User bob@x.example\nLink Next',
+        ),
+        ('<td>one<b>two</b></td><td/>three', 'onetwo three'),
+        ('<select><option>one<option>two</select>three', 'one\ntwo\nthree'),
     ],
 )
 def test_the_text_of_html_is_what_a_reader_sees(html: str, text: str) -> None:
     assert html_to_text(html) == text
 
 
-@pytest.mark.parametrize('read', [html_to_text, lambda html: html_to_text(html, 255), has_html_tag, is_closed])
-@pytest.mark.parametrize('part', ['<br>', '<p>', '<a ', '<a b="', '<!--', '<![', '<script>', '<style>', '</', '&', ' ', '<a =\n'])
+BLOCKS = (
+    'address article aside blockquote caption center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 '
+    'h6 header hr legend li main menu nav ol optgroup p pre section summary table tbody tfoot thead tr ul'
+)
+
+
+@pytest.mark.parametrize('tag', BLOCKS.split())
+def test_a_block_is_a_line(tag: str) -> None:
+    assert html_to_text(f'one<{tag}>two</{tag.upper()}>three') == 'one\ntwo\nthree'
+
+
+@pytest.mark.parametrize(
+    'html, text',
+    [
+        ('<a href="https://evil.example/login">Click <b>here</b></a> now', 'Click here<https://evil.example/login> now'),
+        ("<A title='x > y' HREF='HTTP://evil.example?a=1&amp;b=2'>x</A>", 'x<HTTP://evil.example?a=1&b=2>'),
+        ('<a/href=https://evil.example/a>x</a>', 'x<https://evil.example/a>'),
+        (
+            '<a title="href=https://good.example" href=https://evil.example href=https://later.example>x',
+            'x<https://evil.example>',
+        ),
+        ('<a href=" \n https://evil.ex\tample/a b\'>c ">x</a>', "x<https://evil.example/a%20b'%3Ec>"),
+        ('<a href="https://evil.example"><img src="cid:a"></a>', '<https://evil.example>'),
+        (
+            '<map><area href="https://evil.example"><area href="https://b.example"></map>x',
+            '<https://evil.example><https://b.example>x',
+        ),
+        (
+            '<a href="https://a.example">one<a href="https://b.example">two</a>three',
+            'one<https://a.example>two<https://b.example>three',
+        ),
+        ('<a href="mailto:eve@evil.example?subject=x">Support</a>', 'Support<mailto:eve@evil.example?subject=x>'),
+        # What the text says already, and what leads nowhere, is not repeated.
+        ('<a href="https://a.example/">https://a.example</a>', 'https://a.example'),
+        ('<a href="https://a.example/x">\n https://a.example/<wbr>x </a>', 'https://a.example/x'),
+        ('<a href="mailto:Bob@x.example">bob@x.example</a>', 'bob@x.example'),
+        ('<a name="top">x</a><a href="#top">y</a><a href>z</a><a href="data:text/html,x">w</a>', 'xyzw'),
+        ('<abbr href="https://a.example">x</abbr></a href="https://a.example">y', 'xy'),
+    ],
+)
+def test_the_text_says_where_links_lead_if_it_is_asked_for(html: str, text: str) -> None:
+    assert html_to_text(html, with_targets=True) == text
+    assert 'evil' not in html_to_text(html)
+
+
+def test_targets_count_for_the_maximum_length() -> None:
+    html = f'<a href="https://a.example/{"x" * 50}">one</a>' * 3
+    assert html_to_text(html, 60, with_targets=True) == f'one<https://a.example/{"x" * 50}>'[:60]
+
+
+@pytest.mark.parametrize(
+    'read',
+    [
+        lambda html: html_to_text(html, with_targets=True),
+        lambda html: html_to_text(html, 255, with_targets=True),
+        has_html_tag,
+        is_closed,
+    ],
+)
+@pytest.mark.parametrize(
+    'part',
+    [
+        '<br>',
+        '<p>',
+        '<a ',
+        '<a b="',
+        '<!--',
+        '<![',
+        '<script>',
+        '<style>',
+        '</',
+        '&',
+        ' ',
+        '<a =\n',
+        '<a href=http:x>y',
+        'href= ',
+    ],
+)
 def test_html_takes_linear_time_whatever_it_is(part: str, read: Callable[[str], Any]) -> None:
     def seconds(repeated: int) -> float:
-        html, started = part * repeated, time.process_time()
+        html, started = '<a ' * (part == 'href= ') + part * repeated, time.process_time()
         read(html)
         return time.process_time() - started
 

@@ -292,13 +292,29 @@ def new_change_key() -> str:
     return 'CQAAA' + secrets.token_urlsafe(12)
 
 
+_LINES = (
+    r'(?i)</?(?:address|article|aside|blockquote|caption|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|'
+    r'h[1-6]|header|hr|legend|li|main|menu|nav|ol|optgroup|option|p|pre|section|select|summary|table|tr|ul)(?=[\s/>])[^>]*>'
+)
+_LINKS = r"""(?is)<a\s[^>]*?\bhref\s*=\s*(?:"([^">]*)"|'([^'>]*)')[^>]*>|</a>"""
+
+
 @lru_cache(maxsize=8)  # each list and each draft shows the beginning of the same text, which may have megabytes
 def text_of(html: str) -> str:
-    """Convert HTML to plain text."""
+    """Convert HTML to plain text: a block is a line, tabs are between cells, and a link is followed by its target."""
+    targets: list[str] = []
+
+    def target(tag: re.Match[str]) -> str:
+        ended = f'&lt;{targets.pop()}&gt;' if targets else ''
+        targets.extend(one for one in tag.groups() if one)
+        return ended
+
     without_head = re.sub(r'(?is)<(head|style|script)\b.*?</\1>', '', html)
     with_mark = without_head.replace(HTML_QUOTE_MARK, f'\r\n{TEXT_QUOTE_MARK}\r\n')
-    without_tags = re.sub(r'<[^>]+>', '', re.sub(r'(?i)</(?:p|div|h[1-6]|li|tr)>|<br */?>', '\r\n', with_mark))
-    return html_entities.unescape(without_tags).strip()
+    with_targets = re.sub(_LINKS, target, with_mark)
+    with_cells = re.sub(r'(?i)</t[dh]\s*>', '\t', re.sub(_LINES, '\0', with_targets))
+    without_tags = re.sub(r'<[^>]+>', '', re.sub(r'(?i)<br */?>', '\r\n', with_cells))
+    return html_entities.unescape(re.sub('\0+', '\r\n', without_tags)).strip()
 
 
 def html_of(text: str) -> str:

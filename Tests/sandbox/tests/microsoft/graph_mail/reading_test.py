@@ -104,6 +104,28 @@ def test_body_comes_in_both_forms_whichever_was_delivered(graph: GraphClient, ma
     assert graph.get(f'/messages/{both}', **text)['body'] == {'contentType': 'text', 'content': 'poor'}
 
 
+@pytest.mark.parametrize(
+    'html, text',
+    [
+        ('<table><tr><td>one</td><th>two</th></tr><tr><td>three</td></tr></table>four', 'one two\nthree\nfour'),
+        (
+            '<section>one</section>two<article>three</article><form>four</form><center>five</center>',
+            'one\ntwo\nthree\nfour\nfive',
+        ),
+        ('<p><a href="https://a.example/?b=1&amp;c=2">See <b>this</b></a> now</p>', 'See this<https://a.example/?b=1&c=2> now'),
+        ("<a class='x' href='mailto:b@a.example'>b@a.example</a>", 'b@a.example<mailto:b@a.example>'),
+        ('<a name="top">one</a>', 'one'),
+    ],
+)
+def test_a_text_that_is_made_of_html_has_its_cells_blocks_and_links(
+    graph: GraphClient, mailbox: Mailbox, html: str, text: str
+) -> None:
+    message = delivered(mailbox, html=html, plain='')
+    shown = graph.get(f'/messages/{message.message_id}', Prefer='outlook.body-content-type="text"')
+    lines = [' '.join(line.split()) for line in shown['body']['content'].splitlines()]
+    assert '\n'.join(filter(None, lines)) == text
+
+
 def test_headers_and_unique_body_come_only_when_selected(graph: GraphClient, mailbox: Mailbox) -> None:
     path = f'/messages/{delivered(mailbox, headers=[("X-Colour", "a:b, c")]).message_id}'
     assert not {'internetMessageHeaders', 'uniqueBody'} & set(graph.get(path))
