@@ -302,6 +302,7 @@ def test_a_batch_of_files_is_smaller_than_the_limit_of_graph(fetches: Fetches, a
         ('logo.png', None, True, 'logo.png', 'logo.png'),
         (None, None, False, 'attachment-1.png', 'attachment-1.png'),
         ('../../etc/passwd', None, False, '.._.._etc_passwd', '.._.._etc_passwd'),
+        ('x' * 300 + '.png', 'y' * 300, True, f'{"y" * 100}-attachmentName-{"x" * 135}.png', f'{"x" * 251}.png'),
     ],
 )
 def test_inline_files_are_named_by_their_content_ids_unless_legacy_names_are_set(
@@ -309,7 +310,9 @@ def test_inline_files_are_named_by_their_content_ids_unless_legacy_names_are_set
 ) -> None:
     for subject in ('new', 'old'):
         ada.attach_file(deliver(ada, subject), name, b'x', 'image/png', content_id, is_inline)
-    result = fetches.incidents(max_mails=1) + fetches.incidents(content_id_names=False)
+    result = fetches.incidents(max_mails=1)
+    fetches.client.legacy_names = True
+    result += fetches.incidents()
     assert [incident['attachment'][0]['name'] for incident in result] == [file_name, legacy_name]
     assert [incident['attachment'][0]['type'] for incident in result] == ['image/png'] * 2
 

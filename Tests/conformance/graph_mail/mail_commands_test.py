@@ -612,7 +612,13 @@ def test_attachments_without_a_name_get_one(mail: GraphMailClient, ada: Mailbox)
 
 def test_all_attachments_are_returned_if_none_is_named(mail: GraphMailClient, with_everything: Message) -> None:
     *files, rest = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id)
-    assert [entry['File'] for entry in files] == ['a.bin', 'attachment-2.png', '.._up_..', 'Inner.eml', 'Lunch.ics']
+    assert [entry['File'] for entry in files] == [
+        'a.bin',
+        'logo@contoso-attachmentName-attachment-2.png',
+        '.._up_..',
+        'Inner.eml',
+        'Lunch.ics',
+    ]
     assert [file_of(entry) for entry in files] == [NOT_UTF8, b'\x89PNG', b'x', MIME, CALENDAR]
     assert [entry['Type'] for entry in files] == [3] * 5
     assert 'Budget.xlsx' in rest.readable_output

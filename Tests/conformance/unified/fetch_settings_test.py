@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,7 +52,6 @@ DEFAULTS = chosen(FetchOptions({}))
                     'fetch_subject',
                     'max_attachment_size',
                     'fetch_eml',
-                    'legacy_name',
                 )
             ),
             {},
@@ -82,8 +82,7 @@ DEFAULTS = chosen(FetchOptions({}))
                 ('fetch_unique_body', 'unique_body'),
             )
         ),
-        ({'legacy_name': True}, {'content_id_names': False}),
-        ({'legacy_name': 'false', 'fetch_eml': False}, {}),
+        ({'fetch_eml': False}, {}),
     ],
 )
 def test_parameters_become_options(params: Params, options: Params) -> None:
@@ -199,6 +198,29 @@ def test_a_fetch_creates_incidents_and_saves_the_last_run(instance: Instance) ->
         assert [incident['name'] for incident in fetched(instance)] == [subject]
     assert demisto.getLastRun()['folders']
     assert fetched(instance) == []
+
+
+@pytest.mark.parametrize(
+    'legacy, name',
+    [(None, '_logo@1_-attachmentName-logo.png'), ('false', '_logo@1_-attachmentName-logo.png'), ('true', 'logo.png')],
+)
+@pytest.mark.parametrize('is_marked', [True, False])  # as inline: some programs do not mark what the body shows
+def test_a_file_has_one_name_in_the_fetch_and_in_the_command(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, legacy: str | None, name: str, is_marked: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    instance.params |= {'fetch_html_formatting': True, 'legacy_name': legacy}
+    mailbox = empty(instance.cloud.mailbox(ADA))
+    html = '<img src="cid:logo@1">'
+    message = mailbox.deliver(Message('a', mailbox.owner, mailbox.now(), to=[mailbox.owner], html=html))
+    image = mailbox.attach_file(message, 'logo.png', b'x', 'image/png', '<logo@1>', is_marked)
+    mailbox.attach_file(message, 'report.pdf', b'x', content_id='report@1', is_inline=False)
+    [incident] = fetched(instance)
+    assert [one['name'] for one in incident['attachment']] == [name, 'report.pdf']
+    args = {'message_id': message.immutable_id}
+    assert [one['File'] for one in instance.run('msgraph-mail-get-attachment', **args)] == [name, 'report.pdf']
+    one = instance.run('msgraph-mail-get-attachment', **args, attachment_id=message.attachment_id(image, True))
+    assert one['File'] == name
 
 
 @with_methods('Authorization code')

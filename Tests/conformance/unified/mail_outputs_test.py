@@ -112,7 +112,7 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
     [
         ('msgraph-mail-get-email-as-eml', 'message', 'Whole.eml'),
         ('msgraph-mail-get-invitation-as-ics', 'invitation', '{invitation}.ics'),
-        ('msgraph-mail-get-attachment', 'message', 'a.txt'),
+        ('msgraph-mail-get-attachment', 'message', 'a@b-attachmentName-a.txt'),
     ],
 )
 def test_the_outputs_of_files_are_those_of_the_platform(

@@ -17,7 +17,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from CommonServerPython import DemistoException, fileResult
     from MicrosoftCoreApiModule import JsonObject, comparable
     from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, run_with_retries
-    from MicrosoftMailMimeApiModule import file_name, unescaped
+    from MicrosoftMailMimeApiModule import file_name, start_of_name, unescaped
     from MicrosoftGraphClientApiModule import (
         AtMostOnceStep,
         BatchRequest,
@@ -111,6 +111,12 @@ class Attachment(NamedTuple):
         links = re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)
         inline_ids = {bare_content_id(unquote(unescaped(link))).casefold() for link in links}
         return [cls.from_json(value, number, inline_ids) for number, value in enumerate(values, 1) if isinstance(value, dict)]
+
+    def received_name(self, is_legacy: bool) -> str:
+        """Return the name of its file. That of an inline file starts with its content ID, by which the body refers to it."""
+        if is_legacy or not (self.is_inline and self.content_id):
+            return self.name
+        return file_name(f'{start_of_name(self.content_id)}-attachmentName-{self.name}')
 
 
 def bare_content_id(text: str) -> str:
@@ -1112,14 +1118,16 @@ class GraphMailClient(GraphClient):
 
     Args:
         address: address or ID of the mailbox that commands work in by default; empty for that of the signed-in user.
+        legacy_names: see `Attachment.received_name`.
         kwargs: as GraphClient takes them.
     Attributes:
         mailbox: that mailbox.
     """
 
-    def __init__(self, address: str = '', **kwargs: Any):
+    def __init__(self, address: str = '', legacy_names: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.mailbox = Mailbox(self, address)
+        self.legacy_names = legacy_names
 
 
 # endregion

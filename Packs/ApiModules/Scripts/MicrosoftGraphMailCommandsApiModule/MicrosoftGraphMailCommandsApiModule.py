@@ -472,10 +472,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     with_hash = bool_argument(args, 'include_hash')
     message_id, folder_id = message_in_folder(mailbox, args)
     found = mailbox.list_attachments(message_id, folder_id)
-    # Outlook marks images of some programs as not inline, though the body shows them
-    may_be_inline = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
-    message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if may_be_inline else {}
-    attachments = Attachment.list_from_json(found, (message.get('body') or {}).get('content') or '')
+    attachments = _attachments(mailbox, message_id, folder_id, found)
     web_link = _web_link(mailbox, attachments, message_id)
     rows, notes = [], []
     for attachment in attachments:
@@ -512,6 +509,15 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     )
 
 
+def _attachments(mailbox: Mailbox, message_id: str, folder_id: str, found: list[JsonObject]) -> list[Attachment]:
+    """Return the attachments that Graph found. Some programs do not mark images as inline, though the body shows them."""
+    attachments = Attachment.list_from_json(found)
+    if not any(one.content_id and not one.is_inline for one in attachments):
+        return attachments
+    message = mailbox.get_message(message_id, folder_id, {'$select': 'body'})
+    return Attachment.list_from_json(found, (message.get('body') or {}).get('content') or '')
+
+
 def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
     digest = hashlib.sha256()
     download(digest.update)
@@ -527,7 +533,7 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
         found = [mailbox.get_attachment(message_id, attachment_id, folder_id)]
     else:
         found = mailbox.list_attachments(message_id, folder_id)
-    attachments = Attachment.list_from_json(found)
+    attachments = _attachments(mailbox, message_id, folder_id, found)
     if not attachments:
         return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=[])
     web_link = _web_link(mailbox, attachments, message_id)
@@ -564,7 +570,8 @@ def _save_attachments(
             continue
         download = partial(mailbox.download_file, message_id, attachment)
         try:
-            file = save_file(attachment.name, download, attachment.attachment_type == 'item')
+            name = attachment.received_name(mailbox.client.legacy_names)
+            file = save_file(name, download, attachment.attachment_type == 'item')
             saved.append((file, attachment.content_type))
         except GraphError as error:
             if isinstance(error, GraphThrottled) and mailbox.client.can_reschedule():

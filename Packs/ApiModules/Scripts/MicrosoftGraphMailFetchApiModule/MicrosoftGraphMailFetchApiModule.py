@@ -20,9 +20,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         calendar_in_mime,
         end_of_headers,
         event_details,
-        file_name,
         is_html,
         parse_headers,
+        start_of_name,
     )
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
@@ -626,7 +626,7 @@ class MailReader:
         for attachment in Attachment.list_from_json(raw, html):
             self._plan_attachment(mail, attachment, contents.get(attachment.attachment_id))
         if self._options.with_eml:
-            mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
+            mail.eml = {'Name': f'{start_of_name(mail.message.get("subject"))}.eml'}
             eml = MailFile(mail, self._mime_path(mail), mail.eml['Name'], mail.mime_size, mail.eml)
             total, max_size = sum(details['Size'] for details in mail.attachments), self._options.max_attachment_size
             if total <= max_size:
@@ -643,9 +643,8 @@ class MailReader:
             details['Missing'] = reason
             mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
             return
-        path, name = self._run.mailbox.attachment_path(mail.message_id, attachment.attachment_id), attachment.name
-        if self._options.content_id_names and attachment.is_inline and attachment.content_id:
-            name = f'{_as_file_name(attachment.content_id)}-attachmentName-{name}'  # the body refers to the content ID
+        path = self._run.mailbox.attachment_path(mail.message_id, attachment.attachment_id)
+        name = attachment.received_name(self._run.client.legacy_names)
         file = MailFile(mail, f'{path}/$value', name, attachment.size, details)
         mail.files.append(file)
         # Graph may show a text as it is (microsoft-graph-docs#20794), which is not longer than the file; base64 mostly is.
@@ -725,11 +724,6 @@ def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[Mess
         if _fits_list(second):
             ranges[-1] += second
     return [one for one in ranges if sum(row['id'] in wanted for row in one) >= max(_MIN_LIST_SIZE, len(one) / 2)]
-
-
-def _as_file_name(text: Any) -> str:
-    """Return what others wrote, a subject or a content ID, as the beginning of a file name; ``email`` if nothing remains."""
-    return file_name(re.sub(r'[:*?"<>|]+', '_', str(text or ''))[:100]).strip('. ') or 'email'
 
 
 # endregion

@@ -13,7 +13,6 @@ from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailFetchOptionsApiModule import FetchOptions, MessageRow
 from MicrosoftGraphMailCursorApiModule import FetchRun, PendingMail
 from MicrosoftGraphMailFetchApiModule import (
-    _as_file_name,
     MAX_BODY,
     FetchedMail,
     MailState,
@@ -185,22 +184,6 @@ def test_problems_are_errors_in_the_health_until_they_end(
 
 
 # endregion
-
-
-@pytest.mark.parametrize(
-    'written, name',
-    [
-        ('invoice\u202egpj.exe', 'invoicegpj.exe'),
-        ('\u200b\u200b', 'email'),
-        ('CON', '_CON'),
-        ('aux.txt', '_aux.txt'),
-        ('a/b: "c"?', 'a_b_ _c_'),
-        ('..', 'email'),
-        (None, 'email'),
-    ],
-)
-def test_the_subject_of_an_email_names_its_file_without_tricks(written: str | None, name: str) -> None:
-    assert _as_file_name(written) == name
 
 
 TINY = [(second, '9') for second in range(12)]

@@ -60,7 +60,6 @@ class FetchOptions:
         full_body: the details of an incident are the body, not its beginning.
         html: the body is HTML.
         mark_read: messages are marked as read once their incidents exist.
-        content_id_names: the file names of inline attachments start with their content IDs.
         unique_body: the new text of a reply is told apart from what it quotes.
     """
 
@@ -94,7 +93,6 @@ class FetchOptions:
         self.full_body = selected('display_full_email_body')
         self.html = selected('fetch_html_formatting')
         self.mark_read = selected('mark_fetched_read')
-        self.content_id_names = not selected('legacy_name')
         self.unique_body = selected('fetch_unique_body')
         self.first_fetch = partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH)
         self.first_fetch()  # rejects what is not a time

@@ -33,6 +33,11 @@ def file_name(text: str) -> str:
     return stem.encode()[: _MAX_NAME - len(extension.encode())].decode(errors='ignore') + extension
 
 
+def start_of_name(text: Any) -> str:
+    """Return what others wrote, a subject or a content ID, as the start of the name of a file; ``email`` if nothing remains."""
+    return file_name(re.sub(r'[:*?"<>|]+', '_', str(text or ''))[:100]).strip('. ') or 'email'
+
+
 # endregion
 
 # region text of HTML

@@ -16,6 +16,7 @@ from MicrosoftMailMimeApiModule import (
     is_closed,
     mime_parts,
     parse_headers,
+    start_of_name,
     text_as_html,
 )
 
@@ -179,6 +180,22 @@ def test_a_multipart_whose_parts_are_listed_is_not_a_file() -> None:
 )
 def test_the_name_of_a_file_is_valid_and_short(name: str, expected: str) -> None:
     assert file_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    'written, name',
+    [
+        ('invoice\u202egpj.exe', 'invoicegpj.exe'),
+        ('\u200b\u200b', 'email'),
+        ('CON', '_CON'),
+        ('aux.txt', '_aux.txt'),
+        ('a/b: "c"?', 'a_b_ _c_'),
+        ('..', 'email'),
+        (None, 'email'),
+    ],
+)
+def test_a_subject_names_a_file_without_tricks(written: str | None, name: str) -> None:
+    assert start_of_name(written) == name
 
 
 # endregion

@@ -83,15 +83,16 @@ SPEC = IntegrationSpec(
 
 def make_client(settings: InstanceSettings) -> GraphMailClient:
     """Return the client of an instance. Raise CredentialError when the mailbox is missing."""
-    mailbox = clean_mailbox(demisto.params().get('mailbox_to_fetch'), MAILBOX_LABEL)
+    params = demisto.params()
+    mailbox = clean_mailbox(params.get('mailbox_to_fetch'), MAILBOX_LABEL)
     if settings.acts_as_application and not mailbox:
         raise CredentialError(
             f"'{MAILBOX_LABEL}' is missing.",
             'An application or a managed identity has no mailbox of its own. Enter the address of the mailbox.',
         )
-    return GraphMailClient(
-        mailbox, retry_on_rate_limit=demisto.command() in {**MAIL_COMMANDS, **QUICK_ACTIONS}, **settings.client_keywords()
-    )
+    can_wait = demisto.command() in {**MAIL_COMMANDS, **QUICK_ACTIONS}
+    legacy_names = bool_argument(params, 'legacy_name')
+    return GraphMailClient(mailbox, legacy_names, retry_on_rate_limit=can_wait, **settings.client_keywords())
 
 
 def mail_auth_test_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
