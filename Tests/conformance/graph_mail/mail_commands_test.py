@@ -652,6 +652,20 @@ def test_it_is_an_error_if_no_attachment_can_be_read(mail: GraphMailClient, ada:
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-list-attachments', 'msgraph-mail-get-attachment'])
+@pytest.mark.parametrize('name', ['Safe Attachments Scan In Progress', 'ATP Scan In Progress'])
+def test_commands_say_that_attachments_are_being_scanned(mail: GraphMailClient, ada: Mailbox, command: str, name: str) -> None:
+    told = 'Microsoft Defender is still scanning the attachments. Run the command again in a few minutes.'
+    message = delivered(ada)
+    ada.attach_file(message, 'invoice.xlsm', b'x')
+    held = ada.start_scan(message, name)
+    shown = run(mail, command, message_id=message.immutable_id)
+    assert told in (shown[-1] if isinstance(shown, list) else shown).readable_output
+    ada.end_scan(message, held)
+    shown = run(mail, command, message_id=message.immutable_id)
+    assert told not in str(shown if isinstance(shown, dict) else shown.readable_output)
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-list-attachments', 'msgraph-mail-get-attachment'])
 def test_an_email_without_attachments_says_so(mail: GraphMailClient, ada: Mailbox, command: str) -> None:
     result = run(mail, command, message_id=delivered(ada).immutable_id)
     assert (result.readable_output, result.outputs) == ('The email has no attachments.', None)

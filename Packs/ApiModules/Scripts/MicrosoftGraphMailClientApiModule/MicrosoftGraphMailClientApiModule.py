@@ -112,6 +112,11 @@ class Attachment(NamedTuple):
         inline_ids = {bare_content_id(unquote(unescaped(link))).casefold() for link in links}
         return [cls.from_json(value, number, inline_ids) for number, value in enumerate(values, 1) if isinstance(value, dict)]
 
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether it stands for attachments that Microsoft Defender is scanning (Dynamic Delivery of Safe Attachments)."""
+        return bool(re.fullmatch(r'(?i)(?:ATP|Safe Attachments) Scan In Progress(?:\.eml)?', self.name))
+
     def received_name(self, is_legacy: bool) -> str:
         """Return the name of its file. That of an inline file starts with its content ID, by which the body refers to it."""
         if is_legacy or not (self.is_inline and self.content_id):

@@ -465,6 +465,7 @@ def _save_bytes(name: str, content: bytes) -> SavedFile:
 # region commands for attachments
 
 _NO_ATTACHMENTS = 'The email has no attachments.'
+_BEING_SCANNED = 'Microsoft Defender is still scanning the attachments. Run the command again in a few minutes.'
 
 
 def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -474,7 +475,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     found = mailbox.list_attachments(message_id, folder_id)
     attachments = _attachments(mailbox, message_id, folder_id, found)
     web_link = _web_link(mailbox, attachments, message_id)
-    rows, notes = [], []
+    rows, notes = [], [_BEING_SCANNED] * any(one.is_placeholder for one in attachments)
     for attachment in attachments:
         is_link = attachment.attachment_type == 'reference'
         row = {
@@ -540,9 +541,15 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
     saved, failed = _save_attachments(mailbox, message_id, attachments)
     if len(failed) == len(attachments):
         raise failed[attachments[0]]
-    entries: list[Entry] = [file.entry for file, _ in saved]
     for file, content_type in saved:
         nested.open(file, content_type)
+    entries = [*(file.entry for file, _ in saved), *_without_file(attachments, failed, web_link)]
+    return command_result(entries + nested.results(message_id, mailbox.address))
+
+
+def _without_file(attachments: list[Attachment], failed: dict[Attachment, GraphError], web_link: str) -> list[Entry]:
+    """Return which attachments have no file and why, and whether they are still being scanned."""
+    entries: list[Entry] = []
     missing = []
     for attachment in attachments:
         reason = escape_markdown(str(failed.get(attachment, '')))
@@ -553,7 +560,9 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
     if missing:
         readable = tableToMarkdown('Attachments without a file', missing, headers=['Name', 'Reason'])
         entries.append(CommandResults(raw_response=missing, readable_output=readable))
-    return command_result(entries + nested.results(message_id, mailbox.address))
+    if any(one.is_placeholder for one in attachments):
+        entries.append(CommandResults(readable_output=_BEING_SCANNED))
+    return entries
 
 
 def _save_attachments(

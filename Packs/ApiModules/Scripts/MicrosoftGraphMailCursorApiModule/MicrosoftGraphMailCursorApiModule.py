@@ -206,7 +206,7 @@ class PendingMail(NamedTuple):
         folder: its name in the parameters of the instance.
         received: time as Graph writes it.
         tries: number of runs that could not read it, although the mailbox could be read.
-        since: time of the first of them, in seconds since the epoch.
+        since: time of the first of them, or of the first run that waits for its attachments, in seconds since the epoch.
         internet_id: its Message-ID, by which it is found if its ID changes.
         subject, sender: as the list showed them, for an incident of a message that cannot be read.
     """

@@ -80,6 +80,8 @@ _LISTED_BYTES = 6_000_000  # of the messages of one run that are read by lists
 _MIN_LIST_SIZE, _MAX_LIST_SIZE = 5, 100  # messages
 _MAX_COPIES = 50  # of one message, that are looked through
 _FIRST_BATCH = 4  # messages: how large their bodies are is not known
+_MAX_SCAN = 600.0  # seconds for which the attachments of a message are waited for while they are scanned
+_NEVER_SCANNED = 'Microsoft Defender was still scanning the attachments. Get them with !msgraph-mail-get-attachment.'
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
@@ -275,6 +277,15 @@ class FetchedMail:
         if own_fault_at:
             self.pending = self.pending._replace(tries=self.pending.tries + 1, since=self.pending.since or int(own_fault_at))
         self.drop_files()
+
+    def waits_for_scan(self, now: float) -> bool:
+        """Leave the message to a later run unless its attachments were waited for long enough. Return whether it was left."""
+        since = self.pending.since or int(now)
+        if now - since >= _MAX_SCAN:
+            return False
+        self.pending = self.pending._replace(since=since)
+        self.postpone()
+        return True
 
     def drop_files(self) -> None:
         for file in self.files:
@@ -617,13 +628,17 @@ class MailReader:
 
     def _plan_files(self, mail: FetchedMail) -> None:
         """Decide whether a message is wanted, and which of its files are attached to the incident."""
+        body, raw = mail.message.get('body') or {}, mail.message.get('attachments') or []
+        contents = {one.get('id'): one.pop('contentBytes', None) for one in raw}
+        attachments = Attachment.list_from_json(raw, str(body.get('content') or '') if is_html(body) else '')
+        is_unscanned = any(one.is_placeholder for one in attachments)
+        if is_unscanned and mail.waits_for_scan(self._run.now()):
+            return
         if self._options.search_properties and not self._options.is_found(mail.searched):
             mail.state = MailState.UNWANTED
             return
-        body, raw = mail.message.get('body') or {}, mail.message.get('attachments') or []
-        contents = {one.get('id'): one.pop('contentBytes', None) for one in raw}
-        html = str(body.get('content') or '') if is_html(body) else ''
-        for attachment in Attachment.list_from_json(raw, html):
+        mail.missing += [_NEVER_SCANNED] * is_unscanned
+        for attachment in attachments:
             self._plan_attachment(mail, attachment, contents.get(attachment.attachment_id))
         if self._options.with_eml:
             mail.eml = {'Name': f'{start_of_name(mail.message.get("subject"))}.eml'}

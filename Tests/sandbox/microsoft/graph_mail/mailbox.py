@@ -351,6 +351,28 @@ class Mailbox:
             message.changed()
             self.touch(message)
 
+    def start_scan(self, message: Message, name: str = 'Safe Attachments Scan In Progress') -> list[Attachment]:
+        """Replace the attachments of a message by a placeholder, an email, and return them."""
+        held, message.attachments = message.attachments, []
+        scan = Message(
+            name, EmailAddress('', 'no-reply@microsoft.example'), self.now(), html='<p>The attachments are scanned.</p>'
+        )
+        self.attach_item(message, scan)
+        return held
+
+    def end_scan(self, message: Message, held: list[Attachment], replaces: bool = False) -> Message:
+        """Put the attachments of a message back, and return it. With ``replaces``, a copy with its Message-ID takes its place."""
+        with self.lock:
+            released = message.copied() if replaces else message
+            released.attachments = held
+            released.changed()
+            if replaces:
+                self.deliver(released, message.folder_id)
+                self.remove(message)
+            else:
+                self.touch(message)
+            return released
+
     # endregion
 
     def _make_well_known_folders(self) -> None:
