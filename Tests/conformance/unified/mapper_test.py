@@ -10,6 +10,7 @@ import pytest
 from conformance.unified.incident_keys import EMAIL, SHA256
 from conformance.unified.integration_yml import YML
 from conformance.unified.sources import INTEGRATION
+from sandbox.xsoar import classifiers
 
 FOLDER = INTEGRATION.parents[1] / 'Classifiers'
 CLASSIFIER: dict[str, Any] = json.loads((FOLDER / f'classifier-{INTEGRATION.name}.json').read_text(encoding='utf-8'))
@@ -122,12 +123,12 @@ def transformed(value: Any, transformer: dict[str, Any]) -> Any:
     return [re.sub(argument(arguments['regex']), argument(arguments['replaceWith']), one) for one in value]
 
 
-def mapped(rule: dict[str, Any]) -> Any:
+def mapped(rule: dict[str, Any], email: dict[str, Any] = EMAIL) -> Any:
     """Return the value of a field after the mapper. A list of one value is that value."""
     if 'simple' in rule:
-        return EMAIL[rule['simple']]
+        return email[rule['simple']]
     source = rule['complex']
-    value = EMAIL[source['root']]
+    value = email[source['root']]
     for choices in source['filters']:
         value = [item for item in value if any(passes(item, one) for one in choices)]
     if 'accessor' in source:
@@ -188,6 +189,26 @@ def test_the_mapper_needs_no_script_of_another_pack(rule: dict[str, Any]) -> Non
 )
 def test_a_field_of_a_layout_has_a_value(incident_type: str, field: str, value: Any) -> None:
     assert mapped(FIELDS[incident_type][field]) == value
+
+
+@pytest.mark.parametrize('incident_type', ['Phishing', 'Email Communication'])
+def test_an_email_whose_body_is_text_has_its_fields(incident_type: str) -> None:
+    text = 'Please close the case.'
+    email = {**EMAIL, 'Body': text, 'Text': text, 'HTML': '', 'BodyType': 'text'}
+    # The scripts of Email Communication read Email HTML, whatever the format.
+    values = {field: mapped(FIELDS[incident_type][field], email) for field in ('Email Body', 'Email HTML', 'Email Body Format')}
+    assert values == {'Email Body': text, 'Email HTML': text, 'Email Body Format': 'text'}
+
+
+@pytest.mark.parametrize('incident_type', ['Phishing', 'Email Communication', 'Malware'])
+@pytest.mark.parametrize('body_type', ['text', 'html'])
+def test_no_label_contains_a_body(incident_type: str, body_type: str) -> None:
+    long = 'word ' * 50_000
+    bodies = {'Body': long, 'Text': long, 'Unique': long, 'HTML': long if body_type == 'html' else '', 'BodyType': body_type}
+    incident = classifiers.mapped(
+        classifiers.Classifier(MAPPER['id'], MAPPER['name'], MAPPER['type'], MAPPER), incident_type, {**EMAIL, **bodies}
+    )
+    assert [label['type'] for label in incident.labels if len(label['value']) > 10_000] == []
 
 
 @pytest.mark.parametrize(
