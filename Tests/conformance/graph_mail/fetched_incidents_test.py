@@ -371,8 +371,8 @@ def test_an_invitation_is_a_file_of_the_incident(fetches: Fetches, ada: Mailbox,
         'Method': 'REQUEST',
         'Summary': 'Planning',
         'Organizer': BOB,
-        'Start': '20330518T033320Z',
-        'End': '20330518T043320Z',
+        'Start': '20330518T053320 W. Europe Standard Time',
+        'End': '20330518T063320 W. Europe Standard Time',
         'Links': [],
     }
 

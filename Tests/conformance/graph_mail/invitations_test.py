@@ -232,7 +232,7 @@ def test_the_calendar_file_of_an_invitation(mail: GraphMailClient, invitation: M
     assert entry['File'] == f'{invitation.immutable_id}.ics'
     content = file_of(entry)
     assert content.startswith(b'BEGIN:VCALENDAR\r\n')
-    assert (b'SUMMARY:Planning' in content, b'DTSTART:20330518T033320Z' in content) == (True, True)
+    assert (b'SUMMARY:Planning' in content, b'DTSTART;TZID=W. Europe Standard Time:20330518T053320' in content) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -312,31 +312,41 @@ def calendar_in_mime(source: bytes) -> bytes:
 
 # region invitations
 
-_EVENT_KEYS = {
-    'METHOD': 'Method',
-    'SUMMARY': 'Summary',
-    'LOCATION': 'Location',
-    'ORGANIZER': 'Organizer',
-    'DTSTART': 'Start',
-    'DTEND': 'End',
-}
+_EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
+# Where a calendar has them: time zones and alarms, which are parts of it too, have properties of the same names.
+_CALENDAR_KEYS = {('VCALENDAR',): {'METHOD': 'Method'}, ('VCALENDAR', 'VEVENT'): _EVENT_KEYS, ('VCALENDAR', 'VTODO'): _EVENT_KEYS}
 _CALENDAR_LINE = r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)'
 _LINK = r'(?i)https?://[^\s<>"\']+'
 _MAX_LINKS = 100
 
 
 def event_details(calendar: str) -> dict[str, Any]:
-    """Return what an invitation says: its method, summary, location, organizer, times as written there, and all links."""
-    text = re.sub(r'\r?\n[ \t]', '', calendar)
+    """Return what an invitation says: its method, and of its first event the summary, location, organizer, times as written there
+    with their time zone; and all links."""
+    text = re.sub(r'\r?\n[ \t]', '', calendar.lstrip('\ufeff'))
     details: dict[str, Any] = {}
-    for line in text.splitlines():
+    components: list[str] = []  # in each other, that the line is in
+    for line in re.split(r'[\r\n]+', text):
         found = re.fullmatch(_CALENDAR_LINE, line)
-        key = _EVENT_KEYS.get(found[1].upper()) if found else None
-        if found and key and key not in details:
-            value = _unescaped_calendar(found[3], '.')
-            details[key] = (re.sub('(?i)^mailto:', '', value) if key == 'Organizer' else value)[:1000]
+        name, parameters, value = (found[1].upper(), found[2], found[3]) if found else ('', '', '')
+        component = value.strip().upper()
+        if name == 'BEGIN':
+            components.append(component)
+        elif name == 'END' and components[-1:] == [component]:
+            components.pop()
+            if component in ('VEVENT', 'VTODO'):
+                break
+        key = _CALENDAR_KEYS.get(tuple(components[:3]), {}).get(name)
+        if key and key not in details:
+            details[key] = _property_of_event(key, parameters, value)[:1000]
     links = re.findall(_LINK, _unescaped_calendar(text, '[nN,;]'))
     return {**details, 'Links': list(dict.fromkeys(links))[:_MAX_LINKS]}
+
+
+def _property_of_event(key: str, parameters: str, value: str) -> str:
+    value = _unescaped_calendar(value, '.')
+    zone = re.search('(?i);TZID="?([^";]+)', parameters) if key in ('Start', 'End') else None
+    return f'{value} {zone[1]}' if zone else re.sub('(?i)^mailto:', '', value) if key == 'Organizer' else value
 
 
 def _unescaped_calendar(text: str, escaped: str) -> str:

@@ -49,17 +49,42 @@ def test_headers_are_read_from_mime(mime: bytes, headers: list[tuple[str, str]])
     assert [(one['name'], one['value']) for one in parse_headers(mime)] == headers
 
 
-def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
+def test_an_event_has_its_own_properties_and_all_links() -> None:
     text = (
-        'METHOD:REQUEST\r\nLOCATION;X="a:b":Room\\, 5\\nhttps://a.example\r\nORGANIZER:MAILTO:e@x.example\r\n'
-        'DESCRIPTION:See http://b.exa\r\n mple/c\\, now\r\nLOCATION:other\r\nbroken line'
+        'BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nSUMMARY:not of the event\r\nBEGIN:VTIMEZONE\r\nTZID:Berlin\r\nBEGIN:STANDARD\r\n'
+        'DTSTART:16010101T030000\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\nMETHOD:CANCEL\r\nBEGIN:VALARM\r\n'
+        'SUMMARY:Reminder\r\nEND:VALARM\r\nDTSTART;TZID="Berlin: summer";X-A=b:20261130T090000\r\n'
+        'LOCATION;X="a:b":Room\\, 5\\nhttps://a.example\r\nORGANIZER:MAILTO:e@x.example\r\n'
+        'DESCRIPTION:See http://b.exa\r\n mple/c\\, now\r\nLOCATION:other\r\nbroken line\r\nEND:VEVENT\r\n'
+        'BEGIN:VEVENT\r\nSUMMARY:another event\r\nEND:VEVENT\r\nEND:VCALENDAR'
     )
     assert event_details(text) == {
         'Method': 'REQUEST',
+        'Start': '20261130T090000 Berlin: summer',
         'Location': 'Room, 5\nhttps://a.example',
         'Organizer': 'e@x.example',
         'Links': ['https://a.example', 'http://b.example/c,'],
     }
+
+
+@pytest.mark.parametrize(
+    'text, details',
+    [
+        (
+            'BEGIN:VCALENDAR\nBEGIN:VTODO\nSUMMARY:Task\nDTSTART:20300101\nEND:VTODO\nEND:VCALENDAR',
+            {'Summary': 'Task', 'Start': '20300101'},
+        ),
+        ('begin:vcalendar\nmethod:reply\nbegin:vevent\nsummary:a', {'Method': 'reply', 'Summary': 'a'}),
+        ('BEGIN:VCALENDAR\nEND:VCALENDAR\nSUMMARY:after the calendar', {}),
+        ('BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VTIMEZONE\nSUMMARY:a', {'Summary': 'a'}),
+        ('BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:a\u2028LOCATION:b\x85DTSTART:c', {'Summary': 'a\u2028LOCATION:b\x85DTSTART:c'}),
+        ('\ufeffBEGIN:VCALENDAR\nMETHOD:REQUEST', {'Method': 'REQUEST'}),
+        ('SUMMARY:no calendar', {}),
+        ('', {}),
+    ],
+)
+def test_properties_count_where_they_belong(text: str, details: dict[str, str]) -> None:
+    assert event_details(text) == {**details, 'Links': []}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +94,9 @@ def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
         ('SUMMARY:ends with \\', {'Summary': 'ends with \\'}),
         ('summary;LANGUAGE=en:Lunch', {'Summary': 'Lunch'}),
         ('ORGANIZER;CN="Eve: x":mailto:e@x.example', {'Organizer': 'e@x.example'}),
-        ('DTSTART;TZID=Europe/Berlin:20300101T080000', {'Start': '20300101T080000'}),
+        ('DTSTART;TZID=Europe/Berlin:20300101T080000', {'Start': '20300101T080000 Europe/Berlin'}),
+        ('DTEND;VALUE=DATE;tzid="W. Europe Standard Time":20300101', {'End': '20300101 W. Europe Standard Time'}),
+        ('SUMMARY;TZID=x:a', {'Summary': 'a'}),
         ('DTEND:20300101T090000Z', {'End': '20300101T090000Z'}),
         ('LOCATION:' + 'x' * 1001, {'Location': 'x' * 1000}),
         ('SUMMARY:really\\? 1\\,2', {'Summary': 'really? 1,2'}),
@@ -79,7 +106,7 @@ def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
     ],
 )
 def test_a_line_of_an_invitation_is_read(line: str, details: dict[str, str]) -> None:
-    assert event_details(line) == {**details, 'Links': []}
+    assert event_details(f'BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n{line}') == {**details, 'Links': []}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr, getaddresses, parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sandbox.microsoft.graph_mail.content import Content
 from sandbox.microsoft.graph_mail.model import (
@@ -176,19 +177,43 @@ def _frame(message: Message, marked: dict[str, Any], digest: str) -> EmailMessag
     return mail
 
 
+# As Exchange writes it: the first DTSTART of a calendar is that of its time zone.
+_TIME_ZONE = (
+    'BEGIN:VTIMEZONE',
+    'TZID:W. Europe Standard Time',
+    'BEGIN:STANDARD',
+    'DTSTART:16010101T030000',
+    'TZOFFSETFROM:+0200',
+    'TZOFFSETTO:+0100',
+    'RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10',
+    'END:STANDARD',
+    'BEGIN:DAYLIGHT',
+    'DTSTART:16010101T020000',
+    'TZOFFSETFROM:+0100',
+    'TZOFFSETTO:+0200',
+    'RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3',
+    'END:DAYLIGHT',
+    'END:VTIMEZONE',
+)
+_ALARM = ('BEGIN:VALARM', 'DESCRIPTION:REMINDER', 'TRIGGER;RELATED=START:-PT15M', 'ACTION:DISPLAY', 'END:VALARM')
+
+
 def _calendar(meeting: Meeting) -> str:
-    """Return the invitation to a meeting as iCalendar."""
-    start, end = (datetime.fromtimestamp(at, timezone.utc).strftime('%Y%m%dT%H%M%SZ') for at in (meeting.start, meeting.end))
+    """Return the invitation to a meeting as iCalendar. Its organizer is in Berlin."""
+    zone = ZoneInfo('Europe/Berlin')
+    start, end = (datetime.fromtimestamp(at, zone).strftime('%Y%m%dT%H%M%S') for at in (meeting.start, meeting.end))
     lines = (
         'BEGIN:VCALENDAR',
         'VERSION:2.0',
         'METHOD:REQUEST',
+        *_TIME_ZONE,
         'BEGIN:VEVENT',
         f'UID:{meeting.event_id}',
         f'ORGANIZER:mailto:{meeting.organizer.address}',
-        f'DTSTART:{start}',
-        f'DTEND:{end}',
+        f'DTSTART;TZID=W. Europe Standard Time:{start}',
+        f'DTEND;TZID=W. Europe Standard Time:{end}',
         f'SUMMARY:{meeting.subject}',
+        *_ALARM,
         'END:VEVENT',
         'END:VCALENDAR',
     )
