@@ -17,6 +17,7 @@ from MicrosoftGraphMailCommandsApiModule import NestedEmails
 from MicrosoftMailMimeApiModule import MimePart, mime_parts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.mime import parse
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.tests.machine import limit
 
@@ -87,6 +88,46 @@ def test_an_email_that_is_a_file_is_opened(mail: GraphMailClient, ada: Mailbox, 
     files, [found] = extracted(mail, outer)
     assert (found['Subject'], found['Name']) == ('Inner', name)
     assert files['a.txt'] == b'a\r\n\x00\xff'
+
+
+def signed(protocol: str = 'application/pkcs7-signature') -> bytes:
+    """Return an email that is signed so that each mail program can read it."""
+    return (
+        f'Subject: Signed\r\nFrom: Eve <eve@partner.example>\r\nMIME-Version: 1.0\r\n'
+        f'Content-Type: multipart/signed; micalg=sha-256;\r\n protocol="{protocol}"; boundary=s\r\n\r\n'
+        '--s\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/plain\r\n\r\nPay.\r\n'
+        '--m\r\nContent-Disposition: attachment; filename=invoice.xlsm\r\n\r\nPK\r\n--m--\r\n'
+        '--s\r\nContent-Type: application/pkcs7-signature; name=smime.p7s\r\n\r\n0\r\n--s--\r\n'
+    ).encode()
+
+
+def test_the_attachments_of_a_signed_email_are_returned(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = ada.deliver(parse(signed(), ada.now()))
+    files, [found] = extracted(mail, message)
+    assert list(files) == ['smime.p7m', 'invoice.xlsm', 'smime.p7s']
+    assert files['invoice.xlsm'] == b'PK'
+    assert (found['Name'], [one['Name'] for one in found['Attachment']]) == ('smime.p7m', ['invoice.xlsm', 'smime.p7s'])
+
+
+@pytest.mark.parametrize(
+    'name, content_type',
+    [
+        ('smime.p7m', 'application/octet-stream'),
+        ('SMIME.P7M', ''),
+        ('mail', 'Multipart/Signed; boundary=s'),
+        ('m', 'multipart/mixed'),
+        ('mail', 'message/rfc822; charset=utf-8'),
+    ],
+)
+def test_a_file_with_the_parts_of_an_email_is_opened(name: str, content_type: str) -> None:
+    assert opened(signed(), name=name, content_type=content_type)[0] == ['invoice.xlsm', 'smime.p7s']
+
+
+@pytest.mark.parametrize('content', [b'0\x82\x01\x02', b'MIIBAg==', b'', b'Content-Type: text/plain\r\n\r\nx'])
+def test_an_encrypted_email_is_not_opened_and_that_is_told(content: bytes) -> None:
+    files, found, text = opened(content, name='smime.p7m', content_type='application/pkcs7-mime')
+    assert (files, found) == ([], [])
+    assert 'smime.p7m has no parts that can be opened. It may be encrypted (S/MIME).' in text
 
 
 @pytest.mark.parametrize('depth', [1, 2, 3, 10])

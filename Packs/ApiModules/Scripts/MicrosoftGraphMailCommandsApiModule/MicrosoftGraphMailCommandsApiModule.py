@@ -407,13 +407,18 @@ class NestedEmails:
         self._is_full = False
 
     def open(self, saved: SavedFile, content_type: str) -> None:
-        """Extract the attachments of a file if it is an email, and those of the emails among them."""
-        is_email = saved.name.lower().endswith('.eml') or content_type.lower() in EMAIL_TYPES
-        if not is_email or not self._depth:
+        """Extract the attachments of a file if it is an email or all parts of one, and those of the emails among them."""
+        name, kind = saved.name.lower(), content_type.partition(';')[0].strip().lower()
+        is_email = name.endswith('.eml') or kind in EMAIL_TYPES
+        has_parts = name.endswith('.p7m') or kind.startswith('multipart/')  # of a signed email, Graph shows all as one file
+        if not (is_email or has_parts) or not self._depth:
             return
         source = saved.read(MAX_NESTED_SIZE)
         if source is None:
             self._notes.append(f'{saved.name} has more than {MAX_NESTED_SIZE // 1024**2} MB and was not opened.')
+            return
+        if not is_email and MimePart.read(source).headers.get_content_maintype() != 'multipart':
+            self._notes.append(f'{saved.name} has no parts that can be opened. It may be encrypted (S/MIME).')
             return
         emails = [(source, saved.name)]
         for depth in range(1, self._depth + 1):

@@ -147,7 +147,7 @@ def parse(data: bytes, now: float) -> Message:
             for name, value in mail.items()
             if name.lower() not in STRUCTURE and not name.lower().startswith('content-')
         ],
-        attachments=[_attachment(part, now) for part in _parts(mail)],
+        attachments=[_signed(data)] if _is_signed(mail) else [_attachment(part, now) for part in _parts(mail)],
         in_reply_to=str(mail.get('in-reply-to', '')),
         references=str(mail.get('references', '')).split(),
         source=data,
@@ -296,6 +296,18 @@ def _joined(people: list[EmailAddress]) -> str:
 def _addresses(mail: EmailMessage, name: str) -> list[EmailAddress]:
     found = getaddresses([str(value) for value in mail.get_all(name, [])])
     return [EmailAddress(display_name or address, address) for display_name, address in found if address]
+
+
+def _is_signed(mail: EmailMessage) -> bool:
+    return mail.get_content_type() == 'multipart/signed' and 'pkcs7-signature' in str(mail.get_param('protocol'))
+
+
+def _signed(data: bytes) -> FileAttachment:
+    """Return all parts of a signed email as the one file that Exchange keeps."""
+    head, body = re.split(rb'\r?\n\r?\n', data, maxsplit=1)
+    headers = re.findall(rb'(?im)^content-[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*', head)
+    content = b'\r\n'.join([*headers, b'', body])
+    return FileAttachment(name='smime.p7m', content_type='multipart/signed', content=Content(content))
 
 
 def _moment(mail: EmailMessage, now: float) -> float:
