@@ -325,7 +325,7 @@ class Mailbox:
         retry_policy: of its requests, by default that of the client.
     """
 
-    def __init__(self, client: GraphClient, address: str = '', retry_policy: RetryPolicy | None = None):
+    def __init__(self, client: 'GraphMailClient', address: str = '', retry_policy: RetryPolicy | None = None):
         self.client = client
         self.address = address
         self._retry_policy = retry_policy
