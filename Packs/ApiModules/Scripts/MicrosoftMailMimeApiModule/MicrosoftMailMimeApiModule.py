@@ -102,11 +102,12 @@ class _Link:
         Args:
             text: what comes before the tag.
         """
-        self._text.append(text)
+        if self._target:
+            self._text.append(text)
         if tag and name not in ('a', 'area'):
             return ''
-        said = ''.join(''.join(self._text).split()).rstrip('/').casefold()
-        shown = '' if self._target.removeprefix('mailto:').rstrip('/').casefold() in ('', said) else f'<{self._target}>'
+        said = ''.join(''.join(self._text).split()).rstrip('/')
+        shown = '' if self._target.removeprefix('mailto:').rstrip('/') in ('', said) else f'<{self._target}>'
         self._target, self._text = _link_target(tag), []
         if name == 'area' and self._target:  # it has no text
             shown, self._target = f'{shown}<{self._target}>', ''
@@ -321,8 +322,10 @@ _MAX_LINKS = 100
 
 
 def event_details(calendar: str) -> dict[str, Any]:
-    """Return what an invitation says: its method, and of its first event the summary, location, organizer, times as written there
-    with their time zone; and all links."""
+    """Return what an invitation says: its method; summary, location, organizer and times of its first event; and all links.
+
+    The times are as written there, with their time zone.
+    """
     text = re.sub(r'\r?\n[ \t]', '', calendar.lstrip('\ufeff'))
     details: dict[str, Any] = {}
     components: list[str] = []  # in each other, that the line is in
@@ -344,6 +347,7 @@ def event_details(calendar: str) -> dict[str, Any]:
 
 
 def _property_of_event(key: str, parameters: str, value: str) -> str:
+    """Return what the details say of a property."""
     value = _unescaped_calendar(value, '.')
     zone = re.search('(?i);TZID="?([^";]+)', parameters) if key in ('Start', 'End') else None
     return f'{value} {zone[1]}' if zone else re.sub('(?i)^mailto:', '', value) if key == 'Organizer' else value
