@@ -13,6 +13,7 @@ from typing import Any
 integrationContext: dict[str, Any] = {}
 is_debug: bool = False
 callingContext: dict[str, Any] = {}
+versions_are_objects: bool = False  # those of the integration context; so they are on some servers
 
 _context_version: int = 0
 _last_run: dict[str, Any] = {}
@@ -128,6 +129,11 @@ def updateModuleHealth(data: Any, is_error: bool = False) -> None:
 
 
 # region What an instance keeps
+def version_of(number: int, is_object: bool) -> Any:
+    """Return the version of the context after so many writes, in the form of the server."""
+    return {'version': number, 'sequenceNumber': number, 'primaryTerm': 1} if is_object else number
+
+
 def getIntegrationContext() -> dict[str, Any]:
     """Return the integration context, as a copy."""
     with _lock:
@@ -140,16 +146,16 @@ def setIntegrationContext(context: dict[str, Any]) -> None:
 
 
 def getIntegrationContextVersioned(refresh: bool = False) -> dict[str, Any]:
-    """Return the integration context and its version: ``{'context': {...}, 'version': 3}``.
+    """Return the integration context and its version: ``{'context': {...}, 'version': 3}``, or an object in place of 3.
 
     Args:
         refresh: read anew from the database. One process has nothing older than its own memory, so it changes nothing here.
     """
     with _lock:
-        return {'context': _as_json(integrationContext), 'version': _context_version}
+        return {'context': _as_json(integrationContext), 'version': version_of(_context_version, versions_are_objects)}
 
 
-def setIntegrationContextVersioned(context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
+def setIntegrationContextVersioned(context: dict[str, Any], version: Any = -1, sync: bool = False) -> None:
     """Replace the integration context if it still has the version that the writer has read.
 
     Args:
@@ -161,7 +167,7 @@ def setIntegrationContextVersioned(context: dict[str, Any], version: int = -1, s
     """
     global integrationContext, _context_version
     with _lock:
-        if version not in (-1, _context_version):
+        if version not in (-1, version_of(_context_version, versions_are_objects)):
             raise ValueError(f'The integration context has version {_context_version}, not {version}: read it again, then write.')
         integrationContext = _as_json(context)
         _context_version += 1

@@ -40,11 +40,17 @@ class InstanceMemory:
 
     def _read(self, refresh: bool = False) -> dict[str, Any]:
         with self._lock:
-            return {'context': _copy(self._demisto.integrationContext), 'version': self._version}
+            return {'context': _copy(self._demisto.integrationContext), 'version': self._current_version()}
 
-    def _write(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
+    def _current_version(self) -> Any:
+        """Return the version: an object, if that is the form of the server."""
+        if getattr(self._demisto, 'versions_are_objects', False):
+            return {'version': self._version, 'sequenceNumber': self._version, 'primaryTerm': 1}
+        return self._version
+
+    def _write(self, context: dict[str, Any], version: Any = -1, sync: bool = False) -> None:
         with self._lock:
-            if version not in (-1, self._version):
+            if version not in (-1, self._current_version()):
                 raise ValueError(f'The context is at version {self._version}, not {version}. Read it again.')
             self._demisto.integrationContext = _copy(context)
             self._version += 1

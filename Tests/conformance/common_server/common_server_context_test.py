@@ -15,7 +15,7 @@ from CommonServerPython import (
     update_integration_context,
 )
 
-Compete = Callable[[int], list[int]]
+Compete = Callable[[int], list[Any]]
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def compete(monkeypatch: pytest.MonkeyPatch) -> Compete:
     """Has another run of the instance write after each of our first reads, so many times; gives the list of those writes."""
     read = demisto.getIntegrationContextVersioned
 
-    def start(times: int) -> list[int]:
-        writes: list[int] = []
+    def start(times: int) -> list[Any]:
+        writes: list[Any] = []
 
         def read_then_lose(refresh: bool = False) -> dict[str, Any]:
             found = read(refresh)
@@ -39,11 +39,16 @@ def compete(monkeypatch: pytest.MonkeyPatch) -> Compete:
     return start
 
 
-def test_what_is_written_is_read_with_a_higher_version() -> None:
+@pytest.mark.parametrize('is_object', [False, True])
+def test_what_is_written_is_read_with_a_higher_version(monkeypatch: pytest.MonkeyPatch, is_object: bool) -> None:
+    monkeypatch.setattr(demisto, 'versions_are_objects', is_object)
     version = demisto.getIntegrationContextVersioned()['version']
     set_integration_context({'token': 'first'}, version=version)
-    assert get_integration_context(with_version=True) == {'context': {'token': 'first'}, 'version': version + 1}
-    assert get_integration_context_with_version() == ({'token': 'first'}, version + 1)
+    found = get_integration_context(with_version=True)
+    assert (found['context'], isinstance(found['version'], dict)) == ({'token': 'first'}, is_object)
+    assert get_integration_context_with_version() == ({'token': 'first'}, found['version'])
+    before, after = (each['version'] if is_object else each for each in (version, found['version']))
+    assert after == before + 1
 
 
 def test_a_stale_version_is_refused_and_changes_nothing() -> None:

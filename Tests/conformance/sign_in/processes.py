@@ -34,7 +34,7 @@ def at_once(number: int, settings: Settings, seconds_ahead: float, folder: Path)
         folder: for the context.
     """
     context = SharedContext(folder / 'context.json')
-    context.path.write_text(json.dumps(demisto.getIntegrationContextVersioned()))
+    context.path.write_text(json.dumps({'context': demisto.getIntegrationContext(), 'version': {'version': 1}}))
     program = [sys.executable, '-m', __name__, str(number), json.dumps(settings), str(seconds_ahead), str(context.path)]
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     answer = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT)
@@ -43,7 +43,7 @@ def at_once(number: int, settings: Settings, seconds_ahead: float, folder: Path)
 
 
 class SharedContext:
-    """An integration context with versions, for several processes."""
+    """An integration context for several processes. Its versions have the form of the first one: numbers or objects."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +52,7 @@ class SharedContext:
         with self._locked() as file:
             return json.load(file)
 
-    def write(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
+    def write(self, context: dict[str, Any], version: Any = -1, sync: bool = False) -> None:
         """Write the context. Raise ValueError if another process has written since `version` was read."""
         with self._locked() as file:
             current = json.load(file)['version']
@@ -60,7 +60,8 @@ class SharedContext:
                 raise ValueError('stale version')
             file.seek(0)
             file.truncate()
-            json.dump({'context': context, 'version': current + 1}, file)
+            following = {'version': current['version'] + 1} if isinstance(current, dict) else current + 1
+            json.dump({'context': context, 'version': following}, file)
 
     @contextmanager
     def _locked(self) -> Iterator[TextIO]:

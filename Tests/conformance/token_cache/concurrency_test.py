@@ -11,7 +11,7 @@ import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, CloudClock, CountingStorage, Processes, at_once
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import AuthorizationCodeCredential, ClientSecretCredential, Credential
-from MicrosoftTokenCacheApiModule import LEASE_SECONDS, ContextStorage, Lease, clear_tokens, update_storage
+from MicrosoftTokenCacheApiModule import LEASE_SECONDS, CachedTokens, ContextStorage, Lease, clear_tokens, update_storage
 from MicrosoftTokenRequestApiModule import (
     AccessToken,
     SignInRefusedError,
@@ -32,6 +32,7 @@ def slow(processes: Processes) -> Processes:
     return processes
 
 
+@pytest.mark.usefixtures('each_form_of_versions')
 def test_ten_processes_without_a_token_make_one_request(slow: Processes) -> None:
     credential = slow.application()
     tokens = at_once(*[lambda: slow.provider(credential, clock=SystemClock()).get_token(slow.graph)] * 10)
@@ -39,6 +40,7 @@ def test_ten_processes_without_a_token_make_one_request(slow: Processes) -> None
     assert len(set(tokens)) == 1
 
 
+@pytest.mark.usefixtures('each_form_of_versions')
 def test_ten_processes_with_an_expired_token_use_a_one_time_refresh_token_once(processes: Processes, slow: Processes) -> None:
     credential = processes.cortex()
     processes.token(credential)
@@ -99,6 +101,7 @@ def test_requests_for_several_resources_use_the_one_time_refresh_token_in_turn(p
     assert processes.token_requests('token-service') == 3
 
 
+@pytest.mark.usefixtures('each_form_of_versions')
 @pytest.mark.parametrize('conflicts', [1, 5])
 def test_writes_of_other_commands_are_not_lost(processes: Processes, conflicts: int) -> None:
     credential = processes.cortex()
@@ -106,6 +109,23 @@ def test_writes_of_other_commands_are_not_lost(processes: Processes, conflicts: 
     context = demisto.getIntegrationContext()
     assert {key for key in context if key.startswith('other command')} == {f'other command {n}' for n in range(conflicts)}
     assert processes.refresh_token(credential)
+
+
+@pytest.mark.usefixtures('each_form_of_versions')
+def test_a_command_that_read_earlier_does_not_put_back_a_token_that_was_used(processes: Processes) -> None:
+    credential = processes.cortex()
+    tokens = [processes.token(credential)]
+
+    def use_token() -> None:
+        tokens.append(processes.provider(credential).get_token(processes.graph, rejected=tokens[-1].value))
+
+    def change(_cached: CachedTokens) -> None:
+        if len(tokens) == 1:  # another command uses the Token between the read and the write
+            use_token()
+
+    processes.provider(credential).update(change)
+    use_token()
+    assert len({token.value for token in tokens}) == 3
 
 
 def test_if_every_write_conflicts_the_token_is_used_and_the_refresh_token_is_forced_into_the_cache(processes: Processes) -> None:

@@ -61,11 +61,11 @@ class CountingStorage(ContextStorage):
         super().__init__(demisto.getIntegrationContextVersioned, demisto.setIntegrationContextVersioned)
         self.reads, self.writes = 0, 0
 
-    def read(self) -> tuple[dict[str, Any], int]:
+    def read(self) -> tuple[dict[str, Any], Any]:
         self.reads += 1
         return super().read()
 
-    def write(self, context: dict[str, Any], version: int) -> None:
+    def write(self, context: dict[str, Any], version: Any) -> None:
         self.writes += 1
         super().write(context, version)
 
@@ -77,7 +77,7 @@ class BusyStorage(CountingStorage):
         super().__init__()
         self.times = times
 
-    def write(self, context: dict[str, Any], version: int) -> None:
+    def write(self, context: dict[str, Any], version: Any) -> None:
         if self.times > 0 and version != self.ANY_VERSION:
             self.times -= 1
             demisto.setIntegrationContext({**demisto.getIntegrationContext(), f'other command {self.writes}': 'its value'})

@@ -76,6 +76,7 @@ def build_components(
     api_key: str,
     second: float,
     threads: int,
+    object_versions: bool,
 ) -> Components:
     """Create the components of a server.
 
@@ -83,8 +84,9 @@ def build_components(
         api_key: the key that the server starts with.
         second: how long a second of schedules lasts, in seconds.
         threads: how many background jobs run at once.
+        object_versions: as in Instances.
     """
-    catalogue, instances = Catalogue(database), Instances(database, vault)
+    catalogue, instances = Catalogue(database), Instances(database, vault, object_versions)
     files, credentials, fetches = Files(database, folder / 'files'), Credentials(database, vault), Fetches(database)
     war_room = WarRoom(database, vault, files)
     incidents, schedules, metrics = Incidents(database, war_room), Schedules(database, vault, second), Metrics(database)

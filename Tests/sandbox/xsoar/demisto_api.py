@@ -64,7 +64,7 @@ class DemistoApi:
         context, version = self._instances.integration_context(self._job.instance.id) if self._with_context else ({}, 0)
         return {'context': context, 'version': version}
 
-    def _set_integration_context(self, context: Any, version: int) -> None:
+    def _set_integration_context(self, context: Any, version: Any) -> None:
         if not isinstance(context, dict):
             raise Refusal(f'The integration context must be a dict, not {type(context).__name__}.')
         if not self._with_context:

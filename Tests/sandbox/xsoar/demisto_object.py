@@ -130,7 +130,7 @@ class Demisto:
     def getIntegrationContextVersioned(self, refresh: bool = False) -> dict[str, Any]:
         return self._ask('integration_context')
 
-    def setIntegrationContextVersioned(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
+    def setIntegrationContextVersioned(self, context: dict[str, Any], version: Any = -1, sync: bool = False) -> None:
         """Store the integration context.
 
         Raises:

@@ -171,11 +171,16 @@ def _plain(parameter: Parameter, value: Any) -> Any:
 
 
 class Instances:
-    """The instances, their integration contexts and last runs, kept in the database."""
+    """The instances, their integration contexts and last runs, kept in the database.
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    Args:
+        object_versions: versions of integration contexts are objects, not numbers.
+    """
+
+    def __init__(self, database: Database, vault: Vault, object_versions: bool = False) -> None:
         self._database = database
         self._vault = vault
+        self._object_versions = object_versions
 
     def new(self, integration: Integration, name: str) -> Instance:
         """Return an instance with the defaults of its integration, not yet stored."""
@@ -299,13 +304,17 @@ class Instances:
             row['health_kind'],
         )
 
-    def integration_context(self, instance_id: str) -> tuple[dict[str, Any], int]:
+    def integration_context(self, instance_id: str) -> tuple[dict[str, Any], Any]:
         """Return the integration context and its version; an empty one of version 0 when nothing was stored yet."""
         with self._database.reading() as connection:
             row = connection.execute('SELECT * FROM integration_contexts WHERE instance_id = ?', (instance_id,)).fetchone()
-        return (self._vault.unseal(row['sealed'], f'integration_contexts/{instance_id}'), row['version']) if row else ({}, 0)
+        context = self._vault.unseal(row['sealed'], f'integration_contexts/{instance_id}') if row else {}
+        return context, self._version_of(row['version'] if row else 0)
 
-    def set_integration_context(self, instance_id: str, context: dict[str, Any], version: int) -> None:
+    def _version_of(self, number: int) -> Any:
+        return {'version': number, 'sequenceNumber': number, 'primaryTerm': 1} if self._object_versions else number
+
+    def set_integration_context(self, instance_id: str, context: dict[str, Any], version: Any) -> None:
         """Store the integration context as a new version.
 
         Args:
@@ -318,7 +327,7 @@ class Instances:
         with self._database.writing() as connection:
             row = connection.execute('SELECT version FROM integration_contexts WHERE instance_id = ?', (instance_id,)).fetchone()
             current = row['version'] if row else 0
-            if version not in (-1, current):
+            if version not in (-1, self._version_of(current)):
                 raise Conflict(
                     f'The integration context is at version {current}, not {version}: read it again and repeat the change.'
                 )

@@ -1,6 +1,7 @@
 """A local XSOAR server: starts, stops, and connects its components."""
 
 import os
+import random
 import secrets
 import socket
 import ssl
@@ -50,6 +51,7 @@ class XsoarServer:
         time_limit: seconds that a command may take when its yml does not say.
         second: how long a second of schedules and fetch intervals lasts, in seconds. Tests shorten it.
         fetches: whether instances that fetch do so by themselves; otherwise only :meth:`fetch_now` does.
+        object_versions: whether versions of integration contexts are objects, not numbers; None leaves it to chance.
     Attributes:
         surroundings: what the pages say of where the server runs; may be changed at any time.
     Raises:
@@ -69,6 +71,7 @@ class XsoarServer:
         time_limit: float = 180,
         second: float = 1,
         fetches: bool = True,
+        object_versions: bool | None = None,
     ) -> None:
         self.data_folder = Path(data_folder).resolve()
         self._lock = claim(self.data_folder)
@@ -92,7 +95,16 @@ class XsoarServer:
         engine = Engine(self.data_folder, common, environment or {}, engines or {}, _VERSION, concurrency, time_limit)
         self.surroundings = Surroundings(self.url, secrets.token_urlsafe(24))
         self._components = build_components(
-            self.data_folder, self._database, vault, engine, _VERSION, self.surroundings, self.api_key, second, concurrency
+            self.data_folder,
+            self._database,
+            vault,
+            engine,
+            _VERSION,
+            self.surroundings,
+            self.api_key,
+            second,
+            concurrency,
+            random.random() < 0.5 if object_versions is None else object_versions,  # noqa: S311 - no secret
         )
         self._background = Background(self._components, second, fetches)
         self._application = application(self._components)

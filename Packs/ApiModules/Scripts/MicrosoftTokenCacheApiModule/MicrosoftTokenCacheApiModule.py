@@ -505,7 +505,7 @@ class CachedTokens:
         now: float,
         default_target: TokenTarget | None = None,
         rejected: str = '',
-        version: int = -1,
+        version: Any = -1,
     ):
         self.context, self.version, self.now = context, version, now
         self.target, self.rejected = target, rejected
@@ -836,7 +836,8 @@ class ContextStorage:
     """Keep tokens in the integration context, which all processes of an instance share.
 
     Args:
-        get_context: returns the context, or ``{'context': ..., 'version': ...}`` where the platform has versions.
+        get_context: returns the context, or ``{'context': ..., 'version': ...}`` where the platform has versions. Some servers
+            have numbers, others objects: a version is passed back as it came.
         set_context: writes the context; raises ValueError when `version` is stale.
     Attributes:
         write_count: the number of writes of this process to any storage, after which no recent token is used again.
@@ -845,20 +846,20 @@ class ContextStorage:
     ANY_VERSION = -1
     write_count = 0
 
-    def __init__(self, get_context: Callable[[], Any], set_context: Callable[[JsonObject, int], Any]):
+    def __init__(self, get_context: Callable[[], Any], set_context: Callable[[JsonObject, Any], Any]):
         self._get_context = get_context
         self._set_context = set_context
 
-    def read(self) -> tuple[JsonObject, int]:
-        """Return the context and its version, ANY_VERSION where the platform has no versions."""
+    def read(self) -> tuple[JsonObject, Any]:
+        """Return the context and its version, ANY_VERSION where the platform has none."""
         context, version = self._get_context(), self.ANY_VERSION
-        if isinstance(context, dict) and set(context) == {'context', 'version'}:
-            with suppress(TypeError, ValueError):  # some servers have none for a new context
-                version = int(context['version'])
+        if isinstance(context, dict) and 'context' in context and 'version' in context:
+            if context['version'] not in (None, '', {}):  # some servers have none for a new context
+                version = context['version']
             context = context['context']
         return dict(context) if isinstance(context, dict) else {}, version
 
-    def write(self, context: JsonObject, version: int) -> None:
+    def write(self, context: JsonObject, version: Any) -> None:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
         ContextStorage.write_count += 1
         try:
@@ -876,7 +877,7 @@ class MemoryStorage(ContextStorage):
         self._context: JsonObject = {}
         super().__init__(lambda: self._context, self._replace)
 
-    def _replace(self, context: JsonObject, _version: int) -> None:
+    def _replace(self, context: JsonObject, _version: Any) -> None:
         self._context = context
 
 

@@ -92,7 +92,7 @@ class BusyStorage(ContextStorage):
         super().__init__(demisto.getIntegrationContextVersioned, demisto.setIntegrationContextVersioned)
         self.times, self.writes = times, 0
 
-    def write(self, context: dict[str, Any], version: int) -> None:
+    def write(self, context: dict[str, Any], version: Any) -> None:
         if self.times > 0 and version != self.ANY_VERSION:
             self.times, self.writes = self.times - 1, self.writes + 1
             demisto.setIntegrationContext({**demisto.getIntegrationContext(), f'other command {self.writes}': 'its value'})
@@ -144,13 +144,24 @@ def test_an_empty_context_can_be_read(nothing: Any) -> None:
     assert ContextStorage(lambda: nothing, lambda *_: None).read()[0] == {}
 
 
-@pytest.mark.parametrize('version', [None, '', 'new'])
-def test_a_context_without_a_usable_version_is_written_whatever_is_stored(version: Any) -> None:
+@pytest.mark.parametrize('version', [None, '', {}])
+def test_a_new_context_without_a_version_is_written_whatever_is_stored(version: Any) -> None:
     storage = ContextStorage(lambda: {'context': {'a': '1'}, 'version': version}, lambda *_: None)
     assert storage.read() == ({'a': '1'}, ContextStorage.ANY_VERSION)
 
 
-def test_a_stale_version_is_a_conflict() -> None:
+@pytest.mark.parametrize('version', [0, 5, '5', {'version': 5, 'sequenceNumber': 807, 'primaryTerm': 1}])
+def test_a_version_goes_back_as_it_came(version: Any) -> None:
+    written: list[Any] = []
+    found = {'context': {'a': '1'}, 'version': version, 'modified': 'today'}
+    storage = ContextStorage(lambda: found, lambda *args: written.append(args))
+    storage.write(*storage.read())
+    assert written == [({'a': '1'}, version)]
+
+
+@pytest.mark.parametrize('is_object', [False, True])
+def test_a_stale_version_is_a_conflict(monkeypatch: pytest.MonkeyPatch, is_object: bool) -> None:
+    monkeypatch.setattr(demisto, 'versions_are_objects', is_object)
     first, second = BusyStorage(0), BusyStorage(0)
     context, version = first.read()
     second.write({'b': '2'}, second.read()[1])

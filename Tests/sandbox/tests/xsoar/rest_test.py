@@ -498,7 +498,7 @@ def test_a_deleted_instance_is_gone_with_what_it_remembered(xsoar: XsoarTestClie
     assert 'No instance of Probe is enabled' in xsoar.say('!probe-recall')
     xsoar.add()
 
-    assert json.loads(xsoar.say('!probe-recall')) == {'context': {}, 'version': 0}
+    assert json.loads(xsoar.say('!probe-recall'))['context'] == {}
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,11 @@ def wait_for_another(folder: Path) -> None:
 
 
 def remember(args: Args) -> str:
-    demisto.setIntegrationContextVersioned({'text': args['text']}, int(args.get('version', -1)))
+    version: Any = int(args.get('version', -1))
+    current = demisto.getIntegrationContextVersioned()['version']
+    if isinstance(current, dict) and version >= 0:
+        version = {**current, 'version': version, 'sequenceNumber': version}
+    demisto.setIntegrationContextVersioned({'text': args['text']}, version)
     return 'remembered'
 
 
