@@ -255,7 +255,7 @@ def test_a_process_whose_lease_expired_leaves_the_next_lease_alone(processes: Pr
 
 def test_a_context_that_rejects_every_write_does_not_prevent_a_token(processes: Processes) -> None:
     def refuse(*_: Any) -> None:
-        raise RuntimeError('The integration context is too large.')
+        raise ValueError('The integration context is too large.')
 
     provider = processes.provider(processes.application())
     provider.storage = ContextStorage(demisto.getIntegrationContextVersioned, refuse)

@@ -748,6 +748,7 @@ def integration_context_storage() -> ContextStorage:
     return ContextStorage(
         lambda: get_integration_context(with_version=True),
         lambda context, version: set_integration_context(context, version=version),
+        LOG.encode,
     )
 
 
@@ -1023,8 +1024,9 @@ def reset_auth(discard_token: bool = False, next_step: str = '') -> CommandResul
     def clear(context: JsonObject) -> None:
         remaining_keys[:] = clear_tokens(context, discard_token)
 
-    if not update_storage(integration_context_storage(), clear, SystemClock()):
-        raise DemistoException('The tokens were not deleted, because the integration context is busy. Run the command again.')
+    if reason := update_storage(integration_context_storage(), clear, SystemClock()):
+        what = 'The tokens were not deleted, because the platform did not store the integration context'
+        raise DemistoException(f'{what}: {reason} Run the command again.')
     deleted = 'All cached tokens of this instance were deleted'
     if remaining_keys:
         deleted += ', except for the next Token of the Cortex XSOAR application, which works only once'

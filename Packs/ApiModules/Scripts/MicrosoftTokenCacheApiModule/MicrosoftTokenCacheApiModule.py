@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import random
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,15 @@ from typing import Any, NamedTuple, TypeVar
 from MicrosoftCredentialsApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from MicrosoftCoreApiModule import CredentialError, JsonObject, MicrosoftSignInError, SystemClock, float_or_none, is_guid
+    from MicrosoftCoreApiModule import (
+        CredentialError,
+        JsonObject,
+        MicrosoftSignInError,
+        SystemClock,
+        float_or_none,
+        is_guid,
+        outside_text,
+    )
     from MicrosoftHttpApiModule import MAX_RETRY_AFTER
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
@@ -39,6 +48,7 @@ LEASE_SECONDS = 12.0  # without a heartbeat, a process that requests a token is 
 _MAX_CLOCK_SKEW = 30.0  # seconds by which clocks may differ where a mistake costs one more request, and no Token
 _MAX_HOLDERS = 5  # processes that one waits for in the worst case, before it requests a token itself
 _CLAIM_TRIES = 20
+_MAX_REFUSALS = 3  # reads that fail, and writes that are not taken although no other process has written
 _REUSE_SECONDS = 10.0  # within which a command does not read the same token again; less than MIN_REMAINING_LIFETIME
 
 
@@ -95,8 +105,8 @@ class TokenProvider:
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
         """Cache a sign-in for `lifetime` seconds. Raise SignInUnavailableError if the platform does not store it."""
-        if not self.update(lambda cached: cached.put_pending(pending, lifetime), force=True):
-            raise not_stored('The sign-in was not started')
+        if reason := self.update(lambda cached: cached.put_pending(pending, lifetime), force=True):
+            raise not_stored('The sign-in was not started', reason)
 
     def pending_sign_in(self) -> PendingSignIn | None:
         return self._read(self._default_target).pending
@@ -147,19 +157,20 @@ class TokenProvider:
             cached.put_token(response.token)
 
         # The refresh token that was used may be invalid now: if the new one is lost, a user has to sign in again.
-        if self.update(change, target, force=bool(response.refresh_token)):
+        reason = self.update(change, target, force=bool(response.refresh_token))
+        if not reason:
             return
         self._replace_lease(None)  # which may fit where the tokens do not
         if response.refresh_token and (not refresh_token_used or self.credential.is_single_use):
-            raise not_stored('The sign-in succeeded, but its tokens are lost')
+            raise not_stored('The sign-in succeeded, but its tokens are lost', reason)
 
     def require_storage(self) -> None:
         """Prove that the cache takes a sign-in, before what works only once is sent. Raise SignInUnavailableError if not."""
-        if not self.update(lambda cached: cached.record_single_use_request(), force=True):
-            raise not_stored('Nothing was sent')
+        if reason := self.update(lambda cached: cached.record_single_use_request(), force=True):
+            raise not_stored('Nothing was sent', reason)
 
-    def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> bool:
-        """Change the cache as `update_storage` does, drop what has expired, and return whether it was written."""
+    def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> str:
+        """Change the cache and drop what has expired. Return as `update_storage` does."""
         unreadable = 0
 
         def change_context(context: JsonObject) -> None:
@@ -171,15 +182,26 @@ class TokenProvider:
             change(cached)
             unreadable = cached.drop_expired()
 
-        is_written = update_storage(self.storage, change_context, self.clock, force)
-        if not is_written:
-            self._log('The integration context rejected every write. The tokens of this sign-in are not cached.')
+        reason = update_storage(self.storage, change_context, self.clock, force)
+        if reason:
+            self._log(f'The platform did not store the integration context: {reason} The tokens of this sign-in are not cached.')
         elif unreadable:
             self._log(f'Entries of the integration context that could not be read were dropped: {unreadable}.')
-        return is_written
+        return reason
 
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':
-        context, version = self.storage.read()
+        """Return what is cached for a target. Raise SignInUnavailableError if the context cannot be read in several tries."""
+        reason = ''
+        for _ in range(_MAX_REFUSALS):
+            try:
+                context, version = self.storage.read()
+                break
+            except StorageError as error:
+                reason = str(error)
+                self.clock.sleep(random.uniform(0, 0.5))  # noqa: S311 - no secret
+        else:
+            what = f'The integration context could not be read: {reason}'
+            raise SignInUnavailableError(what, 'Check the database of the server, then try again.', 'not_read')
         cached = CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
         for session in cached.sessions:
             self.token_client.mask(session.refresh_token, session.pending.code_verifier, session.pending.device_code)
@@ -230,31 +252,29 @@ class TokenProvider:
         Raises:
             MicrosoftSignInError: another process has published why it got no token.
         """
-        watch, conflicts = _LeaseWatch(), 0
+        watch, tries, refusals = _LeaseWatch(), 0, 0
         end = min(self.clock.elapsed() + _MAX_HOLDERS * self.credential.max_request_seconds, self.clock.end)
-        while not cached.token and self.clock.elapsed() < end and conflicts < _CLAIM_TRIES:
+        while not cached.token and self.clock.elapsed() < end and tries < _CLAIM_TRIES and refusals < _MAX_REFUSALS:
             watch.raise_published_error(cached)
-            is_free = watch.is_free(cached, self.clock.elapsed())
+            # it is already held if the platform has stored it, and reported an error
+            is_free = cached.holder == self._name or watch.is_free(cached, self.clock.elapsed())
             if is_free and self._claim(cached):
                 return cached, True
-            conflicts += is_free
+            tries += is_free
             self.clock.sleep(random.uniform(0, 0.05 if is_free else 0.2))  # noqa: S311 - no secret
-            cached = self._read(cached.target, cached.rejected)
+            version, cached = cached.version, self._read(cached.target, cached.rejected)
+            refusals += is_free and cached.version == version  # nobody else has written
         return cached, False
 
     def _claim(self, cached: 'CachedTokens') -> bool:
-        """Return whether this is now the process that requests the token. False if another one has written since the read."""
+        """Return whether this is now the process that requests the token. False if the platform did not take the lease."""
         cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
         if cached.is_single_use:
             cached.record_single_use_request()
         try:
             self.storage.write(cached.context, cached.version)
-        except StorageConflictError:
+        except StorageError:
             return False
-        except StorageUnavailableError as error:
-            if cached.is_single_use:
-                raise not_stored('Nothing was sent') from None
-            self._log(f'The integration context cannot be written. Other processes may request the same token. {error}')
         return True
 
     def _renew_lease(self) -> None:
@@ -343,10 +363,10 @@ class _LeaseWatch:
         return not cached.holder or elapsed - self._seen_since >= LEASE_SECONDS
 
 
-def not_stored(what: str) -> SignInUnavailableError:
+def not_stored(what: str, reason: str) -> SignInUnavailableError:
     """Return the error for a sign-in that the platform does not store."""
     return SignInUnavailableError(
-        f'{what}, because the platform did not store the integration context.',
+        f'{what}, because the platform did not store the integration context: {reason}',
         'Check the disk and the database of the server, then try again.',
         'not_stored',
     )
@@ -824,12 +844,11 @@ def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
 _WRITE_TRIES = 30
 
 
-class StorageConflictError(Exception):
-    """Another process has written since the read."""
+class StorageError(Exception):
+    """The platform could not read the context, or did not take a write. Its text is what the platform says, as a sentence.
 
-
-class StorageUnavailableError(Exception):
-    """The platform rejects the write, whatever its version."""
+    The platform raises the same error for each reason. It was a conflict if the context has another version afterwards.
+    """
 
 
 class ContextStorage:
@@ -838,7 +857,8 @@ class ContextStorage:
     Args:
         get_context: returns the context, or ``{'context': ..., 'version': ...}`` where the platform has versions. Some servers
             have numbers, others objects: a version is passed back as it came.
-        set_context: writes the context; raises ValueError when `version` is stale.
+        set_context: writes the context; raises an exception when `version` is stale.
+        redact: replaces the secrets in what the platform says.
     Attributes:
         write_count: the number of writes of this process to any storage, after which no recent token is used again.
     """
@@ -846,13 +866,22 @@ class ContextStorage:
     ANY_VERSION = -1
     write_count = 0
 
-    def __init__(self, get_context: Callable[[], Any], set_context: Callable[[JsonObject, Any], Any]):
+    def __init__(
+        self,
+        get_context: Callable[[], Any],
+        set_context: Callable[[JsonObject, Any], Any],
+        redact: Callable[[str], str] = str,
+    ):
         self._get_context = get_context
         self._set_context = set_context
+        self._redact = redact
 
     def read(self) -> tuple[JsonObject, Any]:
-        """Return the context and its version, ANY_VERSION where the platform has none."""
-        context, version = self._get_context(), self.ANY_VERSION
+        """Return the context and its version, ANY_VERSION where the platform has none. Raise StorageError."""
+        try:
+            context, version = self._get_context(), self.ANY_VERSION
+        except Exception as error:
+            raise self._failure(error) from None
         if isinstance(context, dict) and 'context' in context and 'version' in context:
             if context['version'] not in (None, '', {}):  # some servers have none for a new context
                 version = context['version']
@@ -860,14 +889,17 @@ class ContextStorage:
         return dict(context) if isinstance(context, dict) else {}, version
 
     def write(self, context: JsonObject, version: Any) -> None:
-        """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
+        """Write the context. Raise StorageError if `version` is stale, or for another reason."""
         ContextStorage.write_count += 1
         try:
             self._set_context(dict(context), version)
-        except ValueError as error:
-            raise StorageConflictError(str(error)) from None
         except Exception as error:
-            raise StorageUnavailableError(str(error)) from None
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> StorageError:
+        # a platform that shows what it does not store shows tokens
+        said = outside_text(error, lambda text: re.sub(r'[\w.~+/=-]{60,}', '***', self._redact(text))) or type(error).__name__
+        return StorageError(said if said.endswith('.') else f'{said}.')
 
 
 class MemoryStorage(ContextStorage):
@@ -881,28 +913,30 @@ class MemoryStorage(ContextStorage):
         self._context = context
 
 
-def update_storage(
-    storage: ContextStorage, change: Callable[[JsonObject], None], clock: SystemClock, force: bool = False
-) -> bool:
+def update_storage(storage: ContextStorage, change: Callable[[JsonObject], None], clock: SystemClock, force: bool = False) -> str:
     """Read, change and write the context, until no other process has written in between.
 
     Args:
         change: changes a context in place; may be called several times.
-        force: if every write is rejected, write once without checking the version.
+        force: try for longer, and if every write is rejected, write once without checking the version.
     Returns:
-        Whether the change was written.
+        Empty if the change was written, else the reason of the platform, as a sentence.
     """
+    reason, refusals, version = '', 0, None
     for attempt in range(_WRITE_TRIES + force):
-        context, version = storage.read()
-        change(context)
         try:
+            previous = version
+            context, version = storage.read()
+            refusals += version == previous
+            if refusals >= _MAX_REFUSALS and not force:
+                break
+            change(context)
             storage.write(context, version if attempt < _WRITE_TRIES else ContextStorage.ANY_VERSION)
-            return True
-        except StorageConflictError:
-            clock.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - no secret
-        except StorageUnavailableError:
-            return False
-    return False
+            return ''
+        except StorageError as error:
+            reason = str(error)
+        clock.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - no secret
+    return reason
 
 
 # endregion

@@ -36,7 +36,7 @@ from MicrosoftTokenCacheApiModule import (
     ContextStorage,
     Lease,
     MemoryStorage,
-    StorageConflictError,
+    StorageError,
     TokenProvider,
     clear_tokens,
     update_storage,
@@ -97,6 +97,37 @@ class BusyStorage(ContextStorage):
             self.times, self.writes = self.times - 1, self.writes + 1
             demisto.setIntegrationContext({**demisto.getIntegrationContext(), f'other command {self.writes}': 'its value'})
         super().write(context, version)
+
+
+class RefusingStorage(ContextStorage):
+    """The integration context of a platform that cannot write."""
+
+    def __init__(self) -> None:
+        super().__init__(demisto.getIntegrationContextVersioned, self._refuse)
+        self.writes = 0
+
+    def _refuse(self, *_: Any) -> None:
+        self.writes += 1
+        raise ValueError('no space left on device')
+
+
+class FailingStorage(ContextStorage):
+    """The integration context of a platform whose first calls fail: so many reads, and so many writes."""
+
+    def __init__(self, error: Exception, read: int = 0, write: int = 0) -> None:
+        def failing(call: Any, times: int) -> Any:
+            left = [error] * times
+
+            def call_or_fail(*args: Any) -> Any:
+                if left:
+                    raise left.pop()
+                return call(*args)
+
+            return call_or_fail
+
+        super().__init__(
+            failing(demisto.getIntegrationContextVersioned, read), failing(demisto.setIntegrationContextVersioned, write)
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +196,7 @@ def test_a_stale_version_is_a_conflict(monkeypatch: pytest.MonkeyPatch, is_objec
     first, second = BusyStorage(0), BusyStorage(0)
     context, version = first.read()
     second.write({'b': '2'}, second.read()[1])
-    with pytest.raises(StorageConflictError):
+    with pytest.raises(StorageError):
         first.write(context, version)
     assert demisto.getIntegrationContext() == {'b': '2'}
 
@@ -179,19 +210,19 @@ def test_a_context_that_was_read_may_be_changed_without_changing_the_storage(sto
 
 @pytest.mark.parametrize('conflicts', [0, 1, 29])
 def test_an_update_is_repeated_until_there_is_no_conflict(clock: FakeClock, conflicts: int) -> None:
-    assert update_storage(BusyStorage(conflicts), lambda context: context.update(mine='1'), clock)
+    assert update_storage(BusyStorage(conflicts), lambda context: context.update(mine='1'), clock) == ''
     others = {f'other command {number}': 'its value' for number in range(1, conflicts + 1)}
     assert demisto.getIntegrationContext() == {'mine': '1', **others}
 
 
 def test_an_update_gives_up_after_too_many_conflicts(clock: FakeClock) -> None:
-    assert not update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock)
+    assert 'version' in update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock)
     assert 'mine' not in demisto.getIntegrationContext()
     assert clock.slept < 10
 
 
 def test_a_forced_update_ignores_the_version_in_the_end(clock: FakeClock) -> None:
-    assert update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock, force=True)
+    assert update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock, force=True) == ''
     context = demisto.getIntegrationContext()
     assert context['mine'] == '1'
     assert len(context) == 31  # with what the other commands wrote
@@ -202,7 +233,45 @@ def test_an_update_that_is_always_rejected_is_reported(clock: FakeClock) -> None
         raise ValueError('stale')
 
     storage = ContextStorage(lambda: {'context': {}, 'version': 1}, reject)
-    assert not update_storage(storage, lambda _context: None, clock, force=True)
+    assert update_storage(storage, lambda _context: None, clock, force=True) == 'stale.'
+
+
+@pytest.mark.parametrize('force, most', [(False, 3), (True, 31)])
+def test_an_update_that_is_rejected_without_a_conflict_ends_soon_unless_it_has_to_succeed(
+    clock: FakeClock, force: bool, most: int
+) -> None:
+    storage = RefusingStorage()
+    assert update_storage(storage, lambda _context: None, clock, force) == 'no space left on device.'
+    assert storage.writes == most
+    assert clock.slept < 10
+
+
+@pytest.mark.parametrize('failing', ['read', 'write'])
+@pytest.mark.parametrize('error', [ValueError('The connection was lost.'), RuntimeError()], ids=repr)
+def test_an_update_is_repeated_after_a_call_of_the_platform_has_failed(clock: FakeClock, failing: str, error: Exception) -> None:
+    storage = FailingStorage(error, **{failing: 2})
+    assert update_storage(storage, lambda context: context.update(mine='1'), clock) == ''
+    assert demisto.getIntegrationContext() == {'mine': '1'}
+
+
+def test_what_the_platform_says_is_shown_without_secrets() -> None:
+    token = 'eyJ' + 'a' * 100
+
+    def refuse(*args: Any) -> None:
+        raise ValueError(f'cannot store {args}: my secret')
+
+    storage = ContextStorage(dict, refuse, lambda text: text.replace('my secret', 'its secret'))
+    with pytest.raises(StorageError, match=r'cannot store.*its secret') as error:
+        storage.write({'token': token}, 1)
+    assert token not in str(error.value)
+
+
+def test_a_platform_that_says_nothing_is_named_by_the_error() -> None:
+    def refuse(*_args: Any) -> None:
+        raise TimeoutError
+
+    with pytest.raises(StorageError, match=says('TimeoutError.')):
+        ContextStorage(dict, refuse).write({}, 1)
 
 
 # endregion
@@ -646,16 +715,6 @@ def test_the_lease_of_another_process_is_left_alone(clock: FakeClock) -> None:
 # region what the log and errors say
 
 
-class RefusingStorage(ContextStorage):
-    """The integration context of a platform that cannot write."""
-
-    def __init__(self) -> None:
-        super().__init__(demisto.getIntegrationContextVersioned, self._refuse)
-
-    def _refuse(self, *_: Any) -> None:
-        raise RuntimeError('no space left on device')
-
-
 class SingleUse(ScriptedCredential):
     """A credential whose requests use up a Token."""
 
@@ -668,23 +727,54 @@ def logging(credential: Credential, clock: SystemClock, storage: ContextStorage 
     return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock), log.append), log
 
 
-NOT_CACHED = 'The integration context rejected every write. The tokens of this sign-in are not cached.'
+NOT_STORED = 'The platform did not store the integration context:'
+NOT_CACHED = 'The tokens of this sign-in are not cached.'
+NOT_CLAIMED = 'The lease could not be claimed. Other processes may request the same token.'
 
 
 def test_a_context_that_is_always_busy_is_logged(clock: FakeClock) -> None:
     asking, log = logging(ScriptedCredential(response('a token')), clock, BusyStorage(math.inf))
     assert asking.get_token(GRAPH).value == 'a token'
-    assert log == ['The lease could not be claimed. Other processes may request the same token.', NOT_CACHED, NOT_CACHED]
+    assert log[0] == NOT_CLAIMED
+    assert [(line.startswith(NOT_STORED), line.endswith(NOT_CACHED)) for line in log[1:]] == [(True, True)] * 2
 
 
 def test_a_context_that_cannot_be_written_is_logged(clock: FakeClock) -> None:
     asking, log = logging(ScriptedCredential(response('a token')), clock, RefusingStorage())
     assert asking.get_token(GRAPH).value == 'a token'
-    assert log == [
-        'The integration context cannot be written. Other processes may request the same token. no space left on device',
-        NOT_CACHED,
-        NOT_CACHED,
-    ]
+    assert log == [NOT_CLAIMED, *[f'{NOT_STORED} no space left on device. {NOT_CACHED}'] * 2]
+    assert clock.slept < 2
+
+
+@pytest.mark.parametrize('single_use', [False, True])
+def test_a_context_that_cannot_be_read_once_is_read_again(clock: FakeClock, single_use: bool) -> None:
+    credential = (SingleUse if single_use else ScriptedCredential)(response('a token', refresh_token='next'))
+    asking, _ = logging(credential, clock, FailingStorage(ValueError('The connection was lost.'), read=2))
+    assert asking.get_token(GRAPH).value == 'a token'
+
+
+def test_a_lease_that_was_stored_despite_an_error_is_held(clock: FakeClock) -> None:
+    def write_and_fail(*args: Any) -> None:
+        write(*args)
+        if not failed:
+            failed.append(1)
+            raise ValueError('the response was lost')
+
+    write, failed = demisto.setIntegrationContextVersioned, []
+    storage = ContextStorage(demisto.getIntegrationContextVersioned, write_and_fail)
+    asking, log = logging(ScriptedCredential(response('a token')), clock, storage)
+    assert asking.get_token(GRAPH).value == 'a token'
+    assert (log, failed) == ([], [1])
+    assert clock.slept < 1
+
+
+def test_a_context_that_cannot_be_read_is_an_error(clock: FakeClock) -> None:
+    asking, _ = logging(ScriptedCredential(), clock, FailingStorage(ValueError('the database is locked'), read=99))
+    message = (
+        'The integration context could not be read: the database is locked. Check the database of the server, then try again.'
+    )
+    with pytest.raises(SignInUnavailableError, match=says(message)):
+        asking.get_token(GRAPH)
 
 
 @pytest.mark.parametrize(
@@ -725,7 +815,7 @@ def test_entries_that_cannot_be_read_are_logged_once(clock: FakeClock, conflicts
 def test_a_sign_in_that_the_platform_does_not_store_is_an_error(clock: FakeClock, what: str, step: Any) -> None:
     credential = SingleUse()
     message = (
-        f'{what}, because the platform did not store the integration context. '
+        f'{what}, because the platform did not store the integration context: no space left on device. '
         'Check the disk and the database of the server, then try again.'
     )
     with pytest.raises(SignInUnavailableError, match=says(message)) as error:
@@ -740,7 +830,7 @@ def test_a_refreshed_token_that_cannot_be_stored_is_no_error(clock: FakeClock) -
     asking, log = logging(ScriptedCredential(), clock, RefusingStorage())
     asking.save(GRAPH, response('y', refresh_token='the new one'), refresh_token_used='the old one')
     assert demisto.getIntegrationContext() == before
-    assert log == [NOT_CACHED, NOT_CACHED]
+    assert log == [f'{NOT_STORED} no space left on device. {NOT_CACHED}'] * 2
 
 
 @pytest.mark.parametrize(
