@@ -287,6 +287,19 @@ def test_a_lease_ends_where_the_token_does_not_fit_into_the_context(
         assert sum(workbench.clock.waits) < 2
 
 
+@pytest.mark.parametrize('method', [CORTEX_APP, AUTHORIZATION_CODE])
+def test_a_command_that_ends_soon_does_not_send_what_works_once(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    client = workbench.client(settings)
+    workbench.reset_counts()
+    client.clock.limit(15)
+    error = workbench.ask(client)
+    assert str(error) == 'Nothing was sent, because the command has too little time left. Run it again.'
+    assert workbench.requests_to('token-service') + workbench.requests_to('entra') == 0
+    client.clock.end = math.inf
+    assert isinstance(workbench.ask(workbench.client(settings)), AccessToken)
+
+
 # endregion
 # region a wrong clock
 

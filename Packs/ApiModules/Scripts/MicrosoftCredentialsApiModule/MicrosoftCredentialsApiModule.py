@@ -274,12 +274,14 @@ class Credential:
         is_single_use: each request uses up a Token, and the response contains the next one. A valid token is then never refreshed
             early: an early refresh is abandoned after MAX_REFRESH_SECONDS, and the next Token would be lost.
         max_request_seconds: seconds that a token request may take, with all retries.
+        read_timeout: seconds that the service may take to respond, 0 for the default.
     """
 
     method_name = ''
     description = ''
     needs_user = False
     max_request_seconds = 60.0
+    read_timeout = 0.0
     tenant_id = identity = ''
     is_single_use = False
 
@@ -713,7 +715,7 @@ class CortexAppCredential(Credential):
     description = 'Cortex XSOAR application'
     max_request_seconds = 140.0
     is_single_use = True
-    READ_TIMEOUT = 90.0  # seconds; a response that is not read is lost, with the next Token in it
+    read_timeout = 90.0  # seconds; a response that is not read is lost, with the next Token in it
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
     def __init__(
@@ -752,7 +754,7 @@ class CortexAppCredential(Credential):
                 'resource': target.resource,
             },
             extra_secrets=(token, self._key),
-            read_timeout=self.READ_TIMEOUT,
+            read_timeout=self.read_timeout,
             refusal_advice=(
                 'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
             ),

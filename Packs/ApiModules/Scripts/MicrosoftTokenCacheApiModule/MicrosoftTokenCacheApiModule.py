@@ -27,7 +27,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
         DEAD_TOKEN_CODES,
-        MIN_REMAINING_LIFETIME,
         REFRESH_MARGIN,
         SignInPendingError,
         SignInRefusedError,
@@ -92,6 +91,8 @@ class TokenProvider:
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
+            if cached.due_token and self.clock.remaining() < self._response_seconds:
+                return cached.due_token  # the next one may come after the end of this command
             return self._acquire_with_lease(cached)
         if token.should_refresh(cached.now) and not self.credential.is_single_use:
             return self._refresh(token, cached, cached.sessions)
@@ -166,8 +167,19 @@ class TokenProvider:
 
     def require_storage(self) -> None:
         """Prove that the cache takes a sign-in, before what works only once is sent. Raise SignInUnavailableError if not."""
+        self._require_time()
         if reason := self.update(lambda cached: cached.record_single_use_request(), force=True):
             raise not_stored('Nothing was sent', reason)
+
+    @property
+    def _response_seconds(self) -> float:
+        return self.credential.read_timeout or self.token_client.read_timeout
+
+    def _require_time(self) -> None:
+        """Raise SignInUnavailableError if the command may end before the response to what works only once: it would be lost."""
+        if self.clock.remaining() < self._response_seconds:
+            what = 'Nothing was sent, because the command has too little time left.'
+            raise SignInUnavailableError(what, 'Run it again.', 'no_time')
 
     def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> str:
         """Change the cache and drop what has expired. Return as `update_storage` does."""
@@ -232,7 +244,7 @@ class TokenProvider:
             return cached.token
         token_client = self.token_client
         if is_claimed:
-            token_client = token_client.with_heartbeat(self._renew_lease, cached.is_single_use)
+            token_client = token_client.with_heartbeat(self._renew_lease)
         else:
             self._log('The lease could not be claimed. Other processes may request the same token.')
             if cached.is_single_use:
@@ -270,6 +282,7 @@ class TokenProvider:
         """Return whether this is now the process that requests the token. False if the platform did not take the lease."""
         cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
         if cached.is_single_use:
+            self._require_time()
             cached.record_single_use_request()
         try:
             self.storage.write(cached.context, cached.version)
@@ -511,6 +524,8 @@ class CachedTokens:
         rejected: value of a token that must not be used.
     Attributes:
         token: the access token, None if there is none that can be used.
+        due_token: one that can be used, although the next one should be requested: that of the Cortex XSOAR app, shortly before
+            it expires.
         sessions: what a token can be requested with, in this order.
         is_public_session: `token` is that of a session that the public module left.
         holder: the process that requests a token, empty if none does. It may have been killed.
@@ -550,7 +565,9 @@ class CachedTokens:
         written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
         self._others_token = written if written and written not in self._own_refresh_tokens().values() else ''
         is_public_newer = self._is_public_newer()
-        self.token = self._select_token(is_public_newer)
+        self.due_token = token = self._select_token(is_public_newer)
+        is_due = credential.is_single_use and token and not token.is_usable(now, REFRESH_MARGIN)
+        self.token = None if is_due else token
         self.sessions = self._sessions(is_public_newer)
         self.is_public_session = bool(self.token and is_public_newer and self._others_token)
         self.is_single_use = credential.is_single_use or (credential.needs_user and not self.sessions[0].refresh_token)
@@ -584,8 +601,7 @@ class CachedTokens:
             token = self._public_token()
         elif self._is_own_tenant:
             token = _read_entry(self.context, self._token_prefix + self.token_name, AccessToken, self.now)
-        min_remaining = REFRESH_MARGIN if self._credential.is_single_use else MIN_REMAINING_LIFETIME
-        return token if token and token.is_usable(self.now, min_remaining) and token.value != self.rejected else None
+        return token if token and token.is_usable(self.now) and token.value != self.rejected else None
 
     def _sessions(self, is_public_newer: bool) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.

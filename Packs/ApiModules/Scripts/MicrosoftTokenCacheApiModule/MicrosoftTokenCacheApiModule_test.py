@@ -871,6 +871,43 @@ def test_a_single_use_request_is_recorded_before_it_is_sent(clock: FakeClock) ->
     assert notes == [['sent']]
 
 
+@pytest.mark.parametrize('seconds, is_sent', [(math.inf, True), (90, True), (89, False), (0.1, False)])
+def test_a_token_that_works_once_is_not_sent_if_the_command_may_end_before_the_response(
+    clock: FakeClock, seconds: float, is_sent: bool
+) -> None:
+    credential = SingleUse(response('a token', refresh_token='next'))
+    credential.read_timeout = 90
+    clock.limit(seconds)
+    if is_sent:
+        assert provider(credential, clock).get_token(GRAPH).value == 'a token'
+        return
+    message = 'Nothing was sent, because the command has too little time left. Run it again.'
+    with pytest.raises(SignInUnavailableError, match=says(message)):
+        provider(credential, clock).get_token(GRAPH)
+    assert (credential.sessions, demisto.getIntegrationContext()) == ([], {})
+
+
+def test_a_command_that_ends_soon_uses_a_token_that_is_due(clock: FakeClock) -> None:
+    credential = SingleUse(response('a token', 3600), response('another', 3600))
+    credential.read_timeout = 90
+    provider(credential, clock).get_token(GRAPH)
+    clock.time += 3600 - MIN_REMAINING_LIFETIME - 1
+    clock.limit(89)
+    asking = provider(credential, clock)
+    assert asking.get_token(GRAPH).value == 'a token'
+    with pytest.raises(SignInUnavailableError, match='Nothing was sent'):
+        asking.get_token(GRAPH, rejected='a token')
+    clock.limit(91)
+    assert provider(credential, clock).get_token(GRAPH).value == 'another'
+
+
+def test_a_code_is_not_sent_if_the_command_may_end_before_the_response(clock: FakeClock) -> None:
+    asking = provider(ScriptedCredential(), clock)
+    clock.limit(asking.token_client.read_timeout - 1)
+    with pytest.raises(SignInUnavailableError, match='Nothing was sent'):
+        asking.require_storage()
+
+
 # endregion
 # region sessions and secrets
 

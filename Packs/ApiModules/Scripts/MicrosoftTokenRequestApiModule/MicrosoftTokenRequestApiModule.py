@@ -582,6 +582,11 @@ class TokenRequest(NamedTuple):
     def host(self) -> str:
         return urlsplit(self.url).netloc
 
+    @property
+    def works_once(self) -> bool:
+        """Whether what is sent works only once: a code, or the Token of the Cortex XSOAR application. A lost response is lost."""
+        return bool({'code', 'device_code', 'encrypted_token'}.intersection([*self.form, *self.json_body]))
+
     def secrets(self) -> list[str]:
         sent = {**self.form, **self.json_body, **self.headers}
         secrets = *self.extra_secrets, *(str(value) for name, value in sent.items() if name in _SECRET_FIELDS)
@@ -610,7 +615,6 @@ class TokenClient:
     read_timeout = 20.0
     _end = math.inf
     _heartbeat: Callable[[], Any] | None = None
-    _is_single_use = False
 
     def __init__(
         self,
@@ -633,15 +637,13 @@ class TokenClient:
         client._end, client._heartbeat = self.clock.elapsed() + seconds, None
         return client
 
-    def with_heartbeat(self, heartbeat: Callable[[], Any], is_single_use: bool) -> 'TokenClient':
+    def with_heartbeat(self, heartbeat: Callable[[], Any]) -> 'TokenClient':
         """Return a copy that calls `heartbeat` every HEARTBEAT_SECONDS, in the thread that called it, while it waits.
 
-        Args:
-            is_single_use: what is sent works only once. `heartbeat` is then called during the request as well, since nobody else
-                may send the same. Otherwise it is called before a retry only.
+        It waits for a retry, and if what is sent works only once, also for the response, since nobody else may send the same.
         """
         client = copy.copy(self)
-        client._heartbeat, client._is_single_use = heartbeat, is_single_use
+        client._heartbeat = heartbeat
         return client
 
     def request_token(self, request: TokenRequest) -> TokenResponse:
@@ -663,7 +665,7 @@ class TokenClient:
 
     def send(self, request: TokenRequest) -> requests.Response:
         """Send `request`, retry as its policy says, and return the last response. Raise SignInUnavailableError without one."""
-        policy, tries = request.retry_policy, 0
+        tries = 0
 
         def send_once() -> requests.Response:
             nonlocal tries
@@ -671,21 +673,29 @@ class TokenClient:
             return self._send_once(request.rebuild() if request.rebuild and tries > 1 else request)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
-            if self._end < math.inf:
-                return None
-            if isinstance(error, ErrorResponse):
-                allowed = {error.response.status_code: _allowed_retries(request, error.response)}
-                return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
-            # A host that accepts connections and is silent has started: each attempt would take the whole timeout.
-            is_silent_host = request.is_host_service and isinstance(error.__context__, requests.exceptions.ReadTimeout)
-            if not isinstance(error, SignInUnavailableError) or (is_silent_host and attempt > 0):
-                return None
-            return None if error.code in ('untrusted_certificate', 'invalid_address') else policy.delay(attempt, None)
+            delay = self._delay_after(request, error, attempt)
+            # The command may end before the next response.
+            is_late = request.works_once and self.clock.remaining() - (delay or 0) < self._timeout_of(request)
+            return None if is_late else delay
 
         try:
-            return run_with_retries(send_once, delay_after, policy, self.clock, self._sleep)
+            return run_with_retries(send_once, delay_after, request.retry_policy, self.clock, self._sleep)
         except ErrorResponse as error:
             return error.response
+
+    def _delay_after(self, request: TokenRequest, error: Exception, attempt: int) -> float | None:
+        """Return the seconds until a request that failed is sent again, None if it is not."""
+        if self._end < math.inf:
+            return None
+        policy = request.retry_policy
+        if isinstance(error, ErrorResponse):
+            allowed = {error.response.status_code: _allowed_retries(request, error.response)}
+            return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
+        # A host that accepts connections and is silent has started: each attempt would take the whole timeout.
+        is_silent_host = request.is_host_service and isinstance(error.__context__, requests.exceptions.ReadTimeout)
+        if not isinstance(error, SignInUnavailableError) or (is_silent_host and attempt > 0):
+            return None
+        return None if error.code in ('untrusted_certificate', 'invalid_address') else policy.delay(attempt, None)
 
     def read_json(self, request: TokenRequest, response: requests.Response) -> JsonObject:
         """Return the JSON object of a successful response to `request`. Raise as `request_token` does."""
@@ -718,11 +728,11 @@ class TokenClient:
             self._heartbeat()
             seconds -= HEARTBEAT_SECONDS
 
-    def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Return what `call` returns. A single-use request runs in a second thread, while this thread sends heartbeats: only the
-        main thread may call functions of the platform.
+    def _wait(self, call: Callable[[], requests.Response], works_once: bool) -> requests.Response:
+        """Return what `call` returns. What works only once is sent in a second thread, while this thread sends heartbeats: only
+        the main thread may call functions of the platform.
         """
-        if not (self._heartbeat and self._is_single_use):
+        if not (self._heartbeat and works_once):
             return call()
         outcome: list[Any] = []
 
@@ -745,6 +755,9 @@ class TokenClient:
             raise outcome[0]
         return outcome[0]
 
+    def _timeout_of(self, request: TokenRequest) -> float:
+        return request.read_timeout or self.read_timeout
+
     def _send_once(self, request: TokenRequest) -> requests.Response:
         self.mask(*request.secrets())
         session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _TOKEN_LIMITS)
@@ -763,11 +776,12 @@ class TokenClient:
                         data=request.form,
                         json=request.json_body or None,
                         headers={'Accept': 'application/json', **request.headers},
-                        timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
+                        timeout=(request.connect_timeout, self._timeout_of(request)),
                         verify=request.adapter is not None or self.verify,
                         allow_redirects=False,
                         auth=skip_netrc,
-                    )
+                    ),
+                    request.works_once,
                 )
             except OSError as error:  # all of requests, and that of a missing CA bundle
                 advice = request.no_response_advice or 'Check the address, the proxy settings and that the engine may reach it.'

@@ -8,6 +8,7 @@ import math
 import random
 import re
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -872,23 +873,38 @@ def test_the_adapter_of_the_platform_sends_requests_to_https_addresses() -> None
     assert len(service.seen) == 1
 
 
+CODE = {'code': 'works once'}
+
+
+@pytest.mark.parametrize('form, seconds, sent', [(CODE, 25, 2), (CODE, 20, 1), ({}, 20, 3)])
+def test_what_works_once_is_not_sent_again_if_the_command_may_end_before_the_response(
+    token_client: TokenClient, clock: StoppedClock, form: dict[str, str], seconds: float, sent: int
+) -> None:
+    clock.limit(seconds)
+    with ScriptedService([(503, {'Retry-After': '5'}, '')] * 2 + [GOOD]) as service, suppress(SignInUnavailableError):
+        token_client.request_token(TokenRequest('POST', service.url, form=form))
+    assert len(service.seen) == sent
+
+
 def client_with_heartbeat(monkeypatch: pytest.MonkeyPatch, seconds: float, heartbeat: Any) -> TokenClient:
     """Return a client that calls `heartbeat` after each `seconds` of a single-use request."""
     monkeypatch.setattr('MicrosoftTokenRequestApiModule.HEARTBEAT_SECONDS', seconds)
-    return TokenClient().with_heartbeat(heartbeat, is_single_use=True)
+    return TokenClient().with_heartbeat(heartbeat)
 
 
 @pytest.mark.parametrize(
-    'client, is_here',
+    'client, content, is_here',
     [
-        (TokenClient().with_heartbeat(lambda: None, is_single_use=True), False),
-        (TokenClient().with_heartbeat(lambda: None, is_single_use=False), True),
-        (TokenClient().with_heartbeat(lambda: None, is_single_use=True).without_retries(math.inf), True),
-        (TokenClient(), True),
+        (TokenClient().with_heartbeat(lambda: None), {'form': {'code': 'a code'}}, False),
+        (TokenClient().with_heartbeat(lambda: None), {'form': {'device_code': 'a code'}}, False),
+        (TokenClient().with_heartbeat(lambda: None), {'json_body': {'encrypted_token': 'a Token'}}, False),
+        (TokenClient().with_heartbeat(lambda: None), {'form': {'refresh_token': 'may be used again'}}, True),
+        (TokenClient().with_heartbeat(lambda: None).without_retries(math.inf), {'form': {'code': 'a code'}}, True),
+        (TokenClient(), {'form': {'code': 'a code'}}, True),
     ],
-    ids=['single use', 'repeatable', 'without retries', 'without heartbeat'],
+    ids=['code', 'device code', 'Token', 'repeatable', 'without retries', 'without heartbeat'],
 )
-def test_only_a_single_use_request_is_sent_in_another_thread(client: TokenClient, is_here: bool) -> None:
+def test_only_a_single_use_request_is_sent_in_another_thread(client: TokenClient, content: Any, is_here: bool) -> None:
     threads: list[str] = []
 
     class Noting(ScriptedService):
@@ -897,13 +913,13 @@ def test_only_a_single_use_request_is_sent_in_another_thread(client: TokenClient
             return super().send(*args, **kwargs)
 
     with Noting([GOOD]) as service:
-        client.request_token(TokenRequest('POST', service.url))
+        client.request_token(TokenRequest('POST', service.url, **content))
     assert threads == [threading.current_thread().name if is_here else TOKEN_THREAD]
 
 
 def test_a_wait_for_a_retry_has_a_heartbeat(token_client: TokenClient, clock: StoppedClock) -> None:
     beats: list[float] = []
-    client = token_client.with_heartbeat(lambda: beats.append(clock.now() - NOW), is_single_use=False)
+    client = token_client.with_heartbeat(lambda: beats.append(clock.now() - NOW))
     with ScriptedService([(429, {'Retry-After': '8'}, ''), GOOD]) as service:
         client.request_token(TokenRequest('POST', service.url))
     assert (clock.waits, beats) == ([3, 3, 2], [3, 6, 8])
@@ -911,7 +927,7 @@ def test_a_wait_for_a_retry_has_a_heartbeat(token_client: TokenClient, clock: St
 
 def test_a_heartbeat_is_that_of_the_copy_alone(token_client: TokenClient, clock: StoppedClock) -> None:
     beats: list[float] = []
-    token_client.with_heartbeat(lambda: beats.append(clock.now()), is_single_use=True)
+    token_client.with_heartbeat(lambda: beats.append(clock.now()))
     with ScriptedService([(429, {'Retry-After': '8'}, ''), GOOD]) as service:
         token_client.request_token(TokenRequest('POST', service.url))
     assert (clock.waits, beats) == ([8], [])
@@ -933,7 +949,7 @@ def test_a_single_use_request_has_a_heartbeat_while_it_takes_long(monkeypatch: p
 
     client = client_with_heartbeat(monkeypatch, 0.001, heartbeat)
     with Slow([GOOD]) as service:
-        assert client.request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
+        assert client.request_token(TokenRequest('POST', service.url, form=CODE)).token.value == 'a-token'
     assert set(beats) == {threading.current_thread().name}, 'where functions of the platform may run'
 
 
@@ -952,7 +968,7 @@ def test_a_request_that_is_answered_soon_has_no_heartbeat(monkeypatch: pytest.Mo
     client = client_with_heartbeat(monkeypatch, 60, lambda: pytest.fail('The answer came before the first beat.'))
     monkeypatch.setattr(threading.Thread, 'join', joining)
     with Soon([GOOD]) as service:
-        assert client.request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
+        assert client.request_token(TokenRequest('POST', service.url, form=CODE)).token.value == 'a-token'
 
 
 @pytest.mark.parametrize(
@@ -967,9 +983,9 @@ def test_what_ends_a_single_use_request_is_raised(error: BaseException, kind: ty
         def send(self, *_args: Any, **_kwargs: Any) -> requests.Response:
             raise error
 
-    client = TokenClient().without_retries(9).with_heartbeat(lambda: None, is_single_use=True)
+    client = TokenClient().without_retries(9).with_heartbeat(lambda: None)
     with Broken([GOOD]) as service, pytest.raises(kind, match=f'^{re.escape(text)}$'):
-        client.request_token(TokenRequest('POST', service.url, no_response_advice='Check it.'))
+        client.request_token(TokenRequest('POST', service.url, form=CODE, no_response_advice='Check it.'))
 
 
 # endregion
