@@ -498,10 +498,10 @@ def test_a_device_sign_in_that_another_command_completes_meanwhile_is_complete(i
     slow = instance.device()
     send = slow.token_provider.token_client.send
 
-    def complete_elsewhere_first(request: TokenRequest) -> requests.Response:
+    def complete_elsewhere_first(request: TokenRequest, lost: list[str]) -> requests.Response:
         Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
         instance.device().get_access_token()
-        return send(request)
+        return send(request, lost)
 
     slow.token_provider.token_client.send = complete_elsewhere_first  # type: ignore[method-assign]
     assert instance.user_of(complete_device_sign_in(slow).value) == ADA

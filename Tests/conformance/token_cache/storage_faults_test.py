@@ -214,6 +214,29 @@ def test_the_next_command_says_what_happened_to_the_token(
     assert 'has not stored the response' in error.what
 
 
+@pytest.mark.parametrize('method, service, word', [(CORTEX_APP, 'token-service', 'Token'), (AUTHORIZATION_CODE, 'entra', 'code')])
+@pytest.mark.parametrize(
+    'fault, reason',
+    [
+        ({'reset_mid_body': True}, 'did not respond'),
+        ({'done': True, 'status': 504, 'body': '<html>Gateway timeout</html>'}, '504'),
+    ],
+)
+def test_an_error_says_that_an_earlier_response_was_lost_on_the_way(
+    workbench: Workbench, method: str, service: str, word: str, fault: dict[str, Any], reason: str
+) -> None:
+    settings = keywords(method, workbench)
+    workbench.cloud.faults.add(service=service, path='token$', **fault)
+    error = workbench.ask(workbench.client(settings))
+    assert isinstance(error, SignInRequiredError)
+    assert f'and the {word} works only once.' in error.what
+    assert reason in error.what
+    workbench.later(60)
+    error = workbench.ask(workbench.client(settings))
+    assert isinstance(error, SignInRequiredError)
+    assert ('A command sent this Token at ' in error.what) == (method == CORTEX_APP)
+
+
 def test_a_token_that_was_used_elsewhere_is_not_blamed_on_a_command(workbench: Workbench) -> None:
     settings = keywords(CORTEX_APP, workbench)
     assert isinstance(workbench.ask(workbench.client(settings)), AccessToken)

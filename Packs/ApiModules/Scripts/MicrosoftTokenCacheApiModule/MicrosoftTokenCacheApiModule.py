@@ -294,13 +294,17 @@ class TokenProvider:
         with suppress(Exception):  # the request goes on, whatever the platform says
             self._replace_lease(Lease(self._name, self.clock.now() + LEASE_SECONDS))
 
-    def _replace_lease(self, lease: 'Lease | None') -> None:
-        """Renew the lease of this process, or write how it ended. Leave that of another process alone."""
+    def _replace_lease(self, lease: 'Lease | None', may_be_used_up: bool = False) -> None:
+        """Renew the lease of this process, or write how it ended. Leave that of another process alone.
+
+        Args:
+            may_be_used_up: as in SignInRefusedError. The next command may then still have to say so.
+        """
 
         def change(cached: CachedTokens) -> None:
             if cached.lease.holder == self._name:
                 cached.put_lease(lease)
-                if lease and lease.kind in _ERRORS_OF_A_RESPONSE:
+                if lease and lease.kind in _ERRORS_OF_A_RESPONSE and not may_be_used_up:
                     cached.context.pop(cached.single_use_key, None)
 
         self.update(change)
@@ -349,7 +353,8 @@ class TokenProvider:
         if used.ends_public_token(error):
             error = error.with_advice(f'Run the command again, which uses the Token in the settings. {error.advice}')
             self.update(lambda current: current.context.pop(_PUBLIC_REFRESH_TOKEN, None))
-        self._replace_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
+        lease = Lease.of_error(error, self._name, cached.now, cached.token_name)
+        self._replace_lease(lease, getattr(error, 'may_be_used_up', False))
         raise self.after_poll(error, used.sessions[0].pending)
 
 

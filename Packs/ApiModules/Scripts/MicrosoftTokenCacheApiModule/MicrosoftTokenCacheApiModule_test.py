@@ -853,6 +853,20 @@ def test_a_refusal_tells_of_a_command_that_ended_with_the_token(clock: FakeClock
         provider(credential, clock).get_token(GRAPH)
 
 
+@pytest.mark.parametrize('may_be_used_up', [False, True])
+def test_a_refusal_tells_of_a_command_that_may_have_used_up_the_token(clock: FakeClock, may_be_used_up: bool) -> None:
+    refusal = SignInRefusedError('It was refused.').replace(may_be_used_up=may_be_used_up)
+    credential = SingleUse(refusal, refusal)
+    texts = []
+    for _ in range(2):
+        with pytest.raises(SignInRefusedError) as error:
+            provider(credential, clock).get_token(GRAPH)
+        texts.append(str(error.value))
+        clock.time += 100
+    assert texts[0] == 'It was refused.'
+    assert ('A command sent this Token at 2030-03-17 17:46:40 UTC' in texts[1]) == may_be_used_up
+
+
 def test_a_token_whose_response_was_stored_is_not_reported_lost(clock: FakeClock) -> None:
     credential = SingleUse(response('a token', 100), SignInRefusedError('It was refused.'))
     provider(credential, clock).get_token(GRAPH)

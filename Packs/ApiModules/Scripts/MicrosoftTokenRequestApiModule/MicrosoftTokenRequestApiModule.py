@@ -42,7 +42,13 @@ StrMapping = Mapping[str, str]
 
 
 class SignInRefusedError(MicrosoftSignInError):
-    """The service refused the request. The same request will be refused again."""
+    """The service refused the request. The same request will be refused again.
+
+    Attributes:
+        may_be_used_up: what was sent works only once, and the response to an earlier attempt was lost.
+    """
+
+    may_be_used_up = False
 
 
 class SignInRequiredError(SignInRefusedError):
@@ -661,10 +667,24 @@ class TokenClient:
         return parse_token_response(body, requested_on, request.is_host_service)
 
     def request_json(self, request: TokenRequest) -> JsonObject:
-        return self.read_json(request, self.send(request))
+        """Send `request`, and return the JSON object of the response. Raise as `request_token` does."""
+        lost: list[str] = []
+        response = self.send(request, lost)
+        try:
+            return self.read_json(request, response)
+        except SignInRefusedError as error:
+            if not (lost and request.works_once):
+                raise
+            name = 'Token' if request.json_body else 'code'
+            sentence = f'An earlier attempt of this command failed ({lost[0]}), and the {name} works only once.'
+            raise error.replace(what=f'{error.what} {sentence}', may_be_used_up=True) from None
 
-    def send(self, request: TokenRequest) -> requests.Response:
-        """Send `request`, retry as its policy says, and return the last response. Raise SignInUnavailableError without one."""
+    def send(self, request: TokenRequest, lost: list[str] | None = None) -> requests.Response:
+        """Send `request`, retry as its policy says, and return the last response. Raise SignInUnavailableError without one.
+
+        Args:
+            lost: is filled with the reasons of attempts that the service may have processed although its response did not come.
+        """
         tries = 0
 
         def send_once() -> requests.Response:
@@ -676,7 +696,12 @@ class TokenClient:
             delay = self._delay_after(request, error, attempt)
             # The command may end before the next response.
             is_late = request.works_once and self.clock.remaining() - (delay or 0) < self._timeout_of(request)
-            return None if is_late else delay
+            if delay is None or is_late:
+                return None
+            status = error.response.status_code if isinstance(error, ErrorResponse) else 0
+            if lost is not None and status != 429:
+                lost.append(f'HTTP status {status}' if status else getattr(error, 'what', '').rstrip('.'))
+            return delay
 
         try:
             return run_with_retries(send_once, delay_after, request.retry_policy, self.clock, self._sleep)

@@ -886,6 +886,37 @@ def test_what_works_once_is_not_sent_again_if_the_command_may_end_before_the_res
     assert len(service.seen) == sent
 
 
+@pytest.mark.parametrize(
+    'content, earlier, end',
+    [
+        ({'form': CODE}, 504, ' An earlier attempt of this command failed (HTTP status 504), and the code works only once.'),
+        ({'json_body': {'encrypted_token': 'a Token'}}, 'late', ', and the Token works only once.'),
+        ({'form': CODE}, 429, 'redeemed.'),
+        ({'form': {'refresh_token': 'may be used again'}}, 504, 'redeemed.'),
+        ({'form': CODE}, 400, 'redeemed.'),
+    ],
+)
+def test_a_refusal_of_what_works_once_names_an_earlier_attempt_whose_response_was_lost(
+    token_client: TokenClient, content: Any, earlier: int | str, end: str
+) -> None:
+    class Losing(ScriptedService):
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            if earlier == 'late' and not self.seen:
+                self.seen.append(args[0])
+                raise requests.exceptions.ReadTimeout(earlier)
+            return super().send(*args, **kwargs)
+
+    refusal = json.dumps({'error': 'invalid_grant', 'error_description': 'AADSTS54005: It was redeemed.'})
+    status = earlier if isinstance(earlier, int) else 0
+    answers: list[Response] = [(status, {}, refusal if status == 400 else ''), (400, {}, refusal)]
+    with Losing(answers) as service, pytest.raises(SignInRequiredError) as error:
+        token_client.request_token(TokenRequest('POST', service.url, **content))
+    assert error.value.what.startswith('Microsoft refused the sign-in: AADSTS54005: It was redeemed.')
+    assert error.value.what.endswith(end)
+    assert error.value.may_be_used_up == ('once' in end)
+    assert ('did not respond in time' in error.value.what) == (earlier == 'late')
+
+
 def client_with_heartbeat(monkeypatch: pytest.MonkeyPatch, seconds: float, heartbeat: Any) -> TokenClient:
     """Return a client that calls `heartbeat` after each `seconds` of a single-use request."""
     monkeypatch.setattr('MicrosoftTokenRequestApiModule.HEARTBEAT_SECONDS', seconds)
