@@ -76,7 +76,7 @@ def test_the_access_token_can_be_replaced(mocker: Any) -> None:
     assert sent.call_args.kwargs['headers']['Authorization'] == 'Bearer of-the-test'
 
 
-@pytest.mark.parametrize('now, token', [(NOW - 1, 'cached'), (NOW, None)])
+@pytest.mark.parametrize('now, token', [(NOW - 400, 'cached'), (NOW, None)])
 def test_the_time_can_be_replaced(mocker: Any, now: int, token: str | None) -> None:
     client = self_deployed()
     mocker.patch.object(client, 'epoch_seconds', return_value=now)
@@ -298,7 +298,7 @@ def test_a_token_in_the_context_is_used_without_a_request(
     mocker: Any, context: dict[str, Any], keywords: dict[str, Any], request_for: dict[str, str]
 ) -> None:
     client = self_deployed(**keywords)
-    mocker.patch.object(client, 'epoch_seconds', return_value=NOW - 100)
+    mocker.patch.object(client, 'epoch_seconds', return_value=NOW - 400)
     context_of(mocker, **context)
     assert client.get_access_token(**request_for) == 'cached'
 

@@ -8,9 +8,10 @@ from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import CachedSession, CortexAppCredential, Credential, PendingSignIn
 from MicrosoftTokenCacheApiModule import MemoryStorage
-from MicrosoftTokenRequestApiModule import AccessToken
+from MicrosoftTokenRequestApiModule import AccessToken, SignInUnavailableError
 from sandbox.microsoft.browser import Browser
 
+PUBLIC_MARGIN = 5  # seconds before a token expires until which the public module uses it
 PUBLIC_KEYS = ('current_refresh_token', 'access_token', 'valid_until')
 
 
@@ -63,7 +64,7 @@ class Instance:
         session = CachedSession(context.get('current_refresh_token', ''), self.pending)
         client = self.processes.provider(self.credential, MemoryStorage()).token_client
         token, refresh_token, _ = self.credential.request_token(client, self.processes.graph, session)
-        values = refresh_token, token.value, int(token.expires_on) - 300
+        values = refresh_token, token.value, int(token.expires_on) - PUBLIC_MARGIN
         demisto.setIntegrationContext({**context, **dict(zip(PUBLIC_KEYS, values, strict=True))})
         return token
 
@@ -133,6 +134,20 @@ def test_a_token_that_the_integration_passes_itself_is_not_sent_twice(processes:
     instance.passes_public_token = True
     assert instance.run('public+ ours ours public+ ours ours') == [ADA, ADA, BOB, BOB]
     assert instance.refusals() == 0
+
+
+@pytest.mark.parametrize('method', ['cortex', 'code', 'device', 'secret'])
+def test_a_token_of_the_public_pack_is_not_used_after_its_end(processes: Processes, method: str) -> None:
+    instance = Instance(processes, method)
+    token = instance.public(consents=True)
+    end = int(token.claims()['exp'])
+    processes.cloud.clock.advance(60)
+    assert instance.ours(consents=False).value == token.value  # our pack keeps it
+    for service in ('entra', 'token-service'):
+        processes.cloud.faults.add(service=service, path='token$', status=503, times=None)
+    processes.cloud.clock.advance(end - processes.clock.now())
+    with pytest.raises(SignInUnavailableError):
+        instance.ours(consents=False)
 
 
 def test_tokens_of_other_settings_do_not_hide_those_of_the_public_pack(processes: Processes) -> None:

@@ -27,6 +27,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
         DEAD_TOKEN_CODES,
+        MIN_REMAINING_LIFETIME,
         REFRESH_MARGIN,
         SignInPendingError,
         SignInRefusedError,
@@ -768,9 +769,10 @@ class CachedTokens:
             names['access_token'] = 'valid_until'  # noqa: S105 - the name of a key
         for name, end in names.items():
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
-            # the public module used it until then
             if self.now < valid_until and self._is_of_credential(value) and self._is_of_kind(str(value)):
-                return AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
+                # it expires some seconds later, and the public module uses it until then
+                expires_on = valid_until + MIN_REMAINING_LIFETIME
+                return AccessToken(str(value), expires_on, expires_on)
         return None
 
     def _public_refresh_token(self) -> str:
