@@ -244,8 +244,9 @@ class CachedSession(NamedTuple):
         is_code_redeemed: the code in the settings was used.
         tenants: ID and names of the tenant, if the settings name another one that may be the same.
         is_from_public_module: the public module, or an integration written for it, has written the refresh token.
-        others_digest: digests of the refresh token and access tokens that these had written when ours was cached.
+        public_refresh_token, public_access_tokens: digests of what these had written when ours was cached.
         client_id: the client that requested the tokens, empty if they do not name it.
+        works_once: the refresh token is a Token of the Cortex XSOAR application.
     """
 
     refresh_token: str = ''
@@ -253,8 +254,10 @@ class CachedSession(NamedTuple):
     is_code_redeemed: bool = False
     tenants: tuple[str, ...] = ()
     is_from_public_module: bool = False
-    others_digest: str = ''
+    public_refresh_token: str = ''
+    public_access_tokens: str = ''
     client_id: str = ''
+    works_once: bool = False
 
     def __repr__(self) -> str:
         return '<CachedSession>'

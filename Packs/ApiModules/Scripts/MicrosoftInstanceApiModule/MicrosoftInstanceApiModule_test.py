@@ -1083,7 +1083,7 @@ def test_a_reset_deletes_the_token_of_the_cortex_application_only_if_told_to(
     scripted: Make, params: Params, discard: str, remaining: set[str], text: str
 ) -> None:
     client, _ = scripted((500, {}, {}), **settings_of(params).client_keywords())
-    demisto.setIntegrationContext({'microsoft-sign-in/x/sign-in': '{"works_once": true}', 'of others': 'remains'})
+    demisto.setIntegrationContext({'microsoft-sign-in/x/sign-in': '{"works_once": true, "ends_on": 9e9}', 'of others': 'remains'})
     assert auth_commands(SPEC)['contoso-auth-reset'](client, {'discard_token': discard}).readable_output == text
     assert demisto.getIntegrationContext().keys() == remaining
 

@@ -6,7 +6,7 @@ import math
 import random
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, TypeVar
@@ -406,7 +406,6 @@ _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used
 _PLAUSIBLE_SKEW = 3600.0  # seconds by which the clocks of two engines may differ
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
-_SINGLE_USE_KEY = 'works_once'  # in the entry of a sign-in
 _SIGN_IN_SIZE = 16 * 1024  # characters; more than the tokens of a sign-in
 _ERRORS_OF_A_RESPONSE = ('SignInRefusedError', 'SignInRequiredError')
 _ERRORS_BY_NAME: dict[str, type[MicrosoftSignInError]] = {
@@ -504,6 +503,8 @@ def _read_entry(context: JsonObject, key: str, entry_type: type[_Entry], now: fl
     """Return an entry of the context, None if it is missing, has another shape than `entry_type`, or ended before `now`."""
     try:
         entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
+        if 'others_digest' in entry:  # as earlier builds wrote it
+            entry['public_refresh_token'], _, entry['public_access_tokens'] = entry['others_digest'].partition(' ')
         types = {**entry_type.__annotations__, 'ends_on': float}
         fields = {name: entry[name] for name in types if name in entry}
         for name, value in fields.items():
@@ -568,33 +569,31 @@ class CachedTokens:
         self._session = _read_entry(context, self._session_key, CachedSession, now)
         self._tenants = tuple(map(str, self._session.tenants)) if self._session else ()
         self._is_own_tenant = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
-        written = self._public_refresh_token() if _PUBLIC_REFRESH_TOKEN in context else ''
-        self._others_token = written if written and written not in self._own_refresh_tokens().values() else ''
+        self._public = PublicTokens(context, credential)
         is_public_newer = self._is_public_newer()
         self.due_token = token = self._select_token(is_public_newer)
         is_due = credential.is_single_use and token and not token.is_usable(now, REFRESH_MARGIN)
         self.token = None if is_due else token
-        self.sessions = self._sessions(is_public_newer)
-        self.is_public_session = bool(self.token and is_public_newer and self._others_token)
-        self.is_single_use = credential.is_single_use or (credential.needs_user and not self.sessions[0].refresh_token)
+        self.sessions = list(self._sessions(is_public_newer))
+        self.is_public_session: bool = bool(self.token and is_public_newer and self._public.refresh_token)
+        self.is_single_use: bool = credential.is_single_use or (credential.needs_user and not self.sessions[0].refresh_token)
 
     def _is_public_newer(self) -> bool:
         """Return whether the public module, which a pack may be reverted to, has written tokens since these were written.
 
         It writes an access token with each refresh token. Integrations write their refresh token alone, before each command.
         """
-        needs_user = self._credential.needs_user
-        if self._others_token and self._session:
-            token, _, access_tokens = self._session.others_digest.partition(' ')
-            is_of_public_module = not needs_user or access_tokens != _access_tokens_digest(self.context)
-            return is_of_public_module and token != _short_digest(self._others_token)
+        public, session, needs_user = self._public, self._session, self._credential.needs_user
+        if public.refresh_token and session:
+            is_of_public_module = not needs_user or session.public_access_tokens != _access_tokens_digest(self.context)
+            return is_of_public_module and session.public_refresh_token != _short_digest(public.refresh_token)
         own = [key for key in self.context if key.startswith(_PREFIX)]
         is_first = not any('/token/' in key or key.endswith('/sign-in') for key in own)
         if needs_user and self._credential.pasted:  # the code in the settings was not redeemed, unless the public module has
-            return is_first and not self._session and not self._is_code_of_pending() and bool(_access_tokens_digest(self.context))
-        if self._others_token:
+            return is_first and not self._is_code_of_pending() and bool(_access_tokens_digest(self.context))
+        if public.refresh_token:
             return not any(key.startswith(self._token_prefix) for key in own)
-        return len(own) < len(self.context) and is_first
+        return is_first and len(own) < len(self.context)
 
     def _is_code_of_pending(self) -> bool:
         """Return whether the code in the settings is of the sign-in that was started."""
@@ -604,41 +603,32 @@ class CachedTokens:
         """Return the access token, if it can be used."""
         token = None
         if is_public_newer:
-            token = self._public_token()
+            is_default = self.target._replace(claims='') == self._default_target
+            token = self._public.access_token(self.target, is_default, self.now)
         elif self._is_own_tenant:
             token = _read_entry(self.context, self._token_prefix + self.token_name, AccessToken, self.now)
         return token if token and token.is_usable(self.now) and token.value != self.rejected else None
 
-    def _sessions(self, is_public_newer: bool) -> list[CachedSession]:
-        """Return what a token can be requested with, in the order in which it is tried.
-
-        1. A pending device code.
-        2. The refresh token of the public module, if it is newer than ours.
-        3. Our refresh token, or before the first sign-in, what was pasted.
-        4. A refresh token that others wrote, unless what was pasted has led to a session: some integrations write theirs before
-           each command, and the public module may have redeemed the code.
-        """
-        # Another ID is another tenant. Another name may be that of the same, which a refreshed token tells.
-        session = None if not self._is_own_tenant and is_guid(self._credential.tenant_id) else self._session
-        pending = self.pending or PendingSignIn()
-        sessions = [CachedSession(pending=pending)] if pending.device_code else []
-        others = [CachedSession(self._others_token, is_from_public_module=True)] if self._others_token else []
-        if is_public_newer and self._others_token != self._credential.pasted:
-            sessions += others
+    def _sessions(self, is_public_newer: bool) -> Iterator[CachedSession]:
+        """Yield what a token can be requested with, in the order in which it is tried."""
+        pending, pasted, session = self.pending or PendingSignIn(), self._credential.pasted, self._session
+        public = CachedSession(self._public.refresh_token, is_from_public_module=True)
+        if not self._is_own_tenant and is_guid(self._credential.tenant_id):
+            session = None  # another ID is another tenant; another name may be that of the same, which a refreshed token tells
         is_sure = bool(session and not session.is_from_public_module)
-        if session and session.refresh_token not in ('', self._credential.pasted):
+        if pending.device_code:  # a user is signing in
+            yield CachedSession(pending=pending)
+        if is_public_newer and public.refresh_token not in ('', pasted):  # the pack was reverted for a while
+            yield public
+        if session and session.refresh_token not in ('', pasted):  # ours
             tenants = () if self._is_own_tenant else self._tenants
-            sessions.append(CachedSession(session.refresh_token, tenants=tenants, is_from_public_module=not is_sure))
-        if not pending.device_code and not (is_sure and session and session.refresh_token):
-            sessions.append(CachedSession(pending=pending, is_code_redeemed=is_sure))
-        is_of_code = self._credential.pasted and (session or self._is_code_of_pending())
-        if self._credential.needs_user and not is_of_code and not is_public_newer:
-            sessions += others
-        return sessions
-
-    def _own_refresh_tokens(self) -> dict[str, str]:
-        """Return the refresh tokens of all credentials, by key."""
-        return {key: each.refresh_token for key, each in _read_sessions(self.context).items() if each.refresh_token}
+            yield CachedSession(session.refresh_token, tenants=tenants, is_from_public_module=not is_sure)
+        if not pending.device_code and not (is_sure and session and session.refresh_token):  # what was pasted: the first sign-in
+            yield CachedSession(pending=pending, is_code_redeemed=is_sure)
+        # Some integrations write theirs before each command, and the public module may have redeemed the code.
+        is_of_code = pasted and (session or self._is_code_of_pending())
+        if public.refresh_token and self._credential.needs_user and not is_of_code and not is_public_newer:
+            yield public
 
     def ends_public_token(self, error: MicrosoftSignInError) -> bool:
         """Return whether `error` ends a token that the public module left and the integration passes as the Token.
@@ -658,7 +648,7 @@ class CachedTokens:
         if self.token and self.is_public_session:
             claims = self.token.claims()
             is_of_session = bool(self._session and client_of(claims) and self._session.client_id == client_of(claims))
-            self.put_session(self._others_token, claims, is_sure=is_of_session)
+            self.put_session(self._public.refresh_token, claims, is_sure=is_of_session)
             self.put_token(self.token)
 
     def put_session(self, refresh_token: str, claims: JsonObject | None = None, is_sure: bool = True) -> None:
@@ -672,16 +662,16 @@ class CachedTokens:
         if tenant_id:
             names = {tenant_id, str(claims.get('tid') or tenant_id)}
             tenants = tuple(sorted({*names, *(tenants if names.intersection(tenants) else ())}))
-        known = self._session.others_digest.partition(' ')[0] if self._session else ''
-        digest = _short_digest(self._others_token) if self._others_token else known
+        public, known = self._public.refresh_token, self._session.public_refresh_token if self._session else ''
         entry = {
             'refresh_token': refresh_token,
             'tenants': tenants,
             'is_from_public_module': not is_sure,
-            'others_digest': f'{digest} {_access_tokens_digest(self.context)}',
+            'public_refresh_token': _short_digest(public) if public else known,
+            'public_access_tokens': _access_tokens_digest(self.context),
             # whether it is that of the Cortex XSOAR app, only a response to that can tell
             'client_id': client_of(claims) if is_sure or self._credential.needs_user else '',
-            _SINGLE_USE_KEY: self._credential.is_single_use and is_sure,
+            'works_once': self._credential.is_single_use and is_sure,
             'ends_on': ends_on,
         }
         self.context[self._session_key] = json.dumps(entry)
@@ -689,7 +679,7 @@ class CachedTokens:
             self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
             # Integrations read here whether a user has signed in, and the public module finds the session after a revert.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
-        elif self._public_refresh_token() not in ('', self._credential.pasted):
+        elif PublicTokens(self.context, self._credential).current_refresh_token not in ('', self._credential.pasted):
             # The same, unless the integration passes what it finds here as the Token: that would change with each request.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
 
@@ -698,7 +688,7 @@ class CachedTokens:
 
         A token that others wrote there remains.
         """
-        tokens = self._own_refresh_tokens()
+        tokens = {key: each.refresh_token for key, each in _read_sessions(self.context).items() if each.refresh_token}
         if self.context.get(_PUBLIC_REFRESH_TOKEN) in tokens.values():
             if self._session_key in tokens:
                 self.context[_PUBLIC_REFRESH_TOKEN] = tokens[self._session_key]
@@ -758,29 +748,42 @@ class CachedTokens:
             ends_on = max(lease.until, lease.retry_after_time) + _PLAUSIBLE_SKEW
             self.context[self._lease_key] = json.dumps({**lease._asdict(), 'ends_on': ends_on})
 
-    def _public_token(self) -> AccessToken | None:
-        """Return the access token in a context of the public MicrosoftApiModule, None if there is none for this target.
 
-        Its sign-in continues after an update. Its keys remain, since some integrations read the refresh token themselves.
-        """
-        target = self.target
+class PublicTokens:
+    """What the public MicrosoftApiModule, or an integration written for it, left in a context for one credential.
+
+    The sign-in continues after an update. The keys remain, since some integrations read the refresh token themselves.
+
+    Attributes:
+        current_refresh_token: what they read, empty if it is of another credential. It may be ours.
+        refresh_token: the same, if it is not ours.
+    """
+
+    current_refresh_token = refresh_token = ''
+
+    def __init__(self, context: JsonObject, credential: Credential):
+        self._context, self._credential = context, credential
+        written: Any = context.get(_PUBLIC_REFRESH_TOKEN)
+        if not (isinstance(written, str) and (credential.needs_user or credential.is_single_use)):
+            return
+        tokens = _public_access_tokens(context)
+        if not tokens or any(map(self._is_of_credential, tokens)):
+            self.current_refresh_token = written
+            is_own = written in [session.refresh_token for session in _read_sessions(context).values()]
+            self.refresh_token = '' if is_own else written
+
+    def access_token(self, target: TokenTarget, is_default: bool, now: float) -> AccessToken | None:
+        """Return the access token for a target, None if there is none. That of the default target is stored without its name."""
         names = {f'{target.scope}_access_token': f'{target.scope}_valid_until', target.resource: 'valid_until'}
-        if self._default_target and target._replace(claims='') == self._default_target:
+        if is_default:
             names['access_token'] = 'valid_until'  # noqa: S105 - the name of a key
         for name, end in names.items():
-            value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
-            if self.now < valid_until and self._is_of_credential(value) and self._is_of_kind(str(value)):
+            value, valid_until = self._context.get(name), float_or_none(self._context.get(end)) or 0
+            if now < valid_until and self._is_of_credential(value) and self._is_of_kind(str(value)):
                 # it expires some seconds later, and the public module uses it until then
                 expires_on = valid_until + MIN_REMAINING_LIFETIME
                 return AccessToken(str(value), expires_on, expires_on)
         return None
-
-    def _public_refresh_token(self) -> str:
-        refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
-        tokens = _public_access_tokens(self.context)
-        is_usable = isinstance(refresh_token, str) and (not tokens or any(map(self._is_of_credential, tokens)))
-        may_have_user = self._credential.needs_user or self._credential.is_single_use
-        return refresh_token if is_usable and may_have_user else ''
 
     def _is_of_credential(self, access_token: Any) -> bool:
         """Return whether nothing shows that an access token is of another credential. Some cannot be read."""
@@ -789,8 +792,7 @@ class CachedTokens:
         claims = AccessToken(access_token, 0, 0).claims()
         client = client_of(claims)
         if self._credential.is_single_use and client:  # the settings do not name the client of this app, but its sessions do
-            sessions, own = _read_sessions(self.context), _single_use_keys(self.context)
-            is_app = {session.client_id: key in own for key, session in sessions.items()}
+            is_app = {session.client_id: session.works_once for session in _read_sessions(self._context).values()}
             if not is_app.get(client, True not in is_app.values()):
                 return False
         return self._credential.matches_claims(claims)
@@ -802,7 +804,7 @@ class CachedTokens:
         """
         claims = AccessToken(access_token, 0, 0).claims()
         if self._credential.is_single_use:
-            return not claims or bool(self.context.get(_PUBLIC_REFRESH_TOKEN))
+            return not claims or bool(self._context.get(_PUBLIC_REFRESH_TOKEN))
         return not claims or ('scp' in claims) == self._credential.needs_user
 
 
@@ -810,12 +812,6 @@ def _read_sessions(context: JsonObject) -> dict[str, CachedSession]:
     """Return the sessions of all credentials, by key."""
     sessions = {key: _read_entry(context, key, CachedSession) for key in context if key.endswith('/sign-in')}
     return {key: session for key, session in sessions.items() if session}
-
-
-def _single_use_keys(context: JsonObject) -> list[str]:
-    """Return the keys of the sessions of the Cortex XSOAR app."""
-    mark = f'"{_SINGLE_USE_KEY}": true'
-    return [key for key in context if key.startswith(_PREFIX) and mark in str(context[key])]
 
 
 def _public_access_tokens(context: JsonObject) -> list[Any]:
@@ -835,12 +831,12 @@ def _is_of_cortex_app(context: JsonObject, refresh_token: str) -> bool:
 
     The public module writes an access token with each refresh token, and that names the client.
     """
-    sessions = _read_sessions(context)
-    own = [sessions[key] for key in _single_use_keys(context) if key in sessions]
+    sessions = _read_sessions(context).values()
+    own = [session for session in sessions if session.works_once]
     if refresh_token in [session.refresh_token for session in own]:
         return True
     clients = {client_of(AccessToken(str(token), 0, 0).claims()) for token in _public_access_tokens(context)}
-    seen = {session.others_digest.partition(' ')[2] for session in sessions.values()}
+    seen = {session.public_access_tokens for session in sessions}
     is_written_by_public = bool(clients) and _access_tokens_digest(context) not in seen
     return is_written_by_public and clients <= {session.client_id for session in own if session.client_id}
 
@@ -852,7 +848,7 @@ def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
         discard: also drop the next Token of the Cortex XSOAR application, which then needs a new consent. The public module may
             have written the newest one, after a revert.
     """
-    remaining = [] if discard else _single_use_keys(context)
+    remaining = [key for key, session in _read_sessions(context).items() if session.works_once and not discard]
     if remaining and _is_of_cortex_app(context, str(context.get(_PUBLIC_REFRESH_TOKEN, ''))):
         remaining.append(_PUBLIC_REFRESH_TOKEN)
     for key in context.keys() - remaining:

@@ -1,6 +1,7 @@
 """The token cache: what it writes into a context and reads from it, and when a token is requested. No service is called."""
 
 import base64
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -317,6 +318,39 @@ def test_an_entry_of_an_earlier_version_can_be_read() -> None:
     assert read.token == AccessToken('a token', NOW + 3600, NOW + 3600)
     assert read.sessions == [CachedSession('a refresh token')]
     assert (read.pending, read.lease) == (PendingSignIn('s', 'v'), Lease('another', NOW + 5))
+
+
+@pytest.mark.parametrize(
+    'changes, expected',
+    [
+        ({}, ['ours']),
+        ({'current_refresh_token': 'newer'}, ['ours']),  # an integration writes its own alone
+        ({'current_refresh_token': 'newer', 'access_token': 'newer'}, ['newer', 'ours']),
+    ],
+)
+def test_a_sign_in_of_an_earlier_version_knows_what_the_public_module_had_written(
+    changes: dict[str, str], expected: list[str]
+) -> None:
+    def digest(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    entry = {
+        'refresh_token': 'ours',
+        'is_from_public_module': True,
+        'others_digest': f'{digest("public")} {digest(json.dumps(["public"]))}',
+        'ends_on': NOW + 1,
+    }
+    context = {
+        'current_refresh_token': 'public',
+        'access_token': 'public',
+        'valid_until': 1,
+        f'microsoft-sign-in/{USER.identity}/sign-in': json.dumps(entry),
+    }
+    tokens = cached({**context, **changes}, USER)
+    assert [session.refresh_token for session in tokens.sessions if session.refresh_token] == expected
+    tokens.put_session('next')
+    read = cached(tokens.context, USER)
+    assert 'others_digest' not in json.loads(read.context[f'microsoft-sign-in/{USER.identity}/sign-in'])
 
 
 def test_tokens_of_other_targets_and_credentials_are_separate() -> None:
