@@ -39,7 +39,7 @@ ADVICE = (
     *(Advice(number, REFUSED, 'Create a new client secret') for number in (7000222, 7005003)),
     *(
         Advice(number, REFUSED, f'Check ID (client ID), Token (tenant ID) and the cloud. {CONSENT}')
-        for number in (700016, 7000229)
+        for number in (700016, 700011, 7000229)
     ),
     Advice(700027, REFUSED, 'Upload the certificate', CERTIFICATE),
     Advice(50012, REFUSED, 'Thumbprint and private key must belong to it', CERTIFICATE),
@@ -51,7 +51,9 @@ ADVICE = (
     Advice(70023, REFUSED, 'Use the token that the AKS webhook mounts into the pod'),
     Advice(700024, REFUSED, 'Synchronize the clock', CERTIFICATE),
     Advice(500133, REFUSED, 'Synchronize the clock', CERTIFICATE),
-    *(Advice(number, REFUSED, 'Upload the certificate', CERTIFICATE) for number in (700021, 700023, 7000213)),
+    *(Advice(number, REFUSED, "Check ID, 'Azure AD endpoint' and the cloud", CERTIFICATE) for number in (700021, 700023)),
+    Advice(7000213, REFUSED, 'Upload the certificate', CERTIFICATE),
+    Advice(7000232, REFUSED, "Select 'Use Azure Managed Identities'"),
     *(Advice(number, REFUSED, 'federated credential') for number in (70021, 700211, 700212, 700213)),
     Advice(7000218, REFUSED, 'allow public client flows', (DEVICE_CODE,)),
     Advice(700025, REFUSED, 'platform Web, or leave Key empty', USER),
@@ -59,7 +61,6 @@ ADVICE = (
     *(Advice(number, REFUSED, 'enter consumers in Token', USER) for number in (9002346, 9002331, 500207)),
     Advice(9002332, REFUSED, 'with an account of the organization', USER),
     Advice(7000112, REFUSED, "Set 'Enabled for users to sign-in' of the enterprise application to Yes"),
-    Advice(700011, REFUSED, "Set 'Enabled for users to sign-in' of the enterprise application to Yes"),
     # the tenant
     Advice(90002, REFUSED, 'Check Token (tenant ID) and the cloud'),
     Advice(900023, REFUSED, 'Check Token (tenant ID) and the cloud'),
@@ -82,7 +83,11 @@ ADVICE = (
     *(Advice(number, NEEDS_USER, 'Sign in again in a browser', USER) for number in (50076, 50079, 50074, 50078, 50072, 50158)),
     *(
         Advice(number, NEEDS_USER, 'sign-in log of the tenant, which names the policy', USER)
-        for number in (53003, 53000, 530032, 530003, 53001, 53002, 53004, 53009, 53011, 530034, 530035, 500021)
+        for number in (53003, 53000, 530032, 530003, 53001, 53002, 53004, 53009, 53011, 530034, 530035)
+    ),
+    *(
+        Advice(number, NEEDS_USER, 'administrator of the network to allow this tenant', (CLIENT_SECRET, AUTHORIZATION_CODE))
+        for number in (50002, 500021, 500022, 5000211)
     ),
     Advice(530033, NEEDS_USER, 'Choose Authorization Code, or have an administrator exclude', (DEVICE_CODE,)),
     Advice(530084, NEEDS_USER, 'exclude the application from the policy for token protection', USER),
@@ -105,12 +110,12 @@ ADVICE = (
     Advice(500112, REFUSED, 'redirect URI', USER),
     Advice(900971, REFUSED, 'redirect URI', USER),
     # the user
-    *(Advice(number, NEEDS_USER, "the tenant's own ID in Token", USER) for number in (50105, 501051, 50020, 500200)),
+    *(Advice(number, NEEDS_USER, 'Assign the user to the application.', USER) for number in (50105, 501051)),
     *(
         Advice(number, NEEDS_USER, 'Add the account to the directory of this tenant', USER)
-        for number in (500341, 51004, 500571, 50014, 90072)
+        for number in (500341, 51004, 500571, 50014, 90072, 50020, 500200)
     ),
-    Advice(50194, REFUSED, "the tenant's own ID in Token", USER),
+    Advice(50194, REFUSED, "Enter the tenant's own ID in Token.", USER),
     *(
         Advice(number, NEEDS_USER, 'Check that the user account exists', USER)
         for number in (50126, 50055, 50057, 50053, 50034, 50056, 50144)

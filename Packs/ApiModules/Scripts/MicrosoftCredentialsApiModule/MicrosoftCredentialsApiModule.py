@@ -759,7 +759,8 @@ class CortexAppCredential(Credential):
             extra_secrets=(token, self._key),
             read_timeout=self.read_timeout,
             refusal_advice=(
-                'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
+                'Check that ID, Token and Key are of the same consent, and that the clock of the engine is right. '
+                'If so, go through the consent page again.'
             ),
         )
 
@@ -792,7 +793,9 @@ _METADATA_CONNECT_TIMEOUT = 2.0  # seconds
 _CHALLENGE_SECONDS = 130.0  # for the Azure Arc challenges of a request, retries included
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 _MAX_AUTHORITIES = 1024 * 1024  # characters
-_IDENTITY_ADVICE = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
+_IDENTITY_ADVICE = (
+    'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID, which is not the object ID.'
+)
 _ISSUER_ADVICE = f'{TRY_LATER} If the error persists, check that the issuer URL of the cluster and its keys are public.'
 # The times of the token are those of the cluster, not those of the engine.
 _STALE_FILE_ADVICE = (

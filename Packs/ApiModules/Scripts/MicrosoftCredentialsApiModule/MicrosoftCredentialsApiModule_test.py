@@ -839,7 +839,8 @@ def test_an_echoed_token_is_not_in_the_error_of_the_token_service() -> None:
         )
     assert str(refused.value) == (
         'The sign-in service at service.example responded with HTTP status 400: Refused: The refresh token *** is not known. '
-        'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
+        'Check that ID, Token and Key are of the same consent, and that the clock of the engine is right. '
+        'If so, go through the consent page again.'
     )
 
 

@@ -404,7 +404,9 @@ def test_a_refused_pod_retries_transient_codes_and_says_what_to_check(
     assert len(service.seen) == tries
 
 
-IDENTITY = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
+IDENTITY = (
+    'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID, which is not the object ID.'
+)
 IN_RULES = f'{IDENTITY} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.'
 NO_HOST = (
     'Choose an engine on an Azure host with a managed identity. On App Service, pass the variables IDENTITY_ENDPOINT and '

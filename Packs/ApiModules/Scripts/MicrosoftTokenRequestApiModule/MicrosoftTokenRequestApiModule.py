@@ -131,7 +131,7 @@ _ADD_PERMISSION = _for_registration(
     'Add the API permission to the app registration, grant admin consent, then sign in again.', needs_new_sign_in=True
 )
 _CONSENT = _for_registration('Grant consent to the application, then sign in again.', needs_new_sign_in=True)
-_OWN_TENANT = _for_registration("Assign the user to the application, and use the tenant's own ID in Token.")
+_ASSERTION = _for_registration("Check ID, 'Azure AD endpoint' and the cloud setting, to which the signed request is addressed.")
 _NEW_CERTIFICATE = _for_registration('Create a new certificate, upload it to the app registration, and enter it with its key.')
 _INCOMPLETE = SignInAdvice('The code or the secret is incomplete or URL-encoded. Paste all of it.')
 _ONE_RESOURCE = SignInAdvice('Enter the scope of one resource, such as https://graph.microsoft.com/.default.')
@@ -147,7 +147,7 @@ _ADVICE_BY_NUMBERS = {
     'invalid_client': {
         '7000215': _for_registration(f"Paste the client secret's Value (not its Secret ID) into Key. {_NEW}"),
         '7000222 7005003': _for_registration('Create a new client secret in the app registration and paste its Value into Key.'),
-        '700016 7000229': _for_registration(
+        '700016 700011 7000229': _for_registration(
             'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
             f'or have the consent of its administrator. {_NEW}'
         ),
@@ -161,8 +161,12 @@ _ADVICE_BY_NUMBERS = {
             'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.'
         ),
         '50011 500112 900971': _for_registration('Enter the redirect URI exactly as in the app registration.'),
-        '700027 50012 700030 700021 700023 7000213': _for_registration(
+        '700027 50012 700030 7000213': _for_registration(
             'Upload the certificate to the app registration. Thumbprint and private key must belong to it.'
+        ),
+        '700021 700023': _ASSERTION,
+        '7000232': _for_registration(
+            "ID is that of a managed identity. Select 'Use Azure Managed Identities', or enter the ID of an app registration."
         ),
         '1000502 7000214 7000274 7000277 7005004': _NEW_CERTIFICATE,
         '7000218': _for_registration(
@@ -170,13 +174,13 @@ _ADVICE_BY_NUMBERS = {
             'For device code, allow public client flows in the app registration.'
         ),
         '700025': _for_registration('Register the redirect URI on the platform Web, or leave Key empty.'),
-        '50194': _OWN_TENANT,
+        '50194': _for_registration("Enter the tenant's own ID in Token."),
         '500011 650052 500014': SignInAdvice(
             'Check the scope and the cloud setting, and that the tenant is licensed for the product.'
         ),
         '900144': _INCOMPLETE,
         '700024 500133': _CLOCK,
-        '7000112 700011': SignInAdvice("Set 'Enabled for users to sign-in' of the enterprise application to Yes."),
+        '7000112': SignInAdvice("Set 'Enabled for users to sign-in' of the enterprise application to Yes."),
         '70011 1002012 700022 901002': _ONE_RESOURCE,
         '90038 900382 900432 900439': SignInAdvice('The tenant is in another national cloud. Change the cloud setting.'),
         '1002016': SignInAdvice('A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
@@ -191,10 +195,14 @@ _ADVICE_BY_NUMBERS = {
         '65001 90094 90095': _ADD_PERMISSION,
         '700084': _PLATFORM_WEB,
         '70008 700082 700081 70043 70044 50173 70000 50089 50132 50133 50085 700005': _SIGN_IN_AGAIN,
-        '50105 501051 50020 500200': _OWN_TENANT,
+        '50105 501051': _for_registration('Assign the user to the application.'),
         '9002313': _INCOMPLETE,
         '50076 50079 50074 50078 50072 50158': _for_new_sign_in('Sign in again in a browser, or use application permissions.'),
-        '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035 500021': _SIGN_IN_LOG,
+        '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035': _SIGN_IN_LOG,
+        # The log of this tenant does not contain it.
+        '50002 500021 500022 5000211': SignInAdvice(
+            'A proxy of the network restricts the tenants. Ask the administrator of the network to allow this tenant.'
+        ),
         '530033': SignInAdvice('Choose Authorization Code, or have an administrator exclude the application from the policy.'),
         '530084': _for_new_sign_in(
             'An administrator has to exclude the application from the policy for token protection, then sign in again.'
@@ -202,7 +210,7 @@ _ADVICE_BY_NUMBERS = {
         '135011 700003 50097 50129 50187 530002': _DEVICE,
         '54005 50148': _for_new_sign_in('Start the sign-in again.'),
         '501481': _for_new_sign_in('Start the sign-in again and use its own code, which belongs to no other sign-in.'),
-        '500341 51004 500571 50014 90072': _for_new_sign_in(
+        '500341 51004 500571 50014 90072 50020 500200': _for_new_sign_in(
             'Add the account to the directory of this tenant, or sign in again with another account.'
         ),
         '50126 50055 50057 50053 50034 50056 50144': _ACCOUNT,
@@ -227,6 +235,8 @@ _SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313, 700024, 50013
 _ADVICE_BY_DESCRIPTION = {
     r'AADSTS(?:700027|50012)\b.*(?:expired|revoked)': _NEW_CERTIFICATE,
     r'AADSTS50012\b.*time range': _CLOCK,
+    r'AADSTS50012\b.*audience': _ASSERTION,
+    r'AADSTS700023\b.*scope': _ONE_RESOURCE,
     r'AADSTS70000\b.*abuse mode': SignInAdvice('Microsoft has blocked this account. Contact Microsoft support.'),
     r'AADSTS70000\b.*scopes.*unauthorized': _ADD_PERMISSION,
 }
