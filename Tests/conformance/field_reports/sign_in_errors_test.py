@@ -173,8 +173,8 @@ EXPIRED_KEY = (
             'Upload the certificate',
         ),
         ('AADSTS50012: Client assertion contains an invalid signature.', 'invalid_client', '', 'Upload the certificate', ''),
-        ('AADSTS50012: Client assertion audience is not that of the realm.', 'invalid_client', '', 'the cloud setting', 'Upload'),
-        ('AADSTS700023: Client assertion audience is not that of the realm.', 'invalid_client', '', 'the cloud setting', 'Upload'),
+        ('AADSTS50012: The audience is not that of the realm.', 'invalid_client', '', 'the cloud setting', 'Upload'),
+        ('AADSTS700023: The audience is not that of the realm.', 'invalid_client', '', 'the cloud setting', 'Upload'),
         ('AADSTS700023: The value for the input parameter scope is not valid.', 'invalid_scope', '', '/.default', 'Upload'),
         (
             'AADSTS70000: User account is found to be in service abuse mode. Trace ID: 1',

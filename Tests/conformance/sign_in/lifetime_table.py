@@ -68,14 +68,14 @@ def failed_refresh(sent: Answer) -> Call:
     return Call(SAME_TOKEN, 1, ({**sent, **ALWAYS},), later=13 * HOUR)
 
 
-def due_token_survives(methods: tuple[str, ...], situation: str, call: Call) -> list[MessageRow]:
-    """Return rows in which a failed refresh is repeated after 30 s."""
+def due_token_survives(methods: tuple[str, ...], situation: str, call: Call, pause: int = 30) -> list[MessageRow]:
+    """Return rows in which a failed refresh is repeated after a `pause`, in seconds."""
     return each(
         methods,
         'due',
         Call(),
         call,
-        warm(10),
+        warm(pause - 20),
         Call(later=25),
         WARM,
         situation=situation,
@@ -101,7 +101,7 @@ OUTAGE = [
     *due_token_survives(SECRET_AND_CODE, 'service resets', failed_refresh(RESET)),
     *due_token_survives(SECRET_AND_CODE, 'guest network answers', failed_refresh(HTML_PAGE)),
     *due_token_survives((CLIENT_SECRET,), 'secret has expired', failed_refresh(aadsts(7000222))),
-    *due_token_survives(USER_METHODS, 'sign-in was revoked', failed_refresh(aadsts(50173))),
+    *due_token_survives(USER_METHODS, 'sign-in was revoked', failed_refresh(aadsts(50173)), pause=60),
     *due_token_survives(HOSTS, 'host answers 503', failed_refresh(status(503))),
     *due_token_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', failed_refresh(status(410))),
     *due_token_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', failed_refresh(RESET)),

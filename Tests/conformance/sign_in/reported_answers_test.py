@@ -24,6 +24,7 @@ from MicrosoftTokenRequestApiModule import (
     SignInUnavailableError,
 )
 from sandbox.microsoft.browser import Browser
+from sandbox.microsoft.entra.model import Secret
 
 # region Cortex XSOAR application
 
@@ -127,6 +128,88 @@ def test_a_clock_that_is_set_back_ends_the_wait(workbench: Workbench) -> None:
     assert isinstance(workbench.ask_for(settings), SignInUnavailableError)
     workbench.later(-2 * 3600)
     assert isinstance(workbench.ask_for(settings), AccessToken)
+
+
+# endregion
+# region refused sessions
+
+REVOKED = aadsts(50173)
+
+
+def refused_session(workbench: Workbench, method: str) -> Settings:
+    """Return the settings of a user whose refresh token has just been refused."""
+    settings = keywords(method, workbench)
+    assert isinstance(workbench.ask_for(settings), AccessToken)
+    workbench.later(3700)
+    workbench.fail('entra', 'token', REVOKED)
+    assert isinstance(workbench.ask_for(settings), SignInRequiredError)
+    return settings
+
+
+@pytest.mark.parametrize('method', [AUTHORIZATION_CODE, DEVICE_CODE])
+def test_a_refused_refresh_token_is_not_sent_again_by_each_command(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    assert isinstance(workbench.ask_for(settings), AccessToken)
+    workbench.later(3700)
+    for _ in range(30):
+        workbench.fail('entra', 'token', REVOKED)
+    workbench.reset_counts()
+    errors = []
+    for _ in range(30):
+        errors.append(workbench.ask(workbench.client(settings)))
+        workbench.later(5)
+    assert workbench.requests_to('entra') == 3  # in 150 seconds; at about 15 in 5 minutes, Entra answers AADSTS50196
+    for error in errors:
+        assert isinstance(error, SignInRequiredError)
+        assert 'AADSTS50173' in error.what
+        assert error.needs_new_sign_in
+
+
+def test_a_refused_refresh_is_not_tried_again_while_the_token_lasts(workbench: Workbench) -> None:
+    settings = keywords(AUTHORIZATION_CODE, workbench)
+    assert isinstance(workbench.ask_for(settings), AccessToken)
+    workbench.later(3599 - 280)
+    workbench.fail('entra', 'token', REVOKED)
+    assert isinstance(workbench.ask_for(settings), AccessToken)
+    workbench.later(40)
+    assert isinstance(workbench.ask_for(settings), AccessToken)
+    assert workbench.requests_to('entra') == 0
+    workbench.later(21)
+    assert isinstance(workbench.ask_for(settings), AccessToken)
+    assert workbench.requests_to('entra') == 1
+
+
+@pytest.mark.parametrize(
+    'method, changed',
+    [
+        (AUTHORIZATION_CODE, {'tenant_id': 'contoso.example'}),
+        (DEVICE_CODE, {'tenant_id': 'contoso.example'}),
+        (AUTHORIZATION_CODE, {'enc_key': 'the~second'}),
+    ],
+)
+def test_changed_settings_do_not_wait_after_a_refusal(workbench: Workbench, method: str, changed: Settings) -> None:
+    settings = {**refused_session(workbench, method), **changed}
+    workbench.cloud.directory.application('web').secrets.append(Secret(value='the~second'))
+    assert isinstance(workbench.ask_for(settings), AccessToken)
+
+
+@pytest.mark.parametrize('method', [AUTHORIZATION_CODE, DEVICE_CODE])
+def test_a_new_sign_in_does_not_wait_after_a_refusal(workbench: Workbench, method: str) -> None:
+    refused_session(workbench, method)
+    assert isinstance(workbench.ask_for(keywords(method, workbench)), AccessToken)
+
+
+def test_a_refusal_of_required_claims_does_not_end_other_requests(workbench: Workbench) -> None:
+    settings = keywords(AUTHORIZATION_CODE, workbench)
+    token = workbench.ask_for(settings)
+    assert isinstance(token, AccessToken)
+    workbench.fail('entra', 'token', aadsts(50076))
+    client = workbench.client(settings)
+    with pytest.raises(SignInRequiredError):
+        client.token_provider.get_token(client.token_target(claims='{"access_token":{"acrs":{"value":"p1"}}}'), token.value)
+    workbench.later(5)
+    client = workbench.client(settings)
+    assert client.token_provider.get_token(client.token_target(), token.value).value != token.value
 
 
 # endregion

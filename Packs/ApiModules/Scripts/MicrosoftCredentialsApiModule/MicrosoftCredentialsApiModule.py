@@ -272,6 +272,7 @@ class Credential:
         application: digest of the values. For a user they are cloud and client. It excludes the client secret or certificate, so
             that rotating it keeps the session. A pending sign-in is cached under it.
         identity: digest that includes `pasted`. Tokens are cached under it.
+        settings: digest of all values of an app registration.
         pasted: what one user pasted (code, Token), empty if nothing.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
         is_single_use: each request uses up a Token, and the response contains the next one. A valid token is then never refreshed
@@ -285,7 +286,7 @@ class Credential:
     needs_user = False
     max_request_seconds = 60.0
     read_timeout = 0.0
-    tenant_id = identity = ''
+    tenant_id = identity = settings = ''
     is_single_use = False
 
     def __init__(self, *application: str, pasted: str = ''):
@@ -346,8 +347,9 @@ class EntraCredential(Credential):
         self.token_url = require_https(token_url or self.endpoint('token'), 'The token URL')
         self.is_v1 = '/v2.0/' not in self.token_url
         self.registration = (self.authority, urlsplit(self.token_url).netloc, self.client_id)
-        own = () if self.needs_user else (self.tenant_id, self.token_url, secret)
-        super().__init__(*self.registration, *own)
+        all_values = *self.registration, self.tenant_id, self.token_url, secret
+        self.settings = _digest(*all_values)
+        super().__init__(*(self.registration if self.needs_user else all_values))
 
     def endpoint(self, name: str) -> str:
         return f'{self.authority}/{quote(self.tenant_id)}/oauth2/v2.0/{name}'
@@ -569,7 +571,7 @@ class AuthorizationCodeCredential(Credential):
         if not self.redirect_uri:
             raise CredentialError('The application redirect URI is missing.', 'Enter the redirect URI of the app registration.')
         super().__init__(*client.registration, pasted=clean_value(code))
-        self.tenant_id = client.tenant_id
+        self.tenant_id, self.settings = client.tenant_id, client.settings
 
     def check_redirect_uri(self) -> None:
         if not re.match(r'(?i)[a-z][a-z0-9+.-]*:', self.redirect_uri):

@@ -42,6 +42,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 # region token provider
 
 REFRESH_RETRY_SECONDS = 30.0  # seconds until the next refresh, after one that failed
+# Seconds until a refused refresh token is sent again. After about 15 equal requests in five minutes, Entra refuses even what
+# would succeed (AADSTS50196), and its error hides the reason.
+REFUSED_RETRY_SECONDS = 60.0
 MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it has a valid token
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
 LEASE_SECONDS = 12.0  # without a heartbeat, a process that requests a token is presumed dead
@@ -233,8 +236,8 @@ class TokenProvider:
             self.after_poll(error, sessions[0].pending)
             now = self.clock.now()
             lease = Lease(until=now, retry_after_time=now + REFRESH_RETRY_SECONDS)
-            if getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS:
-                lease = Lease.of_error(error, self._name, now, cached.token_name)
+            if getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS or cached.refused_session(error):
+                lease = Lease.of_error(error, self._name, now, cached)
             self._replace_lease(lease)
         return token
 
@@ -347,14 +350,14 @@ class TokenProvider:
             try:
                 return self._request_and_save(used.target, cached.sessions, token_client)
             except MicrosoftSignInError as newer_error:
-                error, cached = newer_error, self._read(used.target, used.rejected)
+                error, used, cached = newer_error, cached, self._read(used.target, used.rejected)
         if cached.token:
             self._replace_lease(None)
             return cached.token
         if used.ends_public_token(error):
             error = error.with_advice(f'Run the command again, which uses the Token in the settings. {error.advice}')
             self.update(lambda current: current.context.pop(_PUBLIC_REFRESH_TOKEN, None))
-        lease = Lease.of_error(error, self._name, cached.now, cached.token_name)
+        lease = Lease.of_error(error, self._name, cached.now, used)
         self._replace_lease(lease, getattr(error, 'may_be_used_up', False))
         raise self.after_poll(error, used.sessions[0].pending)
 
@@ -372,7 +375,8 @@ class _LeaseWatch:
         lease = cached.lease
         # this process waited for the request that failed, or Retry-After has not passed
         still_applies = lease.holder == self._holder or lease.retry_after(cached.now)
-        if lease.kind and still_applies and lease.token_name == cached.token_name:
+        is_about_token = lease.kind and still_applies and lease.token_name == cached.token_name
+        if is_about_token and lease.session in ('', cached.session_digest()):
             raise lease.error(cached.now)
 
     def is_free(self, cached: 'CachedTokens', elapsed: float) -> bool:
@@ -422,6 +426,7 @@ class Lease(NamedTuple):
         kind: name of the class of the error, empty if the request has not failed.
         what, advice, code, correlation_id, needs_new_sign_in: attributes of the error.
         token_name: the token that it is about.
+        session: digest of the session and the settings that were refused, empty if others would fail as well.
     """
 
     holder: str = ''
@@ -434,21 +439,24 @@ class Lease(NamedTuple):
     correlation_id: str = ''
     token_name: str = ''
     needs_new_sign_in: bool = True
+    session: str = ''
 
     @classmethod
-    def of_error(cls, error: Any, holder: str, now: float, token_name: str) -> 'Lease':
-        """Return what publishes `error`, which ended the request of `holder` at `now`."""
+    def of_error(cls, error: Any, holder: str, now: float, used: 'CachedTokens') -> 'Lease':
+        """Return what publishes `error`, which ended the request of `holder` at `now`, made with what `used` contains."""
+        session = used.refused_session(error)
         return cls(
             holder,
             now,
-            now + min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER),
+            now + (REFUSED_RETRY_SECONDS if session else min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER)),
             type(error).__name__,
             error.what,
             error.advice,
             error.code,
             error.correlation_id,
-            token_name,
+            used.token_name,
             getattr(error, 'needs_new_sign_in', True),
+            session,
         )
 
     def is_current(self, now: float) -> bool:
@@ -629,6 +637,18 @@ class CachedTokens:
         is_of_code = pasted and (session or self._is_code_of_pending())
         if public.refresh_token and self._credential.needs_user and not is_of_code and not is_public_newer:
             yield public
+
+    def session_digest(self) -> str:
+        """Return a digest of the settings, and of what a token can be requested with."""
+        return _short_digest(json.dumps([self._credential.settings, *(session.refresh_token for session in self.sessions)]))
+
+    def refused_session(self, error: Exception) -> str:
+        """Return the digest of the session if `error` refuses its refresh token, else an empty text.
+
+        A code, pending or pasted, is refused once. What is refused with a claims challenge may succeed without it.
+        """
+        is_refused = isinstance(error, SignInRequiredError) and self._credential.needs_user and not self.target.claims
+        return self.session_digest() if is_refused and all(session.refresh_token for session in self.sessions) else ''
 
     def ends_public_token(self, error: MicrosoftSignInError) -> bool:
         """Return whether `error` ends a token that the public module left and the integration passes as the Token.

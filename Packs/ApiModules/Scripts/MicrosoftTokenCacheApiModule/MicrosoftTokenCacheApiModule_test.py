@@ -689,7 +689,7 @@ def test_a_waiting_process_gets_the_error_of_its_target_only(clock: FakeClock) -
         waiting.update(lambda tokens: tokens.put_lease(Lease('another', clock.now() + 20)))
 
         def fail_elsewhere(_seconds: float, waiting: TokenProvider = waiting) -> None:
-            error = Lease.of_error(SignInRefusedError('refused'), 'another', clock.now(), cached({}).token_name)
+            error = Lease.of_error(SignInRefusedError('refused'), 'another', clock.now(), cached({}))
             waiting.update(lambda tokens: tokens.put_lease(error))
 
         waiting.clock = waiting.token_client.clock = FakeClock()
