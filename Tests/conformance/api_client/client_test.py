@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -32,7 +33,7 @@ from MicrosoftApiModule import (
     start_browser_sign_in,
     start_device_sign_in,
 )
-from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, CredentialError
+from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, CredentialError, MicrosoftSignInError
 from MicrosoftCredentialsApiModule import ManagedIdentityCredential, parse_authorization_response
 from MicrosoftTokenRequestApiModule import (
     AccessToken,
@@ -259,6 +260,66 @@ def test_a_claims_challenge_leads_to_a_new_token(instance: Instance, version: st
     for _ in range(2):
         assert client.http_request('GET', f'/users/{ADA}/messages')['value']
     assert (instance.requests('entra'), instance.requests()) == ([200, 200], [200, 401, 200, 200])
+
+
+def sign_in(instance: Instance, method: str) -> None:
+    """Have Ada sign in by a browser or a device code."""
+    if method == 'browser':
+        redirect = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+        complete_browser_sign_in(instance.web(), redirect)
+    else:
+        started = start_device_sign_in(instance.device())
+        Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+        complete_device_sign_in(instance.device())
+
+
+def client_of(instance: Instance, method: str) -> MicrosoftClient:
+    return instance.web() if method == 'browser' else instance.device()
+
+
+@pytest.mark.parametrize('is_given', [False, True], ids=['keywords', 'credential'])
+@pytest.mark.parametrize('method', ['browser', 'device'])
+def test_a_new_sign_in_meets_the_claims_that_an_api_has_asked_for(instance: Instance, method: str, is_given: bool) -> None:
+    sign_in(instance, method)
+    instance.cloud.directory.user(ADA).required_context = 'p1'  # as Azure Resource Manager does for changes
+    client = client_of(instance, method)
+    client._given_credential = client.credential if is_given else None
+    with pytest.raises((MicrosoftSignInError, SystemExit), match='AADSTS50076' if is_given else None):
+        client.http_request('GET', '/me/messages')
+    sign_in(instance, method)
+    assert client_of(instance, method).http_request('GET', '/me/messages')['value']
+    instance.cloud.clock.advance(3700)
+    assert client_of(instance, method).http_request('GET', '/me/messages')['value']
+
+
+@pytest.mark.parametrize('method', ['browser', 'device'])
+def test_claims_that_a_new_token_does_not_have_are_asked_for_in_the_sign_in(instance: Instance, method: str) -> None:
+    sign_in(instance, method)
+    demanded = base64.b64encode(b'{"access_token": {"acrs": {"essential": true, "value": "c1"}}}').decode()
+    instance.fail(times=2, status=401, headers=challenge(demanded))
+    with pytest.raises((DemistoException, MicrosoftSignInError)):
+        client_of(instance, method).http_request('GET', '/me/messages')
+    sent: list[Any] = []
+    client = client_of(instance, method)
+    if method == 'browser':
+        address = start_browser_sign_in(client)
+        assert json.loads(parse_qs(urlsplit(address).query)['claims'][0])['access_token']['acrs']['value'] == 'c1'
+        return
+    send = client.token_provider.token_client.send
+    client.token_provider.token_client.send = lambda request: (sent.append(request), send(request))[1]  # type: ignore
+    start_device_sign_in(client)
+    assert json.loads(sent[0].form['claims'])['access_token']['acrs']['value'] == 'c1'
+
+
+def test_claims_are_asked_for_until_a_sign_in_has_met_them(instance: Instance) -> None:
+    sign_in(instance, 'browser')
+    instance.cloud.directory.user(ADA).required_context = 'p1'
+    with pytest.raises((MicrosoftSignInError, SystemExit)):
+        instance.web().http_request('GET', '/me/messages')
+    for _ in range(2):
+        assert 'claims=' in start_browser_sign_in(instance.web())
+    sign_in(instance, 'browser')
+    assert 'claims=' not in start_browser_sign_in(instance.web())
 
 
 def challenge(claims: str) -> dict[str, str]:

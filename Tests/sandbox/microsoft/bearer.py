@@ -64,21 +64,30 @@ def authenticate(state: CloudState, resource: Resource, authorization: str) -> C
 
 def _check_still_welcome(state: CloudState, issued: IssuedToken, claims: dict[str, Any]) -> None:
     principal = issued.subject.principal
+    if issued.lacks_context:
+        context = {'acrs': {'essential': True, 'values': [principal.required_context]}}
+        raise BearerError('claims', _CHALLENGED, _challenge(state, context))
     if issued.lacks_claims or state.directory.blocks_addresses:
         time_of_challenge = principal.required_claims_time or int(state.clock.now())
-        raise BearerError('claims', _CHALLENGED, _challenge(state, time_of_challenge))
+        raise BearerError('claims', _CHALLENGED, _challenge(state, _not_before(time_of_challenge)))
     if issued.is_revoked or not principal.enabled:
         # Only a client that declared itself capable of claims challenges gets one; others see a plain 401.
-        time_of_challenge = int(state.clock.now()) if 'CP1' in map(str.upper, claims.get('xms_cc', ())) else 0
-        raise BearerError('revoked', 'The access token has been revoked.', _challenge(state, time_of_challenge))
+        is_capable = 'CP1' in map(str.upper, claims.get('xms_cc', ()))
+        wanted = _not_before(int(state.clock.now())) if is_capable else None
+        raise BearerError('revoked', 'The access token has been revoked.', _challenge(state, wanted))
 
 
-def _challenge(state: CloudState, not_before: int = 0) -> str:
-    """Return a ``WWW-Authenticate`` value; with ``not_before`` it is the claims challenge of continuous access evaluation."""
+def _not_before(time: int) -> dict[str, Any]:
+    """Return the claim of continuous access evaluation."""
+    return {'nbf': {'essential': True, 'value': str(time)}}
+
+
+def _challenge(state: CloudState, wanted: dict[str, Any] | None = None) -> str:
+    """Return a ``WWW-Authenticate`` value, a claims challenge if claims are ``wanted``."""
     challenge = f'Bearer realm="", authorization_uri="{state.addresses.authority}/common/oauth2/authorize"'
-    if not not_before:
+    if not wanted:
         return challenge
-    claims = json.dumps({'access_token': {'nbf': {'essential': True, 'value': str(not_before)}}})
+    claims = json.dumps({'access_token': wanted})
     encoded = base64.b64encode(claims.encode()).decode()
     bearer = f'{challenge}, error_description="{_CHALLENGED}", error="insufficient_claims", claims="{encoded}"'
     return f'{bearer}, {challenge.replace("Bearer", "PoP")}'

@@ -411,8 +411,8 @@ class MicrosoftClient(BaseClient):
         if response.status_code == 401 and token in self._issued_tokens and body.can_be_read_again:
             token = self._issue_token(resource, scope, _claims_challenge(response), rejected=token)
             response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
-            if is_error and self._given_credential:
-                self._raise_unmet_challenge(response)
+            if is_error and response.status_code == 401:
+                self._report_unmet_challenge(response)
         if is_error:
             seconds = self.reschedule_delay(response, is_idempotent)
             if seconds is not None:
@@ -420,9 +420,12 @@ class MicrosoftClient(BaseClient):
             (error_handler or self.client_error_handler)(response)
         return response
 
-    def _raise_unmet_challenge(self, response: requests.Response) -> None:
-        """Raise SignInRequiredError if the response to a new token asks for claims, which a policy causes."""
-        if response.status_code == 401 and 'insufficient_claims' in response.headers.get('WWW-Authenticate', ''):
+    def _report_unmet_challenge(self, response: requests.Response) -> None:
+        """Have the next sign-in ask for the claims that a new token lacks. With a given credential, raise SignInRequiredError."""
+        claims = _claims_challenge(response)
+        if claims and self.credential.needs_user:
+            self.token_provider.require_claims(claims)
+        if self._given_credential and 'insufficient_claims' in response.headers.get('WWW-Authenticate', ''):
             reason = outside_text(find_oauth_error(json_or_none(response)).get('error_description'), LOG.encode)
             raise SignInRequiredError(
                 f'The API rejected a new token: {reason or "it requires claims that the token does not have."}',
@@ -575,6 +578,8 @@ class MicrosoftClient(BaseClient):
         try:
             token = self.token_provider.get_token(self.token_target(resource, scope, claims), rejected).value
         except MicrosoftSignInError as error:
+            if claims and isinstance(error, SignInRequiredError):
+                self.token_provider.require_claims(claims)
             if self._given_credential or self._method == AuthenticationMethod.CORTEX_APP:
                 raise
             failure = error
@@ -898,9 +903,11 @@ def start_browser_sign_in(client: MicrosoftClient, permissions: Sequence[str] = 
         login_hint: address of the account that the login page suggests.
     """
     credential = client.authorization_code_credential()
-    pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
-    address = credential.authorize_url(client.consent_target(permissions), pending.state, pending.code_verifier, login_hint)
-    client.token_provider_for(credential).start_sign_in(pending)
+    provider = client.token_provider_for(credential)
+    pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64), claims=provider.required_claims())
+    target = pending.target_of(client.consent_target(permissions))
+    address = credential.authorize_url(target, pending.state, pending.code_verifier, login_hint)
+    provider.start_sign_in(pending)
     return address
 
 
@@ -935,7 +942,8 @@ def start_device_sign_in(client: MicrosoftClient, permissions: Sequence[str] = (
     if not isinstance(credential, DeviceCodeCredential):
         raise CredentialError('This instance does not use a device code.', 'Select Device Code in its settings.')
     provider = client.token_provider
-    request = credential.start_request(client.consent_target(permissions))
+    pending = PendingSignIn(claims=provider.required_claims())
+    request = credential.start_request(pending.target_of(client.consent_target(permissions)))
     body = provider.token_client.request_json(request)
     device_code, user_code, address = (body.get(name) for name in ('device_code', 'user_code', 'verification_uri'))
     if not (isinstance(device_code, str) and isinstance(address, str) and is_https(address)):
@@ -944,7 +952,7 @@ def start_device_sign_in(client: MicrosoftClient, permissions: Sequence[str] = (
         raise unusable_response(request, 'JSON without a user code')
     interval = min(max(float_or_none(body.get('interval')) or 5, 1), 60)
     lifetime = min(max(float_or_none(body.get('expires_in')) or 900, 60), 3600)
-    provider.start_sign_in(PendingSignIn(device_code=device_code, interval=interval), lifetime)
+    provider.start_sign_in(pending._replace(device_code=device_code, interval=interval), lifetime)
     address = re.sub(r'[^!-\'*-Z_a-z~]', '', address)  # nothing that Markdown reads
     return {'user_code': user_code, 'verification_uri': address, 'interval': interval, 'expires_in': lifetime}
 

@@ -225,12 +225,17 @@ class PendingSignIn(NamedTuple):
 
     Args:
         interval: seconds between two requests with the device code.
+        claims: JSON of the claims challenge that it meets, empty if none.
     """
 
     state: str = ''
     code_verifier: str = ''
     device_code: str = ''
     interval: float = 5.0
+    claims: str = ''
+
+    def target_of(self, target: TokenTarget) -> TokenTarget:
+        return target._replace(claims=target.claims or self.claims)
 
     def __repr__(self) -> str:
         return '<PendingSignIn>'
@@ -591,6 +596,7 @@ class AuthorizationCodeCredential(Credential):
             'code_challenge': _base64url(hashlib.sha256(code_verifier.encode()).digest()),
             'code_challenge_method': 'S256',
             'prompt': 'select_account',
+            'claims': target.claims,
             'login_hint': login_hint if '@' in login_hint else '',  # not an object ID
         }
         return f'{self.client.endpoint("authorize")}?{urlencode(without_empty(parameters), quote_via=quote)}'
@@ -628,7 +634,7 @@ class AuthorizationCodeCredential(Credential):
                 'Start the sign-in again, and paste the URL that it ends on.',
             )
         return self.client.post(
-            target,
+            pending.target_of(target),
             AuthenticationMethod.AUTHORIZATION_CODE,
             code=response.code,
             redirect_uri=self.redirect_uri,
@@ -659,9 +665,8 @@ class DeviceCodeCredential(EntraCredential):
         self._allows_empty_code = allows_empty_code
 
     def start_request(self, target: TokenTarget) -> TokenRequest:
-        return TokenRequest(
-            'POST', self.endpoint('devicecode'), form={'client_id': self.client_id, 'scope': with_offline_access(target.as_scope)}
-        )
+        form = {'client_id': self.client_id, 'scope': with_offline_access(target.as_scope), 'claims': target.claims}
+        return TokenRequest('POST', self.endpoint('devicecode'), form=without_empty(form))
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         if session.refresh_token:
@@ -669,7 +674,7 @@ class DeviceCodeCredential(EntraCredential):
         code = session.pending.device_code
         if not code and not self._allows_empty_code:
             raise no_session(IF_BLOCKED)
-        return self.post(target, AuthenticationMethod.DEVICE_CODE, device_code=code)
+        return self.post(session.pending.target_of(target), AuthenticationMethod.DEVICE_CODE, device_code=code)
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
         try:

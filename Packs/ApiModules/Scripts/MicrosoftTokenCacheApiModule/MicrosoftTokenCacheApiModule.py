@@ -113,6 +113,14 @@ class TokenProvider:
         if reason := self.update(lambda cached: cached.put_pending(pending, lifetime), force=True):
             raise not_stored('The sign-in was not started', reason)
 
+    def require_claims(self, claims: str) -> None:
+        """Have the next sign-in ask for the claims of a challenge: otherwise Entra sees no reason for another factor."""
+        self.update(lambda cached: cached.put_required_claims(claims))
+
+    def required_claims(self) -> str:
+        """Return what `require_claims` was called with since the last sign-in, empty if it was not."""
+        return self._read(self._default_target).required_claims
+
     def pending_sign_in(self) -> PendingSignIn | None:
         return self._read(self._default_target).pending
 
@@ -486,6 +494,12 @@ class _Latest(NamedTuple):
     identity: str
 
 
+class _RequiredClaims(NamedTuple):
+    """JSON of a claims challenge that only a user can meet."""
+
+    claims: str
+
+
 class _SingleUseRecord(NamedTuple):
     """What was sent and works only once: its digest, and the time in seconds since the epoch."""
 
@@ -497,6 +511,7 @@ _ENTRY_TYPES = {
     'sign-in': CachedSession,
     'latest': _Latest,
     'started': PendingSignIn,
+    'claims': _RequiredClaims,
     'lease': Lease,
     'sent': _SingleUseRecord,
 }
@@ -563,6 +578,7 @@ class CachedTokens:
         of_application = f'{_PREFIX}/{credential.application}'
         self._latest_key, self._pending_key = f'{of_application}/latest', f'{of_application}/started'
         self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
+        self._claims_key = f'{of_application}/claims'
         latest = None if credential.pasted else _read_entry(context, self._latest_key, _Latest, now)
         self._identity = latest.identity if latest else credential.identity
         own = f'{_PREFIX}/{self._identity}'
@@ -716,8 +732,9 @@ class CachedTokens:
                 del self.context[_PUBLIC_REFRESH_TOKEN]
 
     def drop_previous_session(self) -> None:
-        """Drop the pending sign-in and the access tokens of all resources, which a new sign-in replaces."""
-        for key in [key for key in self.context if key.startswith((self._token_prefix, self._pending_key))]:
+        """Drop the pending sign-in, the claims for it and the access tokens of all resources, which a new sign-in replaces."""
+        dropped = self._token_prefix, self._pending_key, self._claims_key
+        for key in [key for key in self.context if key.startswith(dropped)]:
             del self.context[key]
 
     def drop_expired(self) -> int:
@@ -751,6 +768,14 @@ class CachedTokens:
 
     def _single_use_digest(self) -> str:
         return _short_digest(f'{self._credential.identity} {self.sessions[0].refresh_token}')
+
+    @property
+    def required_claims(self) -> str:
+        required = _read_entry(self.context, self._claims_key, _RequiredClaims, self.now)
+        return required.claims if required else ''
+
+    def put_required_claims(self, claims: str) -> None:
+        self.context[self._claims_key] = json.dumps({'claims': claims, 'ends_on': self.now + PENDING_LIFETIME})
 
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
         self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})

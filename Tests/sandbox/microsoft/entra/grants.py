@@ -16,7 +16,7 @@ USER_CODE_LETTERS = 'BCDFGHJKLMNPQRSTVWXYZ23456789'
 
 @dataclass(kw_only=True)
 class Grant:
-    """A user let ``application`` act with ``scope``, in the tenant of that ID."""
+    """A user let ``application`` act with ``scope``, in the tenant of that ID, after signing in for ``context``."""
 
     application: Application
     tenant_id: str
@@ -24,6 +24,7 @@ class Grant:
     scope: str
     generation: int
     issued: float
+    context: str = ''
 
 
 @dataclass(kw_only=True)
@@ -57,6 +58,7 @@ class DeviceAuthorization:
     interval: int
     expires: float
     last_poll: float = 0.0
+    context: str = ''
     user: User | None = None
     generation: int = 0
     is_declined: bool = False

@@ -44,6 +44,7 @@ class FederatedCredential:
 class Principal:
     """A user, application or managed identity: what a token can be issued for.
 
+    Resources accept only tokens of a sign-in that asked for the authentication context ``required_context``, unless it is empty.
     ``exchange_roles`` are assigned in Exchange Online, such as ``Application Mail.Read``. No token has them.
     """
 
@@ -52,6 +53,7 @@ class Principal:
     enabled: bool = True
     generation: int = 0
     required_claims_time: int = 0
+    required_context: str = ''
     exchange_roles: list[str] = field(default_factory=list)
 
     def revoke(self) -> None:

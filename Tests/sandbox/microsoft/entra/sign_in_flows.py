@@ -30,6 +30,7 @@ class SignInFlow:
     code_challenge: str = ''
     code_challenge_method: str = ''
     login_hint: str = ''
+    context: str = ''
     always_ask: bool = False
     wants_admin_consent: bool = False
     device: DeviceAuthorization | None = None
@@ -122,6 +123,7 @@ class SignInFlows:
                 code_challenge_method=flow.code_challenge_method,
                 nonce=flow.nonce,
                 resource=flow.resource,
+                context=flow.context,
             )
         )
         return flow.redirect(code=code, session_state=str(uuid.uuid4()))

@@ -11,6 +11,7 @@ from sandbox.microsoft.entra.grants import DeviceAuthorization, new_user_code
 from sandbox.microsoft.entra.scopes import parse_scope
 from sandbox.microsoft.entra.sign_in_flows import SignInFlow, SignInFlows
 from sandbox.microsoft.entra.tenants import requested_application, requested_tenant
+from sandbox.microsoft.entra.token_endpoint import requested_claims
 from sandbox.microsoft.state import CloudState
 
 CHALLENGE_LENGTHS = range(43, 129)
@@ -93,6 +94,7 @@ def _add_device_code(app: Flask, state: CloudState, flows: SignInFlows) -> None:
             user_code=new_user_code(),
             interval=directory.device_code_interval,
             expires=state.clock.now() + directory.device_code_seconds,
+            context=requested_claims(request.form).context,
         )
         page = f'{state.addresses.authority}/devicelogin'
         return jsonify(
@@ -189,6 +191,7 @@ def _authorization(state: CloudState, tenant_name: str, query: Mapping[str, str]
 
 def _check_authorization(state: CloudState, flow: SignInFlow, query: Mapping[str, str], is_v2: bool) -> None:
     """Check the rest of the request. Errors here are sent to the client."""
+    flow.context = requested_claims(query).context
     if query.get('response_type') != 'code':
         raise EntraError(70005)
     if query.get('response_mode', 'query') != 'query':

@@ -32,7 +32,7 @@ class TokenEndpoint:
             raise EntraError(901002)
         requested_tenant(self._state.directory, tenant_name)
         application = requested_application(self._state.directory, tenant_name, form['client_id'])
-        claims = _claims(form)
+        claims = requested_claims(form)
         if form['grant_type'] == 'client_credentials':
             return self._client_credentials(tenant_name, application, form, claims, version)
         is_authenticated = self._authenticate(tenant_name, application, form)
@@ -111,7 +111,8 @@ def _authentication_class(form: Mapping[str, str]) -> str:
     return '2' if form.get('client_assertion') else '1' if form.get('client_secret') else '0'
 
 
-def _claims(form: Mapping[str, str]) -> RequestedClaims:
+def requested_claims(form: Mapping[str, str]) -> RequestedClaims:
+    """Return the ``claims`` of a request. Raises EntraError 9002313."""
     try:
         return RequestedClaims.parse(form.get('claims', ''))
     except ValueError:

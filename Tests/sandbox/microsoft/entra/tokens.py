@@ -24,12 +24,14 @@ class TokenSubject:
     """For whom a token is: ``client`` asked for it, ``user`` is signed in (None: the client acts as itself).
 
     ``authentication`` of the client: ``0`` for none, ``1`` for a secret, ``2`` for a certificate or what a host has.
+    ``context``: the authentication context that the sign-in asked for.
     """
 
     client: Application | ManagedIdentity
     tenant_id: str
     user: User | None = None
     authentication: str = '2'
+    context: str = ''
 
     @property
     def principal(self) -> Principal:
@@ -53,13 +55,18 @@ class IssuedToken:
     def lacks_claims(self) -> bool:
         return self.claims_time < self.subject.principal.required_claims_time
 
+    @property
+    def lacks_context(self) -> bool:
+        return self.subject.principal.required_context not in ('', self.subject.context)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RequestedClaims:
-    """The ``claims`` of a token request: capabilities of the client and the time that a claims challenge named."""
+    """The ``claims`` of a request: capabilities of the client, and the time or authentication context that a challenge named."""
 
     capabilities: tuple[str, ...] = ()
     not_before: int = 0
+    context: str = ''
 
     @classmethod
     def parse(cls, text: str) -> 'RequestedClaims':
@@ -70,7 +77,8 @@ class RequestedClaims:
             wanted = json.loads(text).get('access_token') or {}
             capabilities = (wanted.get('xms_cc') or {}).get('values') or ()
             not_before = (wanted.get('nbf') or {}).get('value') or 0
-            return cls(capabilities=tuple(capabilities), not_before=int(not_before))
+            contexts = (wanted.get('acrs') or {}).get('values') or ('',)
+            return cls(capabilities=tuple(capabilities), not_before=int(not_before), context=str(contexts[0]))
         except (AttributeError, TypeError) as error:
             raise ValueError('claims is not the JSON object of OpenID Connect') from error
 
@@ -134,6 +142,8 @@ class TokenIssuer:
             }
         else:
             payload |= {'idtyp': 'app'} | ({'roles': sorted(permissions)} if permissions else {})
+        if subject.context:
+            payload['acrs'] = [subject.context]
         if claims.capabilities:
             payload['xms_cc'] = list(claims.capabilities)
         with self._lock:

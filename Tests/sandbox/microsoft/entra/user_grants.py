@@ -10,7 +10,7 @@ from sandbox.microsoft.entra.grants import CODE, REFRESH_TOKEN, AuthorizationCod
 from sandbox.microsoft.entra.model import Application, User
 from sandbox.microsoft.entra.scopes import ResourceRequest, parse_resource, parse_scope
 from sandbox.microsoft.entra.tenants import home_tenant, requested_tenant
-from sandbox.microsoft.entra.tokens import TokenSubject
+from sandbox.microsoft.entra.tokens import RequestedClaims, TokenSubject
 from sandbox.microsoft.resources import GRAPH_APP_ID
 from sandbox.microsoft.state import CloudState
 
@@ -130,6 +130,7 @@ class UserGrants:
             scope=device.scope,
             generation=device.generation,
             issued=now,
+            context=device.context,
         )
         redeemed = self._rights(grant, request)
         device.is_redeemed = True
@@ -142,6 +143,8 @@ class UserGrants:
 
     def _rights(self, grant: Grant, request: TokenRequest) -> Redeemed:
         self._check_still_good(grant, request.tenant_name)
+        if RequestedClaims.parse(request.form.get('claims', '')).context not in ('', grant.context):
+            raise EntraError(50076)
         directory, form = self._state.directory, request.form
         granted_openid = parse_scope(directory, grant.scope).openid
         if request.version == '1.0':
@@ -166,10 +169,11 @@ class UserGrants:
                     issued=self._state.clock.now(),
                     is_confidential=is_confidential,
                     expires=self._state.clock.now() + directory.refresh_token_seconds,
+                    context=grant.context,
                 )
             )
         return Redeemed(
-            subject=TokenSubject(client=grant.application, tenant_id=grant.tenant_id, user=grant.user),
+            subject=TokenSubject(client=grant.application, tenant_id=grant.tenant_id, user=grant.user, context=grant.context),
             user=grant.user,
             wanted=wanted,
             granted=granted,
