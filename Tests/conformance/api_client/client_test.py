@@ -586,6 +586,25 @@ def test_a_device_code_is_dropped_when_it_expires(instance: Instance) -> None:
     assert instance.device().token_provider.pending_sign_in() is None
 
 
+@pytest.mark.parametrize('complete', [complete_device_sign_in, lambda client: AccessToken(client.get_access_token(), 0, 0)])
+def test_a_second_device_code_that_has_expired_completes_no_sign_in(
+    instance: Instance, complete: Callable[[MicrosoftClient], AccessToken]
+) -> None:
+    sign_in(instance, 'device')
+    start_device_sign_in(instance.device())
+    instance.cloud.clock.advance(901)
+    with pytest.raises((SignInRequiredError, SystemExit)):
+        complete(instance.device())
+    assert instance.user_of(complete(instance.device()).value) == ADA  # nothing is pending any more
+
+
+def test_an_abandoned_device_code_is_forgotten_after_a_day(instance: Instance) -> None:
+    sign_in(instance, 'device')
+    start_device_sign_in(instance.device())
+    instance.cloud.clock.advance(25 * 3600)
+    assert instance.user_of(instance.device().get_access_token()) == ADA
+
+
 def test_a_device_sign_in_that_was_not_started_cannot_be_completed(instance: Instance) -> None:
     with pytest.raises(SignInRequiredError, match='No user has signed in'):
         complete_device_sign_in(instance.device())

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import demistomock as demisto
 from conformance.public_interface.instance import ADA, BOB, Instance
+from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import CONTOSO, REDIRECT_URI, SUBSCRIPTION
@@ -217,6 +219,69 @@ def test_a_device_code_that_was_not_entered_is_an_error(clusters: Instance) -> N
     clusters.run('clusters-auth-start')
     entry = clusters.run('clusters-auth-complete')
     assert (entry['Type'], 'not finished yet' in entry['Contents']) == (4, True)
+
+
+def completed(clusters: Instance) -> str:
+    """Run auth-complete, and return the error, empty if it reports success."""
+    entry = clusters.run('clusters-auth-complete')
+    return entry['Contents'] if entry['Type'] == 4 else ''
+
+
+@pytest.fixture(params=['valid', 'due', 'expired'])
+def signed_in(clusters: Instance, platform: MicrosoftCloud, request: pytest.FixtureRequest) -> Instance:
+    """An instance on which Ada has signed in. Its token is valid, due for a refresh, or has expired."""
+    platform.directory.access_token_seconds = {'valid': 3600, 'due': 240, 'expired': 20}[request.param]
+    enter_device_code(clusters, ADA)
+    assert not completed(clusters)
+    platform.directory.access_token_seconds = 3600
+    return clusters
+
+
+def user_of_request(clusters: Instance) -> str:
+    """Send a request, and return whose token it used."""
+    assert clusters.outputs('clusters-list')
+    cached = [json.loads(value) for key, value in demisto.getIntegrationContext().items() if '/token/' in key]
+    return next(AccessToken(token['value'], 0, 0).claims()['upn'] for token in cached)
+
+
+def test_a_second_sign_in_is_complete_only_when_its_code_was_entered(signed_in: Instance) -> None:
+    shown = signed_in.run('clusters-auth-start')['HumanReadable']
+    for _ in range(2):
+        assert 'not finished yet' in completed(signed_in)
+        assert 'not finished yet' in signed_in.run('clusters-auth-test')['Contents']
+    assert user_of_request(signed_in) == ADA  # meanwhile, requests use what they have
+    page, code = re.findall(r'\((https://\S+)\)', shown)[0], re.findall(r'\*\*([A-Z0-9]{9})\*\*', shown)[0]
+    Browser(signed_in.cloud, BOB).enter_device_code(page, code)
+    assert not completed(signed_in)
+    assert user_of_request(signed_in) == BOB
+
+
+def test_requests_keep_a_valid_token_until_the_sign_in_is_completed(clusters: Instance) -> None:
+    enter_device_code(clusters, ADA)
+    assert not completed(clusters)
+    enter_device_code(clusters, BOB)
+    assert user_of_request(clusters) == ADA
+    assert not completed(clusters)
+    assert user_of_request(clusters) == BOB
+
+
+@pytest.mark.parametrize('error', ['authorization_declined', 'expired_token', 'invalid_grant'])
+def test_a_second_sign_in_that_was_refused_is_an_error(signed_in: Instance, platform: MicrosoftCloud, error: str) -> None:
+    signed_in.run('clusters-auth-start')
+    body = {'error': error, 'error_description': 'AADSTS70000: It was refused.'}
+    platform.faults.add(service='entra', path='/token', status=400, body=body)
+    assert 'It was refused' in completed(signed_in)
+    assert user_of_request(signed_in) == ADA
+
+
+def test_a_second_sign_in_that_has_expired_is_an_error(signed_in: Instance, platform: MicrosoftCloud) -> None:
+    signed_in.run('clusters-auth-start')
+    started = next(value for key, value in demisto.getIntegrationContext().items() if key.endswith('/started'))
+    lapsed = json.dumps({**json.loads(started), 'ends_on': time.time() - 1})
+    context = {key: lapsed if key.endswith('/started') else value for key, value in demisto.getIntegrationContext().items()}
+    demisto.setIntegrationContext(context)
+    platform.faults.add(service='entra', path='/token', aadsts=70019)
+    assert 'AADSTS70019' in completed(signed_in)
 
 
 def test_an_empty_context_ends_the_sign_in(clusters: Instance) -> None:

@@ -13,7 +13,7 @@ from conformance.sign_in.processes import at_once
 from conformance.sign_in.rows import *
 from conformance.sign_in.running import assert_refusal, make
 from conformance.sign_in.workbench import Settings, Workbench
-from MicrosoftApiModule import MicrosoftClient
+from MicrosoftApiModule import MicrosoftClient, complete_device_sign_in
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import CortexAppCredential
 from MicrosoftTokenRequestApiModule import AccessToken, SignInRequiredError
@@ -82,6 +82,8 @@ def each_user_gets_a_separate_token(workbench: Workbench, method: str) -> None:
     of_ada = SIGN_IN_AS[method](workbench, ADA)
     token_of_ada = token(workbench, of_ada)
     of_bob = SIGN_IN_AS[method](workbench, BOB)
+    if method == DEVICE_CODE:
+        complete_device_sign_in(workbench.client(of_bob))
     token_of_bob = token(workbench, of_bob)
     assert workbench.user_of(token_of_ada) == ADA
     assert workbench.user_of(token_of_bob) == BOB

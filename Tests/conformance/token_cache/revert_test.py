@@ -1,10 +1,13 @@
 """Packs that are upgraded, reverted to the public pack and upgraded again, with and without a new consent in between."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, Processes
-from MicrosoftApiModule import reset_auth
+from MicrosoftApiModule import complete_device_sign_in, reset_auth
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import CachedSession, CortexAppCredential, Credential, PendingSignIn
 from MicrosoftTokenCacheApiModule import MemoryStorage
@@ -79,6 +82,11 @@ class Instance:
         provider = self.processes.provider(credential, default_target=self.processes.graph)
         if consents and self.pending != PendingSignIn():
             provider.start_sign_in(self.pending)
+            if self.pending.device_code:
+                client: Any = SimpleNamespace(
+                    credential=credential, token_provider=provider, token_target=lambda: self.processes.graph
+                )
+                complete_device_sign_in(client)
         return provider.get_token(self.processes.graph)
 
     def run(self, history: str, later: float = 3700) -> list[str]:

@@ -11,6 +11,7 @@ import sys
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from functools import cached_property
 from typing import Any
@@ -402,7 +403,7 @@ class MicrosoftClient(BaseClient):
         is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
         own_policy = NO_RETRIES if kwargs.get('retries') else self.retry_policy  # BaseClient retries then
         policy = own_policy if retry_policy is None else retry_policy
-        token = self.get_access_token(resource=resource, scope=scope)
+        token = _token_for_request(self, resource, scope)
         body = _Body(request)
         if not body.can_be_read_again:
             policy = NO_RETRIES
@@ -569,13 +570,20 @@ class MicrosoftClient(BaseClient):
     def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
         """Return an access token for `resource` or `scope`, by default for those of the client.
 
+        Integrations call it to complete a sign-in with a device code, so a direct call raises what keeps such a sign-in from
+        being complete. Requests meanwhile use what an earlier sign-in has left.
+
         If there is none, raise MicrosoftSignInError with a given `credential` or the Cortex XSOAR application, else end the
         command with an error, as the public module does. An integration that fetches gets an exception then.
         """
-        return self._issue_token(resource, scope)
+        return self._issue_token(resource, scope, completes_sign_in=not _is_for_request.get())
 
-    def _issue_token(self, resource: str, scope: str | None, claims: str = '', rejected: str = '') -> str:
+    def _issue_token(
+        self, resource: str, scope: str | None, claims: str = '', rejected: str = '', completes_sign_in: bool = False
+    ) -> str:
         try:
+            if completes_sign_in and self._method == DEVICE_CODE and self.token_provider.is_signing_in_again():
+                complete_device_sign_in(self)
             token = self.token_provider.get_token(self.token_target(resource, scope, claims), rejected).value
         except MicrosoftSignInError as error:
             if claims and isinstance(error, SignInRequiredError):
@@ -833,6 +841,18 @@ def _unmask_ids(credential: Credential) -> Credential:
     return credential
 
 
+_is_for_request: ContextVar[bool] = ContextVar('is_for_request', default=False)
+
+
+def _token_for_request(client: MicrosoftClient, resource: str, scope: str | None) -> str:
+    """Return what `get_access_token`, which integrations and tests replace, returns for a request of the client."""
+    before = _is_for_request.set(True)
+    try:
+        return client.get_access_token(resource=resource, scope=scope)
+    finally:
+        _is_for_request.reset(before)
+
+
 def _raise_error_response(response: requests.Response) -> None:
     raise ErrorResponse(response)
 
@@ -989,7 +1009,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
             'This instance does not use a device code.', 'Pass the address from the browser in the argument code.'
         )
     provider, target = client.token_provider, client.token_target()
-    pending = provider.pending_sign_in()
+    pending = provider.pending_device_code()
     if not pending:  # another command has completed it, or none was started
         return provider.get_token(target)
     provider.require_storage()
@@ -998,7 +1018,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     except SignInPendingError as error:
         raise provider.after_poll(error, pending) from None
     except SignInRequiredError as error:
-        if provider.pending_sign_in():
+        if provider.pending_device_code():
             provider.after_poll(error, pending)
             raise
         return provider.get_token(target)  # another command has completed it meanwhile

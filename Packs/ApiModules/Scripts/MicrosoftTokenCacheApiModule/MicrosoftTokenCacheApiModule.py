@@ -100,9 +100,6 @@ class TokenProvider:
             return self._acquire_with_lease(cached)
         if token.should_refresh(cached.now) and not self.credential.is_single_use:
             return self._refresh(token, cached, cached.sessions)
-        if cached.pending and cached.pending.device_code:
-            # A user is signing in again: the next token that an integration asks for completes that sign-in.
-            return self._refresh(token, cached, cached.sessions[:1])
         if cached.is_public_session:
             self.update(CachedTokens.adopt_public_session, target)
         self._recent_tokens[target] = token, cached.now, ContextStorage.write_count
@@ -124,6 +121,16 @@ class TokenProvider:
     def pending_sign_in(self) -> PendingSignIn | None:
         return self._read(self._default_target).pending
 
+    def pending_device_code(self) -> PendingSignIn | None:
+        """Return the sign-in with a device code that was started last, also if the code has just expired, as Entra then says."""
+        return self._read(self._default_target).pending_device_code()
+
+    def is_signing_in_again(self) -> bool:
+        """Return whether there is such a sign-in beside what is left of an earlier one."""
+        cached = self._read(self._default_target)
+        has_tokens = cached.token or any(session.refresh_token for session in cached.sessions)
+        return bool(has_tokens and cached.pending_device_code())
+
     def after_poll(self, error: Exception, pending: PendingSignIn) -> Exception:
         """Update the pending sign-in after a poll: lengthen its interval (slow_down) or delete it (refused).
 
@@ -136,7 +143,8 @@ class TokenProvider:
             error = SignInPendingError(error.extra_seconds, interval)
 
         def change(cached: CachedTokens) -> None:
-            if cached.pending and cached.pending.device_code == pending.device_code:
+            current = cached.pending_device_code()
+            if current and current.device_code == pending.device_code:
                 cached.end_poll(interval)
 
         if pending.device_code and is_changed:
@@ -779,6 +787,10 @@ class CachedTokens:
 
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
         self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
+
+    def pending_device_code(self) -> PendingSignIn | None:
+        pending = _read_entry(self.context, self._pending_key, PendingSignIn, self.now - PENDING_LIFETIME)
+        return pending if pending and pending.device_code else None
 
     def end_poll(self, interval: float) -> None:
         """Have later polls wait for `interval` seconds, or if that is 0, drop the pending sign-in."""
