@@ -1,11 +1,21 @@
 """Reports from the field: the sign-in of an instance, as its administrator sees it (S4, S5, S11, S16, S18, S20, S21)."""
 
+import base64
 import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from cryptography.x509 import load_pem_x509_certificate
 
 import demistomock as demisto
 from conformance.unified.instances import ADA, BOB, Instance, with_methods
@@ -297,6 +307,61 @@ def from_vault(instance: Instance, form: str) -> dict[str, Any]:
             'creds_certificate': vault(password=pem, credentials=None),
         },
     }[form]
+
+
+PRIVATE_FORMATS = {'PKCS#8': PrivateFormat.PKCS8, 'PKCS#1': PrivateFormat.TraditionalOpenSSL}
+
+
+def encrypted_key(instance: Instance, key_format: PrivateFormat) -> dict[str, Any]:
+    """Return the key of the application in the vault, encrypted with a passphrase."""
+    own = instance.cloud.directory.application('daemon').certificate
+    key: Any = load_pem_private_key(own.private_key_pem.encode(), None)
+    pem = key.private_bytes(Encoding.PEM, key_format, BestAvailableEncryption(b'pass phrase')).decode()
+    return {'sshkey': pem + own.certificate_pem, 'sshkeyPass': 'pass phrase'}
+
+
+@pytest.mark.parametrize('mangle', [lambda pem: pem, lambda pem: pem.replace('\n', ' '), lambda pem: pem.replace('\n', '\\n')])
+@pytest.mark.parametrize('key_format', PRIVATE_FORMATS)
+def test_a_key_is_decrypted_with_the_passphrase_that_is_beside_it(
+    instance: Instance, field_report: Report, key_format: str, mangle: Callable[[str], str]
+) -> None:
+    credentials = encrypted_key(instance, PRIVATE_FORMATS[key_format])
+    credentials['sshkey'] = mangle(credentials['sshkey'])
+    instance.params |= {'creds_enc_key': None, 'creds_certificate': vault(credentials=credentials)}
+    outputs = instance.context(TEST)
+    field_report('S18', f'an encrypted key ({key_format})', 'The private key is encrypted', outputs['AuthenticationMethod'])
+
+
+@pytest.mark.parametrize('key_format', PRIVATE_FORMATS)
+def test_a_passphrase_that_does_not_fit_is_named(instance: Instance, key_format: str) -> None:
+    credentials = {**encrypted_key(instance, PRIVATE_FORMATS[key_format]), 'sshkeyPass': 'another'}
+    instance.params |= {'creds_enc_key': None, 'creds_certificate': vault(credentials=credentials)}
+    assert 'The private key cannot be decrypted with its passphrase. Correct the passphrase' in instance.error(TEST)
+
+
+def test_a_key_that_is_not_encrypted_needs_no_passphrase(instance: Instance) -> None:
+    own = instance.cloud.directory.application('daemon').certificate
+    credentials = {'sshkey': own.private_key_pem + own.certificate_pem, 'sshkeyPass': 'pass phrase'}
+    instance.params |= {'creds_enc_key': None, 'creds_certificate': vault(credentials=credentials)}
+    assert instance.context(TEST)
+
+
+@pytest.mark.parametrize('kind', ['PFX', 'DER', 'PFX in lines'])
+def test_a_file_that_is_not_pem_is_named_with_the_command_that_converts_it(
+    instance: Instance, field_report: Report, kind: str
+) -> None:
+    own = instance.cloud.directory.application('daemon').certificate
+    key: Any = load_pem_private_key(own.private_key_pem.encode(), None)
+    content = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    if kind != 'DER':  # as Azure Key Vault returns a certificate
+        certificate = load_pem_x509_certificate(own.certificate_pem.encode())
+        content = serialize_key_and_certificates(b'soar', key, certificate, None, NoEncryption())
+    text = (base64.encodebytes if 'lines' in kind else base64.b64encode)(content).decode()
+    instance.params |= {'creds_enc_key': None, 'creds_certificate': {'identifier': '', 'password': text}}
+    error = instance.error(TEST)
+    assert 'The private key is a PFX file, or its first and last line are missing. Paste it in PEM format.' in error
+    assert 'openssl pkcs12 -in file.pfx -nodes -out key.pem' in error
+    field_report('S18', kind, 'The private key is missing, or is not in PEM format', error)
 
 
 @pytest.mark.parametrize(

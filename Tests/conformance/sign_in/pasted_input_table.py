@@ -348,7 +348,7 @@ KEYS = [
         [CERTIFICATE_RS256],
         KEY,
         lambda right: right.split('-----')[2],
-        refused('The private key is missing, or is not in PEM form', "from '-----BEGIN PRIVATE KEY-----'"),
+        refused('The private key is a PFX file, or its first and last line are missing', 'Paste it in PEM format'),
         'without first and last line',
     ),
     *pasted(

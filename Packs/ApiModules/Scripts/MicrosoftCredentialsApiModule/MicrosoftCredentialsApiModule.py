@@ -123,21 +123,27 @@ def clean_thumbprint(value: str) -> str:
 def clean_pem(value: str) -> list[tuple[str, str]]:
     """Return the PEM blocks of `value` with their labels, such as ``PRIVATE KEY``, in their order.
 
+    The label of an encrypted private key is always ``ENCRYPTED PRIVATE KEY``, as it is in PKCS#8, but not in PKCS#1.
     Text boxes and vaults replace line breaks by spaces or by the two characters ``\\n``.
     """
     text = clean_value(str(value or '').replace('\\r', '').replace('\\n', '\n')).translate(ASCII_HYPHENS)
     blocks = []
     for label, body in re.findall(_PEM_BLOCK, text):
-        if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
-            label = 'ENCRYPTED PRIVATE KEY'
-        label = label.replace('X509 CERTIFICATE', 'CERTIFICATE')
+        label, headers = label.replace('X509 CERTIFICATE', 'CERTIFICATE'), ''
+        if encryption := re.search(r'(?s)(Proc-Type: 4,ENCRYPTED)\s+(DEK-Info: \S+)(.*)', body):
+            headers, body = f'{encryption[1]}\n{encryption[2]}\n\n', encryption[3]
         lines = '\n'.join(re.findall('.{1,64}', re.sub(r'\s', '', body)))
-        blocks.append((label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n'))
+        block = f'-----BEGIN {label}-----\n{headers}{lines}\n-----END {label}-----\n'
+        blocks.append(('ENCRYPTED PRIVATE KEY' if headers else label, block))
     return blocks
 
 
-def clean_private_keys(blocks: list[tuple[str, str]]) -> list[str]:
-    """Return the private keys among PEM blocks. Raise CredentialError if there is none, or only encrypted ones."""
+def clean_private_keys(blocks: list[tuple[str, str]], passphrase: str = '') -> list[str]:
+    """Return the private keys among PEM blocks. Raise CredentialError if there is none, or only encrypted ones.
+
+    Args:
+        passphrase: decrypts keys. Without it, those that are encrypted cannot be used.
+    """
     keys = {block: label for label, block in blocks if label.endswith('PRIVATE KEY') and 'ENCRYPTED' not in label}
     pem = [block for block, label in keys.items() if 'OPENSSH' not in label]
     if pem:
@@ -147,7 +153,10 @@ def clean_private_keys(blocks: list[tuple[str, str]]) -> list[str]:
             'The private key is in the format of OpenSSH.',
             'Convert it with ssh-keygen -p -m PEM -N "" -f key.pem, and paste the result.',
         )
-    if any('ENCRYPTED' in label for label, _ in blocks):
+    encrypted = [block for label, block in blocks if 'ENCRYPTED' in label]
+    if encrypted and passphrase:
+        return encrypted
+    if encrypted:
         raise CredentialError(
             'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
         )
@@ -441,8 +450,9 @@ class CertificateCredential(EntraCredential):
     SHA-1 thumbprint they are signed with RS256 and name it by ``x5t``.
 
     Args:
-        private_key: PEM, PKCS#8 or PKCS#1, not encrypted; may contain the certificate as well.
+        private_key: PEM, PKCS#8 or PKCS#1; may contain the certificate as well.
         thumbprint: hexadecimal SHA-1 or SHA-256, or the certificate in PEM.
+        passphrase: that of an encrypted private key, else empty.
     Source: https://learn.microsoft.com/entra/identity-platform/certificate-credentials
     """
 
@@ -452,10 +462,22 @@ class CertificateCredential(EntraCredential):
     ASSERTION_LIFETIME = 600  # seconds
 
     def __init__(
-        self, authority: str, tenant_id: str, client_id: str, private_key: str, thumbprint: str = '', token_url: str = ''
+        self,
+        authority: str,
+        tenant_id: str,
+        client_id: str,
+        private_key: str,
+        thumbprint: str = '',
+        token_url: str = '',
+        passphrase: str = '',
     ):
         blocks, other_blocks = clean_pem(private_key), clean_pem(thumbprint)
-        self._private_keys = clean_private_keys(blocks)
+        if not blocks and re.fullmatch(r'MI[\w+/=\s]{100,}', clean_value(private_key)):
+            raise CredentialError(
+                'The private key is a PFX file, or its first and last line are missing.',
+                'Paste it in PEM format. To convert a PFX file, run openssl pkcs12 -in file.pfx -nodes -out key.pem.',
+            )
+        self._private_keys, self._passphrase = clean_private_keys(blocks, passphrase), passphrase
         self._certificates = [block for label, block in (*blocks, *other_blocks) if label == 'CERTIFICATE']
         self.thumbprint = '' if other_blocks or not clean_value(thumbprint) else clean_thumbprint(thumbprint)
         if not (self._certificates or self.thumbprint):
@@ -489,7 +511,7 @@ class CertificateCredential(EntraCredential):
 
     def _key_and_digest(self) -> tuple[Any, bytes]:
         """Return the private key and the digest of its certificate. Raise CredentialError if none belong together."""
-        keys = _load_private_keys(self._private_keys)
+        keys = _load_private_keys(self._private_keys, self._passphrase)
         if not self._certificates:
             return keys[0], bytes.fromhex(self.thumbprint)
         from cryptography.hazmat.primitives.serialization import Encoding
@@ -512,12 +534,12 @@ class CertificateCredential(EntraCredential):
         )
 
 
-def _load_private_keys(blocks: list[str]) -> list[Any]:
+def _load_private_keys(blocks: list[str], passphrase: str) -> list[Any]:
     """Return the RSA keys among PEM blocks. Raise the CredentialError of the first block if there is none."""
     keys, errors = [], []
     for block in blocks:
         try:
-            keys.append(_load_private_key(block))
+            keys.append(_load_private_key(block, passphrase if 'ENCRYPTED' in block else ''))
         except CredentialError as error:
             errors.append(error)
     if not keys:
@@ -525,15 +547,19 @@ def _load_private_keys(blocks: list[str]) -> list[Any]:
     return keys
 
 
-def _load_private_key(pem: str) -> Any:
+def _load_private_key(pem: str, passphrase: str = '') -> Any:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         # Checking the primes takes 35 of 36 ms, and the service rejects a wrong key anyway.
-        key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+        key = load_pem_private_key(pem.encode(), passphrase.encode() or None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, UnsupportedAlgorithm):
+        if passphrase:
+            raise CredentialError(
+                'The private key cannot be decrypted with its passphrase.', 'Correct the passphrase in the credentials.'
+            ) from None
         raise CredentialError('The private key cannot be read.', 'Paste the whole key in PEM format.') from None
     if not isinstance(key, RSAPrivateKey):
         raise CredentialError('The private key is not an RSA key.', 'Upload an RSA certificate to the app registration.')
@@ -1114,6 +1140,7 @@ def create_credential(
     client_id: str = '',
     client_secret: str = '',
     private_key: str = '',
+    passphrase: str = '',
     thumbprint: str = '',
     token_url: str = '',
     redirect_uri: str = '',
@@ -1147,7 +1174,7 @@ def create_credential(
         private_key = ''
     client: EntraCredential
     if private_key:
-        client = CertificateCredential(*registration, private_key, thumbprint, token_url)
+        client = CertificateCredential(*registration, private_key, thumbprint, token_url, passphrase)
     elif client_secret or method == AuthenticationMethod.CLIENT_CREDENTIALS:
         client = ClientSecretCredential(*registration, client_secret, token_url)
     else:

@@ -236,13 +236,17 @@ def test_a_private_key_of_any_kind_is_selected(label: str) -> None:
     assert clean_private_keys([('CERTIFICATE', 'c'), (label, 'key'), ('ENCRYPTED PRIVATE KEY', 'k')]) == ['key']
 
 
-TRADITIONAL_KEY = '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'
+TRADITIONAL_KEY = """-----BEGIN RSA PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-256-CBC,0A1B
+
+AAAA
+-----END RSA PRIVATE KEY-----"""
 
 
 def test_an_encrypted_key_of_the_traditional_format_is_labelled_as_encrypted() -> None:
-    [(label, block)] = clean_pem(TRADITIONAL_KEY)
-    assert label == 'ENCRYPTED PRIVATE KEY'
-    assert (block.splitlines()[0], block.splitlines()[-1]) == (f'-----BEGIN {label}-----', f'-----END {label}-----')
+    for pasted in (TRADITIONAL_KEY, TRADITIONAL_KEY.replace('\n', ' '), TRADITIONAL_KEY.replace('\n', '\\n')):
+        assert clean_pem(pasted) == [('ENCRYPTED PRIVATE KEY', f'{TRADITIONAL_KEY}\n')]
 
 
 NO_PRIVATE_KEY = (
@@ -270,3 +274,9 @@ ENCRYPTED_KEY = 'The private key is encrypted. Decrypt it with openssl pkey -in 
 def test_a_missing_or_encrypted_private_key_is_rejected(blocks: list[tuple[str, str]], message: str) -> None:
     with pytest.raises(CredentialError, match=says(message)):
         clean_private_keys(blocks)
+
+
+def test_an_encrypted_private_key_is_selected_if_there_is_a_passphrase_and_no_other_key() -> None:
+    encrypted, plain = ('ENCRYPTED PRIVATE KEY', 'e'), ('PRIVATE KEY', 'k')
+    assert clean_private_keys([encrypted], 'pass phrase') == ['e']
+    assert clean_private_keys([encrypted, plain], 'pass phrase') == ['k']

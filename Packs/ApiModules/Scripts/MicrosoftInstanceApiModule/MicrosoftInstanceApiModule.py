@@ -423,6 +423,7 @@ class InstanceSettings:
         in_vault = password('creds_certificate', 'credentials', 'sshkey')
         if in_vault and '-----BEGIN' not in self.private_key:
             self.private_key = in_vault
+        self.passphrase = password('creds_certificate', 'credentials', 'sshkeyPass')
         self.authorization_code = password('creds_auth_code')
         self.redirect_uri = clean_value(params.get('redirect_uri'))
         self.managed_identities = selected('use_managed_identities')
@@ -522,6 +523,7 @@ class InstanceSettings:
             client_id=self.id,
             client_secret=self.key,
             private_key=self.private_key,
+            passphrase=self.passphrase,
             thumbprint=self.thumbprint,
             redirect_uri=self.redirect_uri,
             authorization_code=self.authorization_code,
@@ -546,7 +548,8 @@ class InstanceSettings:
 
     def secrets(self) -> list[str]:
         token = '' if self.self_deployed else self.token
-        return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
+        secrets = token, self.key, self.private_key, self.passphrase, self.authorization_code
+        return [secret for secret in secrets if secret]
 
 
 # endregion

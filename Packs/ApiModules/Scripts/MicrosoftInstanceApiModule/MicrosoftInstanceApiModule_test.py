@@ -332,6 +332,14 @@ def test_a_custom_cloud_has_the_entered_endpoints() -> None:
     [
         ({**APPLICATION, 'creds_auth_code': secret('the code')}, ['the secret', 'the code']),
         ({**DAEMON, 'creds_enc_key': None, 'creds_certificate': PEM}, [PEM['password'].strip()]),
+        (
+            {
+                **DAEMON,
+                'creds_enc_key': None,
+                'creds_certificate': {'credentials': {'sshkey': 'key', 'sshkeyPass': 'pass phrase'}},
+            },
+            ['key', 'pass phrase'],
+        ),
         (CORTEX, ['token', 'a2V5']),
     ],
 )
