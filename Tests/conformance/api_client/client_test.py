@@ -69,11 +69,12 @@ def test_a_tenant_can_be_pasted_in_many_forms(instance: Instance, pasted: str, t
 @pytest.mark.parametrize(
     'keywords, sentence',
     [
-        ({'tenant_id': ''}, 'Token (tenant ID) is missing.'),
-        ({'tenant_id': None}, 'Token (tenant ID) is missing.'),
-        ({'tenant_id': 'a tenant'}, 'Token is not a tenant ID.'),
-        ({'auth_id': ''}, 'ID (client ID) is missing.'),
-        ({'enc_key': ''}, 'Key (client secret) is missing.'),
+        ({'tenant_id': ''}, 'The tenant ID is missing. Copy the Directory (tenant) ID from the app registration.'),
+        ({'tenant_id': None}, 'The tenant ID is missing. Copy the Directory (tenant) ID from the app registration.'),
+        ({'tenant_id': 'a tenant'}, 'The tenant ID is not valid.'),
+        ({'auth_id': ''}, 'The client ID is missing. Copy the Application (client) ID from the app registration.'),
+        ({'auth_id': 'a@b'}, 'not a client ID. Enter the Application (client) ID.'),
+        ({'enc_key': ''}, 'The client secret is missing.'),
         ({'endpoint': 'de'}, 'The German cloud of Microsoft was closed'),
     ],
 )
@@ -82,6 +83,33 @@ def test_invalid_settings_are_rejected(instance: Instance, keywords: dict[str, A
     with pytest.raises(CredentialError, match=re.escape(sentence)):
         client.token_target()
     assert instance.requests('entra') == []
+
+
+@pytest.mark.parametrize(
+    'number, advice',
+    [
+        (7000215, "Paste the client secret's Value (not its Secret ID). A new secret"),
+        (700016, 'Check the client ID, the tenant ID and the cloud.'),
+        (700025, 'or leave the client secret empty.'),
+        (9002346, 'enter consumers as the tenant ID for a personal account.'),
+    ],
+)
+@pytest.mark.parametrize('ask', [MicrosoftClient.get_access_token, MicrosoftClient.device_auth_request])
+def test_an_error_does_not_name_the_fields_of_another_form(
+    instance: Instance, number: int, advice: str, ask: Callable[[MicrosoftClient], object]
+) -> None:
+    client = instance.client() if ask is MicrosoftClient.get_access_token else instance.device()
+    instance.fail(service='entra', aadsts=number)
+    with pytest.raises((MicrosoftSignInError, SystemExit)) as error:
+        ask(client)
+    said = str(error.value) if isinstance(error.value, MicrosoftSignInError) else instance.given[-1]['Contents']
+    assert advice in said
+
+
+def test_an_error_about_the_cortex_application_names_the_fields_of_its_consent_page(instance: Instance) -> None:
+    client = instance.client(self_deployed=False, auth_id='id', enc_key='', refresh_token='token')
+    with pytest.raises(CredentialError, match='Key is missing'):
+        client.get_access_token()
 
 
 def test_a_device_flow_can_name_its_tenant_only_in_the_url(instance: Instance) -> None:

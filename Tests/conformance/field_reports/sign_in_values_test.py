@@ -132,9 +132,9 @@ def test_brackets_around_an_id_or_an_address_are_removed(
 
 
 NAMES = {
-    (CLIENT_SECRET, 'auth_id'): 'ID',
-    (CLIENT_SECRET, 'tenant_id'): 'Token',
-    (CLIENT_SECRET, 'enc_key'): 'Key',
+    (CLIENT_SECRET, 'auth_id'): 'client ID',
+    (CLIENT_SECRET, 'tenant_id'): 'tenant ID',
+    (CLIENT_SECRET, 'enc_key'): 'client secret',
     (CERTIFICATE_RS256, 'certificate_thumbprint'): 'thumbprint',
     (AUTHORIZATION_CODE, 'auth_code'): 'authorization code',
     (AUTHORIZATION_CODE, 'redirect_uri'): 'redirect URI',

@@ -59,7 +59,7 @@ def test_settings_that_cannot_be_right_end_the_command_as_well(
     entries = entries_of(workbench, monkeypatch, 'mail-list')
     with pytest.raises(SystemExit):
         call(workbench.client({**keywords(CLIENT_SECRET, workbench), 'enc_key': ''}))
-    assert 'Key (client secret) is missing' in entries[0]['Contents']
+    assert 'The client secret is missing' in entries[0]['Contents']
 
 
 @pytest.mark.parametrize('command', ['fetch-incidents', 'fetch-indicators', 'fetch-credentials', 'long-running-execution'])

@@ -113,7 +113,7 @@ TENANT_FORMS = [
         [CLIENT_SECRET],
         ['tenant_id'],
         always('https://login.microsoftonline.com/'),
-        refused('Token is not a tenant ID', 'Directory (tenant) ID'),
+        refused('The tenant ID is not valid', 'Directory (tenant) ID'),
         'without a tenant',
     ),
     *pasted(
@@ -121,7 +121,7 @@ TENANT_FORMS = [
         [CLIENT_SECRET],
         ['tenant_id'],
         always('https://[login'),
-        refused('Token is not a tenant ID'),
+        refused('The tenant ID is not valid'),
         'incomplete',
     ),
     *pasted(
@@ -155,7 +155,7 @@ TENANT_FORMS = [
         [CLIENT_SECRET],
         ['tenant_id'],
         always('My tenant!'),
-        refused('Token is not a tenant ID'),
+        refused('The tenant ID is not valid'),
         'not a domain name',
     ),
     *pasted(
@@ -163,7 +163,7 @@ TENANT_FORMS = [
         [CLIENT_SECRET, DEVICE_CODE],
         ['tenant_id'],
         always(' \n'),
-        refused('Token (tenant ID) is missing'),
+        refused('The tenant ID is missing'),
         'and nothing else',
     ),
 ]
@@ -173,7 +173,7 @@ CLIENT_FORMS = [
         [CLIENT_SECRET, CERTIFICATE_PS256],
         ['auth_id'],
         lambda right: f'{right}@https://oproxy.demisto.ninja/obtain-token',
-        refused('ID is that of the Cortex XSOAR application', "clear 'Use a self-deployed Azure application'"),
+        refused('ID is that of the Cortex XSOAR application', 'Enter the Application (client) ID'),
     ),
     *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='for the Cortex XSOAR application'),
     *pasted(
@@ -184,8 +184,10 @@ CLIENT_FORMS = [
         refused('The token service in ID is not an https address', 'starting with https://'),
         'without https://',
     ),
-    *pasted(WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('  '), refused('ID (client ID) is missing'), 'and nothing else'),
-    *pasted(WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('My application'), refused('ID is not a client ID'), 'and inside'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('  '), refused('The client ID is missing'), 'and nothing else'),
+    *pasted(
+        WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('My application'), refused('The client ID is not valid'), 'and inside'
+    ),
     *pasted(
         "the secret's ID",
         [CLIENT_SECRET, AUTHORIZATION_CODE],
@@ -193,9 +195,7 @@ CLIENT_FORMS = [
         always('0f0e0d0c-0b0a-4908-8706-050403020100'),
         Call(Refusal(SignInRefusedError, 'AADSTS7000215', 'Key looks like the ID of the client secret')),
     ),
-    *pasted(
-        WHITESPACE, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'
-    ),
+    *pasted(WHITESPACE, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('The client secret is missing'), 'and nothing else'),
     *pasted('Key without a Token', [CORTEX_APP], ['refresh_token'], always(''), refused('Token is missing', 'Paste the Token')),
     *pasted('Key without a Token', [CORTEX_APP], ['auth_id'], always(''), refused('ID is missing', 'Paste the ID'), 'nor ID'),
     *pasted(

@@ -590,7 +590,7 @@ class MicrosoftClient(BaseClient):
                 self.token_provider.require_claims(claims)
             if self._given_credential or self._method == AuthenticationMethod.CORTEX_APP:
                 raise
-            failure = error
+            failure = _with_neutral_names(error)
         else:
             self._issued_tokens.add(token)
             self.token_provider.token_client.mask(token)
@@ -683,24 +683,27 @@ class MicrosoftClient(BaseClient):
         # belongs to their other methods, and a device code has to be requested where it is redeemed.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         managed_identity_id = self.managed_identities_client_id or ''
-        return create_credential(
-            method,
-            authority=self.azure_ad_endpoint,
-            tenant_id=in_url[1] if in_url and (method == DEVICE_CODE or not self.tenant_id) else self.tenant_id,
-            client_id=f'{self.client_id}@{self.token_retrieval_url}' if is_cortex_app else self.client_id,
-            client_secret=self.client_secret,
-            private_key=self.private_key,
-            thumbprint=self.certificate_thumbprint,
-            token_url=self.token_retrieval_url,
-            redirect_uri=self.redirect_uri,
-            authorization_code=self.auth_code,
-            managed_identity_id='' if managed_identity_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else managed_identity_id,
-            app_name=self.app_name,
-            token=self.refresh_token or self.tenant_id,
-            encrypt=lambda token, key: self.get_encrypted(token, key),
-            info_headers=lambda: self._add_info_headers(),
-            is_public=True,
-        )
+        try:
+            return create_credential(
+                method,
+                authority=self.azure_ad_endpoint,
+                tenant_id=in_url[1] if in_url and (method == DEVICE_CODE or not self.tenant_id) else self.tenant_id,
+                client_id=f'{self.client_id}@{self.token_retrieval_url}' if is_cortex_app else self.client_id,
+                client_secret=self.client_secret,
+                private_key=self.private_key,
+                thumbprint=self.certificate_thumbprint,
+                token_url=self.token_retrieval_url,
+                redirect_uri=self.redirect_uri,
+                authorization_code=self.auth_code,
+                managed_identity_id='' if managed_identity_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else managed_identity_id,
+                app_name=self.app_name,
+                token=self.refresh_token or self.tenant_id,
+                encrypt=lambda token, key: self.get_encrypted(token, key),
+                info_headers=lambda: self._add_info_headers(),
+                is_public=True,
+            )
+        except CredentialError as error:
+            raise (error if is_cortex_app else _with_neutral_names(error)) from None
 
     @staticmethod
     def get_encrypted(content: str, key: str) -> str:
@@ -714,7 +717,10 @@ class MicrosoftClient(BaseClient):
 
     def device_auth_request(self) -> JsonObject:
         """Start a sign-in with a device code as `start_device_sign_in` does. Return what it returns and `message`."""
-        started = start_device_sign_in(self)
+        try:
+            started = start_device_sign_in(self)
+        except MicrosoftSignInError as error:
+            raise _with_neutral_names(error) from None
         message = f'Open {started["verification_uri"]} in a browser and enter the code {started["user_code"]}.'
         return {**started, 'message': message}
 
@@ -851,6 +857,31 @@ def _token_for_request(client: MicrosoftClient, resource: str, scope: str | None
         return client.get_access_token(resource=resource, scope=scope)
     finally:
         _is_for_request.reset(before)
+
+
+# Texts with the labels of our own form, and what they mean in the form of another integration. Those of the Cortex XSOAR
+# application and of managed identities are the same in all forms.
+_NEUTRAL_NAMES = {
+    r'^(?:ID|Token) is not a (client|tenant) ID\b': r'the \1 ID is not valid',
+    r'\b(?:ID|Token|Key) \((\w+ \w+)\)': r'the \1',
+    r'\bconsumers in Token\b': 'consumers as the tenant ID',
+    r" (?:in|into) (?:ID|Token|Key)\b|, or clear 'Use a self-deployed Azure application'": '',
+    r'\bToken\b': 'the tenant ID',
+    r'\bKey\b': 'the client secret',
+    r'(?:^|(?<=Check ))ID\b': 'the client ID',
+}
+
+
+def _with_neutral_names(error: MicrosoftSignInError) -> MicrosoftSignInError:
+    """Return `error` with the names of values in place of the labels of our form. What a service says remains as it is."""
+
+    def neutral(text: str) -> str:
+        for label, name in _NEUTRAL_NAMES.items():
+            text = re.sub(label, name, text)
+        return text[:1].upper() + text[1:]
+
+    what = neutral(error.what) if isinstance(error, CredentialError) else error.what
+    return error.replace(what=what, advice=neutral(error.advice))
 
 
 def _raise_error_response(response: requests.Response) -> None:

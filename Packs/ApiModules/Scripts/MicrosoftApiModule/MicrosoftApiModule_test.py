@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -51,7 +52,7 @@ from MicrosoftCoreApiModule import (
     SystemClock,
 )
 from MicrosoftHttpApiModule import NO_RETRIES
-from MicrosoftTokenRequestApiModule import TokenClient, TokenTarget
+from MicrosoftTokenRequestApiModule import SIGN_IN_ADVICE, SignInRefusedError, TokenClient, TokenTarget
 from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftTokenCacheApiModule import TokenProvider
 
@@ -545,6 +546,18 @@ def test_a_cold_token_takes_at_most_34_calls_and_2_reads_of_the_context(scripted
     assert {'TokenProvider.get_token', 'TokenClient.request_token', 'TokenTarget.as_scope', 'TokenProvider.save'} <= entered
     assert len(entered) <= 34, 'get_token, and the functions that it enters'
     assert len(reads) == 2
+
+
+# endregion
+# region names of fields
+
+
+@pytest.mark.parametrize('number', sorted(SIGN_IN_ADVICE))
+def test_no_advice_for_other_integrations_contains_a_label_of_our_form(number: int) -> None:
+    error = MicrosoftApiModule._with_neutral_names(SignInRefusedError('Token x.', SIGN_IN_ADVICE[number].text))
+    assert error.what == 'Token x.', 'the text of a service'
+    assert not re.search(r'\b(?:Token|Key)\b|(?:^|Check |, )ID\b|self-deployed', error.advice)
+    assert not re.search(r'^[a-z]|  | [.,]|the the', error.advice)
 
 
 # endregion
