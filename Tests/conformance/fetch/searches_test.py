@@ -1,5 +1,7 @@
 """Searches in KQL, which only the whole mail decides, and the new text of replies."""
 
+from typing import Any
+
 import pytest
 
 from conformance.fetch.conftest import Instance
@@ -66,6 +68,34 @@ def test_a_mail_that_is_not_found_does_not_block_the_others_and_is_read_once(sou
     assert [one.name for one in platform.incidents] == ['found']
     # one of two runs may check where the folder is
     assert min(run.requests for run in runs[-2:]) < runs[0].requests, 'nothing is read again'
+
+
+@pytest.mark.parametrize(
+    'params',
+    [
+        {'fetch_unread_only': True, 'fetch_with_attachments_only': True},
+        {'fetch_unread_only': True, 'fetch_search': 'body:needle'},
+        {'fetch_filter': "importance ne 'low'", 'fetch_search': 'body:needle'},
+        {'fetch_search': 'category:blue OR body:needle', 'fetch_with_attachments_only': True},
+    ],
+)
+@pytest.mark.parametrize('names', [('A',), ('A', 'B')])
+def test_more_mails_than_one_run_reads_that_are_not_found_do_not_block_the_others(
+    source: MailSource, instance: Instance, params: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    """They may be found in a later state, so they cannot be remembered as done."""
+    source.cloud.clock.stop()
+    folders = [source.folder(name) for name in names]
+    platform = instance(folder_to_fetch=','.join(f'{source.path}/{name}' for name in names), max_fetch='10', **params)
+    platform.run_until_quiet()
+    for folder in folders:
+        for number in range(25):
+            source.deliver(f'hay {number}', folder, age=30 - number)
+        attach(source.mailbox, source.deliver(f'needle in {folder.display_name}', folder, age=0), 'file')
+    for _ in range(12):
+        platform.fetch()
+        source.cloud.clock.advance(60)
+    assert sorted(one.name for one in platform.incidents) == [f'needle in {name}' for name in names]
 
 
 def test_a_mail_that_matches_only_later_is_an_incident_then(source: MailSource, instance: Instance) -> None:

@@ -429,7 +429,9 @@ class MailSelector:
         """Return the next page of the delta sync, or the first one of a new sync if Graph rejects the link."""
         if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
             folder.restart_sync()
-        size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, 1 if self._reserved else _SMALL_PAGE)
+        # A page is read again until all its rows have a place. One that is dropped after it was read takes a place in each run.
+        is_all_taken = self._reserved or self._options.search_properties
+        size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, 1 if is_all_taken else _SMALL_PAGE)
         request = partial(self._run.mailbox.created_messages, folder.folder_id, folder.link, self._properties)
         try:
             return self._request_page(folder, size, request)
