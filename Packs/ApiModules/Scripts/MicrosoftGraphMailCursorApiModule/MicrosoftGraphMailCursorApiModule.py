@@ -120,6 +120,7 @@ _DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mess
 _END_OF_SECOND = '~'  # sorts after all digests
 # The time of a sync is recorded as that much earlier: the clocks of the servers of Microsoft differ.
 _OVERLAP = 300.0  # seconds
+_MAX_UNCONFIRMED = 420.0  # seconds that a list by changed time may show anew: then each message is shown by several runs
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
 _MAX_FAILING = 3600.0  # seconds for which Graph may reject a delta link with errors of its own
@@ -426,6 +427,10 @@ class FolderCursor:
         self.restart_sync()
         self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
         self.changed, self.is_strict = min(self.changed, (self.since, '')), False
+
+    def is_behind(self, now: float) -> bool:
+        """Return whether only one run lists by changed time what no delta sync shows, so that the list has to be complete."""
+        return not self.is_strict and self.changed[0] < graph_seconds(now - _MAX_UNCONFIRMED)
 
     def record_changed(self, position: SortKey, is_end: bool, requested: float, known_from: str) -> None:
         """Record the position in the list by changed time that was requested at a time, in seconds since the epoch.

@@ -489,7 +489,7 @@ class MailSelector:
             return is_candidate and not self._is_skipped(row, folder, skipped_until)
 
         requested = self._run.now()
-        listed = self._select_listed(folder, CHANGED, folder.changed, is_new)
+        listed = self._select_listed(folder, CHANGED, folder.changed, is_new, folder.is_behind(requested))
         folder.record_changed(*listed, min(requested, self._run.now()), known_from)
 
     def _select_backlog(self, folder: FolderCursor) -> None:
@@ -504,7 +504,7 @@ class MailSelector:
             is_candidate = is_old and self._is_new(row)
             return is_candidate and not self._is_skipped(row, folder, min(folder.repeated_before(row), known_from))
 
-        folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, is_new))
+        folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, is_new, is_confirmed=True))
 
     def _is_skipped(self, row: MessageRow, folder: FolderCursor, until: str) -> bool:
         """Return whether a message may be an incident that is not known any more, and note that.
@@ -521,9 +521,13 @@ class MailSelector:
         return is_skipped
 
     def _select_listed(
-        self, folder: FolderCursor, by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
+        self, folder: FolderCursor, by: str, position: SortKey, is_new: Callable[[MessageRow], bool], is_confirmed: bool
     ) -> tuple[SortKey, bool]:
-        """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
+        """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list.
+
+        Args:
+            is_confirmed: the end is confirmed, since the list is not listed again from there: see `_newest`.
+        """
         start, seconds_before = position[0], 1.0
         for _ in range(_MAX_PAGES_PER_RUN):
             rows, next_second = self._list_seconds(folder, by, start)
@@ -532,10 +536,10 @@ class MailSelector:
                 break
             if next_second:
                 start, position = next_second, max(position, (next_second, ''))
-            elif by == CHANGED:
+            elif not is_confirmed:
                 return position, True
             elif self._room:
-                newest, is_complete = self._newest(folder, position, rows)
+                newest, is_complete = self._newest(folder, by, position, rows)
                 if is_complete:
                     return self._add_listed(folder, newest, by, position, is_new)
                 start = graph_seconds((date_seconds(position[0].lower()) or 0) - seconds_before)
@@ -557,19 +561,21 @@ class MailSelector:
             position = max(position, key)
         return position, True
 
-    def _newest(self, folder: FolderCursor, position: SortKey, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], bool]:
-        """Return the newest messages after a position in the list by received time, and whether these are all.
+    def _newest(
+        self, folder: FolderCursor, by: str, position: SortKey, rows: Sequence[MessageRow]
+    ) -> tuple[list[MessageRow], bool]:
+        """Return the newest messages after a position in a list by a time, and whether these are all.
 
-        The backlog is not listed again once it is over, but a list may end early, and with some start times always be empty
-        (microsoft-graph-docs#2153). Therefore a list of another kind confirms its end. The order within a second is not known.
+        A list may end early, and with some start times always be empty (microsoft-graph-docs#2153). Therefore a list of another
+        kind confirms its end. The order within a second is not known.
 
         Args:
             rows: what the list showed last.
         """
-        page, following = self._list_page(folder, RECEIVED)
-        newest = [row for row in page if sort_key(row) > position]
-        seconds = {sort_key(row)[0] for row in page}
-        is_listed = not newest and bool(page) and position[0] in {sort_key(row)[0] for row in rows}
+        page, following = self._list_page(folder, by)
+        newest = [row for row in page if sort_key(row, by) > position]
+        seconds = {sort_key(row, by)[0] for row in page}
+        is_listed = not newest and bool(page) and position[0] in {sort_key(row, by)[0] for row in rows}
         return newest, not following or is_listed or min(seconds, default=position[0]) < position[0]
 
     def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:

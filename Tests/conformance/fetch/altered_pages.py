@@ -1,0 +1,37 @@
+"""Pages of messages that differ from those of the stand-in, as users of Microsoft Graph reported them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+import requests
+from requests.adapters import HTTPAdapter
+
+LIST, DELTA = '/messages?', '/delta'
+# Changes a page, as JSON, for its decoded URL, in place or by returning what the response is instead.
+Alter = Callable[[str, dict[str, Any]], bytes | None]
+
+
+class AlteredPages(HTTPAdapter):
+    """Send requests with another adapter, and alter the pages of messages whose URL contains a text.
+
+    Attributes:
+        count: how many pages there were.
+    """
+
+    def __init__(self, adapter: HTTPAdapter, text: str, alter: Alter) -> None:
+        super().__init__()
+        self._adapter = adapter
+        self._text = text
+        self._alter = alter
+        self.count = 0
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
+        response = self._adapter.send(request, *args, **settings)
+        url = unquote(str(request.url))
+        if self._text in url and response.status_code == 200:
+            page = json.loads(response.content)
+            self.count += 1
+            response._content = self._alter(url, page) or json.dumps(page).encode()
+        return response
