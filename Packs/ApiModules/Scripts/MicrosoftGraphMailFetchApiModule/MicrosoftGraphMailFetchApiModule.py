@@ -387,6 +387,7 @@ class MailReader:
         self._expand = f',{_SIZE}' if 'size' in options.search_properties else ''
         self._is_mailbox_available: bool | None = None
         self._is_over = False
+        self._has_time = not run.is_over_time
 
     def read(self) -> list[JsonObject]:
         """Read the messages, and return their incidents. Those that are active then are complete, or say what is missing."""
@@ -471,9 +472,12 @@ class MailReader:
         return None
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
-        """Return whether the mailbox can be read, although a message cannot. Without time it cannot be asked."""
-        if not isinstance(error, DemistoException) or self._run.has_command_ended:
+        """Return whether the mailbox can be read, although a message cannot. Without time it cannot be asked: then it is the fault
+        of the message, unless the selection took the time."""
+        if not isinstance(error, DemistoException):
             return True
+        if self._run.has_command_ended:
+            return self._has_time
         if self._is_mailbox_available is None or not status_of(error):
             self._is_mailbox_available = self._run.is_mailbox_available(self._cursor)
         if not self._is_mailbox_available:

@@ -581,21 +581,26 @@ class MailSelector:
     def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
         """Return all messages of some seconds from `start` on, and the next second, empty after the last one.
 
-        A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
+        A link to the next page counts rows, and skips one if another was removed: it is only followed within a second. At the
+        end of a list, Graph may repeat a link for ever (microsoft-graph-docs#4897).
         """
         rows: dict[str, MessageRow] = {}
+        followed: set[str] = set()
         page, following = self._list_page(folder, by, start)
         for number in range(_MAX_PAGES_PER_SECOND):
             rows.update((row['id'], row) for row in page)
-            if not following:
+            if not following or following[0] in followed:
                 return list(rows.values()), ''
             last = max((sort_key(row, by)[0] for row in rows.values()), default='')
             earlier = [row for row in rows.values() if sort_key(row, by)[0] != last]
             if earlier:
                 return earlier, last
+            if number and self._is_late():
+                return [], last or start
             if number == 0 and not folder.blocked:  # a larger page may have the whole second
                 page, following = self._list_page(folder, by, start, MAX_PAGE_SIZE)
             else:
+                followed.update(filter(None, following[:1]))
                 page, following = self._list_page(folder, by, start, MAX_PAGE_SIZE, following, last)
         raise DemistoException(
             f"More than {len(rows)} emails in '{folder.name}' have the same time, {last}. Move some of them to another folder."
