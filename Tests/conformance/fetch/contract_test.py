@@ -2,8 +2,11 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
 
 import MicrosoftGraphMailSelectionApiModule
 from conformance.fetch.conftest import Instance
@@ -20,6 +23,24 @@ def started(instance: Instance, **params: Any) -> Any:
     platform = instance(**params)
     assert platform.fetch().has_succeeded
     return platform
+
+
+class WithoutItem(HTTPAdapter):
+    """Send requests with another adapter, and drop the response to that for one message from each batch."""
+
+    def __init__(self, adapter: HTTPAdapter, message_id: str) -> None:
+        super().__init__()
+        self._adapter = adapter
+        self._id = message_id
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
+        response = self._adapter.send(request, *args, **settings)
+        if '/$batch' in str(request.url):
+            dropped = {one['id'] for one in json.loads(request.body or '')['requests'] if self._id in unquote(one['url'])}
+            body = json.loads(response.content)
+            body['responses'] = [one for one in body['responses'] if one['id'] not in dropped]
+            response._content = json.dumps(body).encode()
+        return response
 
 
 # region 1: every mail that is in the folder or enters it, whatever its received time
@@ -242,6 +263,49 @@ def test_the_page_of_a_proxy_is_not_taken_for_an_attachment(source: MailSource, 
     [incident] = platform.incidents
     assert incident.files == ()
     assert "The file 'malware.bin' is missing." in incident.raw['Missing'][0]
+
+
+@pytest.mark.parametrize('status', [500, 502, 503, 504, None])
+def test_a_removed_mail_that_cannot_be_looked_up_does_not_block_its_folder(
+    source: MailSource, instance: Instance, status: int | None
+) -> None:
+    source.cloud.clock.stop()
+    source.mailbox.told_of_returned = 'removed'
+    bad = source.deliver('bad', age=YEARS_AGO)
+    moved = source.deliver('moved', source.folder('Elsewhere'), age=YEARS_AGO)
+    returned = source.deliver('returned', age=YEARS_AGO)
+    source.cloud.clock.advance(3600)
+    platform = started(instance, first_fetch='10 minutes')
+    platform.run_until_quiet()
+    source.mailbox.move(bad, 'archive')
+    for folder in ('archive', 'inbox'):
+        source.mailbox.move(returned, folder)
+    if status:
+        source.cloud.faults.add(service='graph', path=bad.immutable_id, status=status, times=None)
+    else:
+        platform.transport = WithoutItem(platform.transport, bad.immutable_id)
+    source.mailbox.move(moved, 'inbox')
+    source.deliver('new', age=0)
+    for _ in range(2):
+        assert not platform.fetch().is_unhealthy
+        source.cloud.clock.advance(60)
+    assert sorted(one.name for one in platform.incidents) == ['moved', 'new', 'returned']
+
+
+@pytest.mark.parametrize('fault', [{'status': 429}, {'status': 503}, {'reset': True}])
+def test_a_removed_mail_is_looked_up_again_after_an_outage(source: MailSource, instance: Instance, fault: dict[str, Any]) -> None:
+    source.mailbox.told_of_returned = 'removed'
+    mail = source.deliver('returned', age=YEARS_AGO)
+    source.cloud.clock.advance(3600)
+    platform = started(instance, first_fetch='10 minutes')
+    platform.run_until_quiet()
+    for folder in ('archive', 'inbox'):
+        source.mailbox.move(mail, folder)
+    source.cloud.faults.add(service='graph', path='/messages$|batch|/messages/[^/]{60,}', times=None, **fault)
+    for _ in range(2):
+        assert not platform.fetch().incidents
+    source.cloud.faults.clear()
+    assert platform.fetch().names == ['returned']
 
 
 def test_a_folder_without_responses_does_not_block_others(source: MailSource, instance: Instance) -> None:

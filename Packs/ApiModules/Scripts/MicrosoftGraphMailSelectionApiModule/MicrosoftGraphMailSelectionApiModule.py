@@ -462,11 +462,12 @@ class MailSelector:
         """Return the messages that left the folder and came back, of which Graph reports only that they were removed."""
         mailbox, query = self._run.mailbox, {'$select': f'{self._properties},parentFolderId'}
         results = mailbox.batch([mailbox.message_request(one, query) for one in removed if not self._is_known(one)])
-        for result in results:
-            if result.error and status_of(result.error) in TRANSIENT_STATUSES:
-                raise result.error
+        outages = [one.error for one in results if one.error and status_of(one.error) in TRANSIENT_STATUSES]
+        outages.sort(key=lambda error: status_of(error) != 429)
+        if outages and (status_of(outages[0]) == 429 or not self._run.is_mailbox_available(self._cursor)):
+            raise outages[0]
         rows = [result.body for result in results if result.body.get('parentFolderId') == folder.folder_id]
-        # What Graph does not find (404) may be there all the same: the list shows it.
+        # What Graph does not find (404), or always fails to return, may be there all the same: the list shows it.
         failed = {result.request.key for result in results if result.error}
         start = folder.since if failed else ''
         for _ in range(_MAX_PAGES_PER_RUN):
