@@ -1,6 +1,8 @@
 """What the fetch guarantees, one guarantee after another."""
 
+import errno
 import json
+import os
 from typing import Any
 from urllib.parse import unquote
 
@@ -522,6 +524,78 @@ def test_what_enters_after_a_failed_first_sync_is_not_lost(source: MailSource, i
     source.cloud.clock.advance(ahead + 60)
     platform.run_until_quiet()
     assert sorted(one.name for one in platform.incidents) == ['between', 'there']
+
+
+@pytest.mark.parametrize(
+    'fault',
+    [
+        {'status': 503, 'headers': {'Retry-After': '120'}},
+        {'status': 504, 'headers': {'Retry-After': '120'}},
+        {'status': 500},
+        {'status': 502},
+        {'status': 503},
+    ],
+)
+@pytest.mark.parametrize('path', ['/attachments', '/messages/[^/]{60,}'])
+def test_what_fails_for_half_an_hour_is_complete_later(
+    source: MailSource, instance: Instance, path: str, fault: dict[str, Any]
+) -> None:
+    """Lists work meanwhile."""
+    source.cloud.clock.stop()
+    platform = started(instance)
+    attach(source.mailbox, source.deliver('mail', age=0), 'item')
+    source.cloud.faults.add(service='graph', path=path, times=None, **fault)
+    for _ in range(15):
+        assert not platform.fetch().incidents
+        source.cloud.clock.advance(120)
+    source.cloud.faults.clear()
+    [incident] = platform.fetch().incidents
+    assert 'Missing' not in incident.raw
+
+
+@pytest.mark.parametrize('max_fetch', ['1', '2', '50'])
+def test_a_mail_that_fails_for_an_hour_is_an_incident_then_and_blocks_no_other(
+    source: MailSource, instance: Instance, max_fetch: str
+) -> None:
+    source.cloud.clock.stop()
+    platform = started(instance, max_fetch=max_fetch)
+    source.deliver('bad', age=0).broken.add('message')
+    times: dict[str, float] = {}
+    start = source.cloud.clock.now()
+    for number in range(40):
+        source.deliver(f'mail {number}', age=0)
+        times |= dict.fromkeys(platform.fetch().names, source.cloud.clock.now() - start)
+        source.cloud.clock.advance(120)
+    assert 3600 <= times['bad'] < 3600 + 600
+    late = [name for number in range(35) if times[name := f'mail {number}'] > 120 * (number + (6 if max_fetch == '1' else 0))]
+    assert not late
+
+
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE])
+@pytest.mark.parametrize('minutes', [30, 90])
+def test_files_that_the_engine_cannot_store_are_a_problem_and_are_read_later(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, number: int, minutes: int
+) -> None:
+    source.cloud.clock.stop()
+    platform = started(instance)
+    source.mailbox.attach_file(source.deliver('with file', age=0), 'malware.bin', bytes(100_000))
+    source.deliver('without', age=0)
+
+    def fail(*_args: Any, **_more: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr('MicrosoftGraphMailClientApiModule.fileResult', fail)
+        for minute in range(minutes):
+            run = platform.fetch()
+            assert run.names[:1] == (['without'] if minute == 0 else ['with file'] if minute == 60 else [])
+            if minute <= 60:
+                problem = f'The engine cannot store files: {os.strerror(number)}. Check its disk.'
+                assert (run.health, run.is_unhealthy) == ([problem], True)
+            source.cloud.clock.advance(60)
+    platform.run_until_quiet()
+    [incident] = [one for one in platform.incidents if one.name == 'with file']
+    assert bool(incident.raw.get('Missing')) is (minutes > 60), 'it does not wait for ever'
 
 
 # endregion

@@ -163,14 +163,20 @@ class Platform:
         self._clear()
         return process.run
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether mails are to be read again."""
+        return bool(json.loads(self.last_run or '{}').get('waiting'))
+
     def run_until_quiet(self, quiet: int = 2, max_runs: int = 200) -> list[Run]:
-        """Fetch once a minute until `quiet` consecutive runs brought nothing. All have to succeed."""
+        """Fetch until `quiet` consecutive runs brought nothing: once a minute, and every ten minutes while a mail cannot be read.
+        All have to succeed."""
         runs: list[Run] = []
-        while len(runs) < quiet or any(run.incidents for run in runs[-quiet:]):
+        while len(runs) < quiet or self.is_waiting or any(run.incidents for run in runs[-quiet:]):
             assert len(runs) < max_runs, 'The fetch does not end.'
             runs.append(self.fetch())
             assert not runs[-1].error, runs[-1].error
-            self.cloud.clock.advance(60)
+            self.cloud.clock.advance(600 if self.is_waiting else 60)
         return runs
 
     def _store(self, process: '_Process', crash: Crash) -> None:

@@ -123,7 +123,7 @@ _OVERLAP = 300.0  # seconds
 _MAX_UNCONFIRMED = 420.0  # seconds that a list by changed time may show anew: then each message is shown by several runs
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
-_MAX_FAILING = 3600.0  # seconds for which Graph may reject a delta link with errors of its own
+MAX_FAILING = 3600.0  # seconds for which errors of Graph or of the engine are not the fault of what was requested
 _RANGE_LENGTH = 500  # messages
 _UNLISTED_NOTE = 86400.0  # seconds for which the health says that a message was left out
 END_OF_TIME = '9999'  # later than all times
@@ -207,7 +207,8 @@ class PendingMail(NamedTuple):
         folder: its name in the parameters of the instance.
         received: time as Graph writes it.
         tries: number of runs that could not read it, although the mailbox could be read.
-        since: time of the first of them, or of the first run that waits for its attachments, in seconds since the epoch.
+        since: time of the first of them that may have been the fault of Graph or of the engine, or of the first run that waits
+            for its attachments, in seconds since the epoch.
         internet_id: its Message-ID, by which it is found if its ID changes.
         subject, sender: as the list showed them, for an incident of a message that cannot be read.
     """
@@ -220,6 +221,10 @@ class PendingMail(NamedTuple):
     internet_id: str = ''
     subject: str = ''
     sender: str = ''
+
+    def is_due(self, now: float) -> bool:
+        """Return whether it is tried before others. After its first tries, it waits for the time of its last one."""
+        return self.tries < MAX_TRIES_PER_MAIL - 1 or now - self.since >= MAX_FAILING
 
     @property
     def order(self) -> int:
@@ -393,7 +398,7 @@ class FolderCursor:
     def record_failure(self, now: float) -> bool:
         """Record that the delta sync failed, and return whether it has for long."""
         self.failing_since = self.failing_since or graph_seconds(now)
-        return self.failing_since < graph_seconds(now - _MAX_FAILING)
+        return self.failing_since < graph_seconds(now - MAX_FAILING)
 
     def record_slow_page(self, size: int) -> bool:
         """Record that Graph was too slow for a page of `size` messages. Return whether a smaller one may be requested."""

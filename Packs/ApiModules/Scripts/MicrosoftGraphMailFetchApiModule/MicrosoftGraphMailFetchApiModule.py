@@ -1,8 +1,10 @@
 """Fetch the selected messages of a mailbox as incidents."""
 
 import base64
+import errno
 import json
 import mimetypes
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -51,6 +53,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         FetchCursor,
         FetchRun,
         MAX_ABSENCE,
+        MAX_FAILING,
         MAX_TRIES_PER_MAIL,
         Outcome,
         PendingMail,
@@ -74,6 +77,8 @@ _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,isRead,webLink,parentFolderId'
 _BATCH_BYTES = 3_000_000  # of the files in one batch; base64 makes them a third larger, and 4 MB is Graph's limit of a request
 _EML = 'message/rfc822'
 _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
+_SERVER_STATUSES = (500, 502, 503, 504)
+_ENGINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)  # it cannot store files
 _RUN_BYTES = 20_000_000  # of the bodies of one run
 _RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
 _LISTED_BYTES = 6_000_000  # of the messages of one run that are read by lists
@@ -215,8 +220,8 @@ class FetchedMail:
         return self.state == MailState.ACTIVE
 
     def is_last_try(self, error: Exception, now: float) -> bool:
-        is_absent = status_of(error) == 404 and now - (self.pending.since or now) < MAX_ABSENCE
-        return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_absent
+        is_waiting = now - (self.pending.since or now) < _patience_with(error)
+        return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_waiting
 
     def accept(self, message: JsonObject) -> None:
         """Take what Graph shows of the message. What has an odd form is missing, but the attachments can be listed.
@@ -266,16 +271,17 @@ class FetchedMail:
         files = [one for one in shown if not (one.is_inline or (is_text and one.content_id and one.content_type[:6] == 'image/'))]
         return bool(self.message.get('hasAttachments') or files)
 
-    def postpone(self, own_fault_at: float = 0) -> None:
+    def postpone(self, error: Exception | None = None, now: float = 0) -> None:
         """Leave the message to a later run unless it is deleted, and delete the files that were saved.
 
         Args:
-            own_fault_at: when it could not be read although the mailbox can be, in seconds since the epoch; 0 if it could.
+            error: why it could not be read at a time, `now`, although the mailbox can be.
         """
         if self.state != MailState.DELETED:
             self.state = MailState.POSTPONED
-        if own_fault_at:
-            self.pending = self.pending._replace(tries=self.pending.tries + 1, since=self.pending.since or int(own_fault_at))
+        if error:
+            since = self.pending.since or (int(now) if _patience_with(error) else 0)
+            self.pending = self.pending._replace(tries=self.pending.tries + 1, since=since)
         self.drop_files()
 
     def waits_for_scan(self, now: float) -> bool:
@@ -332,6 +338,17 @@ class FetchedMail:
 def is_final(error: Exception) -> bool:
     """Return whether a request fails again whenever it is sent again."""
     return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in UNREADABLE_CODES)
+
+
+def _is_of_engine(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _ENGINE_ERRORS
+
+
+def _patience_with(error: Exception) -> float:
+    """Return the seconds for which a message is tried again, at least, although it could be the only one that fails."""
+    if status_of(error) == 404:
+        return MAX_ABSENCE
+    return MAX_FAILING if status_of(error) in _SERVER_STATUSES or _is_of_engine(error) else 0.0
 
 
 class _StopDownload(Exception):
@@ -454,12 +471,15 @@ class MailReader:
         except Exception as raised:  # whatever is wrong with one message, the others are read
             self._run.stop_waiting_after(raised)
             error = self._slowness(raised) or raised
+            if _is_of_engine(error):
+                what = f'The engine cannot store files: {os.strerror(error.errno)}.'
+                self._run.problems.append(DemistoException(f'{what} Check its disk.'))
             if self._ends_with(error) or not self._is_fault_of_mail(error):
                 mail.postpone()
             elif is_final(error) or mail.is_last_try(error, self._run.now()):
                 on_failure(error)
             else:
-                mail.postpone(self._run.now())
+                mail.postpone(error, self._run.now())
                 if error is not raised:
                     received = f"An email in '{mail.pending.folder}' that was received at {mail.pending.received}"
                     self._run.notes.append(f'{received} is tried again. {reason_of(error)}')
@@ -472,8 +492,8 @@ class MailReader:
         return None
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
-        """Return whether the mailbox can be read, although a message cannot. Without time it cannot be asked: then it is the fault
-        of the message, unless the selection took the time."""
+        """Return whether the mailbox can be read, although a message cannot. Without time it cannot be asked: it is assumed then,
+        unless the selection took the time."""
         if not isinstance(error, DemistoException):
             return True
         if self._run.has_command_ended:

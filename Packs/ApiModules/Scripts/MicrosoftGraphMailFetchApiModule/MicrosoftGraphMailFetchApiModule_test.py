@@ -1,5 +1,6 @@
 """Mails that are fetched, and their incidents. The tests of whole runs are in Tests/conformance."""
 
+import errno
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -60,7 +61,7 @@ def test_a_mail_that_may_be_wanted_later_is_not_done() -> None:
 @pytest.mark.parametrize('state, after', [(MailState.ACTIVE, MailState.POSTPONED), (MailState.DELETED, MailState.DELETED)])
 def test_a_deleted_mail_is_not_postponed(state: str, after: str) -> None:
     mail = fetched_mail('AAMk', state=state)
-    mail.postpone(own_fault_at=7)
+    mail.postpone(OSError(errno.ENOSPC, 'full'), now=7)
     assert (mail.state, mail.pending.tries, mail.pending.since) == (after, 1, 7)
 
 

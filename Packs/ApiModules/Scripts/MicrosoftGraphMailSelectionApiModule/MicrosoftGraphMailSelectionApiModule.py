@@ -83,7 +83,8 @@ class MailSelector:
         self._folder_properties: dict[tuple[str, str], str] = {}  # by ID and name
         self._seconds = _MAX_SELECTION_SECONDS  # of the run, after which the present step ends
         # Pending messages leave half of the run to others, as long as not more become pending than fit into the cursor.
-        tried = cursor.pending[: max(1, options.max_mails // 2)]
+        due = [mail for mail in cursor.pending if mail.is_due(run.now())]
+        tried = due[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
         self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
         self._reserved = 0  # of them for the backlog, so that new messages leave half of the rest to it
@@ -92,6 +93,9 @@ class MailSelector:
         """Return the messages of this run, and record in the cursor how far their folders are."""
         if self._open_folders():
             self._select_from_folders()
+        for mail in self._cursor.pending:  # others than those that are due have what is left
+            if len(self._selected) < self._options.max_mails:
+                self._selected.setdefault(mail.message_id, mail)
         now = graph_seconds(self._run.now())
         self._run.notes += [folder.unlisted for folder in self._cursor.folders.values() if folder.unlisted_until > now]
         return sorted(self._selected.values(), key=lambda mail: mail.order)
