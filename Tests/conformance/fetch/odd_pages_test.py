@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conformance.fetch.altered_pages import LIST, AlteredPages
+from conformance.fetch.altered_pages import DELTA, LIST, AlteredPages
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform, Run
 from conformance.fetch.mail_source import YEARS_AGO, MailSource
@@ -137,6 +137,69 @@ def test_time_that_the_selection_took_is_no_attempt_of_a_mail(source: MailSource
     fetch_for(source, platform, 1)
     assert names(platform) == ['new']
     assert 'Missing' not in platform.incidents[0].raw
+
+
+# endregion
+# region delta queries without end
+
+
+class Frozen:
+    """Repeat the first page of a delta query for ever, with the same link or with ever new ones (msgraph-sdk-dotnet#3082)."""
+
+    def __init__(self, has_same_link: bool) -> None:
+        self._has_same_link = has_same_link
+        self._number = 0
+        self._page: dict[str, Any] = {}
+
+    def alter(self, url: str, page: dict[str, Any]) -> None:
+        self._number += 1
+        self._page = self._page or {**page}
+        page.clear()
+        page |= {name: value for name, value in self._page.items() if 'Link' not in name}
+        before = url.partition('&n=')[0].replace(' ', '%20')
+        page['@odata.nextLink'] = f'{before}&n={0 if self._has_same_link else self._number}'
+
+
+@pytest.mark.parametrize('has_same_link', [True, False])
+@pytest.mark.parametrize('is_first_sync', [True, False])
+@pytest.mark.parametrize('pause', [0.0, 4.0])
+def test_a_delta_query_that_never_ends_is_replaced_by_lists(
+    source: MailSource, instance: Instance, is_first_sync: bool, has_same_link: bool, pause: float
+) -> None:
+    source.cloud.clock.stop()
+    moved = [source.deliver(f'moved {number}', source.folder('Elsewhere'), age=YEARS_AGO) for number in range(2)]
+    platform = instance()
+    if not is_first_sync:
+        fetch_for(source, platform, 2)
+    platform.transport = AlteredPages(platform.transport, DELTA, Frozen(has_same_link).alter)
+    source.deliver('new 1', age=0)
+    fetch_for(source, platform, 3)
+    if not is_first_sync:
+        source.mailbox.move(moved[0], 'inbox')
+    source.deliver('new 2', age=0)
+    runs = fetch_for(source, platform, 8, seconds=900, meanwhile=lambda _number: source.cloud.clock.advance(pause))
+    assert "Delta queries do not work for the folder 'Inbox'" in runs[-1].health[0]
+    assert runs[-1].requests < 10
+    source.mailbox.move(moved[1], 'inbox')
+    runs = fetch_for(source, platform, 2, seconds=900)
+    assert names(platform) == [*['moved 0'] * (not is_first_sync), 'moved 1', 'new 1', 'new 2']
+
+
+def test_a_long_delta_query_is_followed_to_its_end(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run reads a few of its pages, with emails that are not fetched."""
+    source.cloud.clock.stop()
+    platform = instance(fetch_subject='wanted', max_fetch='1')
+    fetch_for(source, platform, 2)
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule._SMALL_PAGE', 1)
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule._MAX_PAGES_PER_RUN', 2)
+    for number in range(20):
+        source.deliver(f'other {number}', age=0)
+    source.deliver('wanted', age=YEARS_AGO)
+    runs = fetch_for(source, platform, 15, seconds=900)
+    assert names(platform) == ['wanted']
+    assert not any(run.health for run in runs)
 
 
 # endregion

@@ -395,6 +395,10 @@ class FolderCursor:
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
 
+    def is_sync_late(self, now: float) -> bool:
+        """Return whether the delta sync has not reached its end for long."""
+        return self.since < graph_seconds(now - MAX_FAILING)
+
     def record_failure(self, now: float) -> bool:
         """Record that the delta sync failed, and return whether it has for long."""
         self.failing_since = self.failing_since or graph_seconds(now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -279,6 +280,7 @@ class MailSelector:
         if folder.no_delta_until > graph_seconds(self._run.now()):
             self._run.notes.append(folder.reason)
             return
+        page_ids: list[set[str]] = []
         for _ in range(_MAX_PAGES_PER_RUN):
             requested = self._run.now()  # before the first response, it may be ahead
             page = self._delta_page(folder)
@@ -292,8 +294,20 @@ class MailSelector:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
                     self._add(row, folder)
             folder.record_sync(page.link, page.is_last, min(requested, self._run.now()))
-            if page.is_last or not self._room or self._is_late():
+            if page.is_last:
                 return
+            page_ids.append({*page.removed, *(row['id'] for row in page.messages)})
+            if not self._room or self._is_late():
+                break
+        if len(page_ids) > 1 and {*chain(*page_ids)} == page_ids[0] and folder.is_sync_late(self._run.now()):
+            self._end_sync(folder)
+
+    def _end_sync(self, folder: FolderCursor) -> None:
+        """Start the delta sync again, since Graph repeats a page for ever (msgraph-sdk-dotnet#3082); end it if the new one does."""
+        if folder.is_first_sync:
+            self._record_no_delta(folder, GraphError('Microsoft Graph always sends the same page.', ''))
+        else:
+            folder.restart_sync()
 
     def _delta_page(self, folder: FolderCursor) -> DeltaPage | None:
         """Return the next page of the delta sync, None if Graph has no delta sync for the folder."""
