@@ -71,6 +71,30 @@ def test_a_list_by_changed_time_is_not_confirmed_in_each_run(source: MailSource,
 
 
 # endregion
+# region syncs that start again
+
+
+def test_an_old_mail_is_not_lost_if_the_last_run_had_no_room_for_the_delta_link(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.cloud.clock.stop()
+    moved = source.deliver('moved', source.folder('Elsewhere'), age=YEARS_AGO)
+    for number in range(30):
+        source.deliver(f'old {number}', age=YEARS_AGO)
+    source.cloud.clock.advance(3600)
+    platform = instance(first_fetch='15 minutes')
+    fetch_for(source, platform, 3, seconds=301)
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule._MAX_PAGES_PER_RUN', 1)
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule.MAX_PAGE_SIZE', 5)
+    with monkeypatch.context() as patch:
+        patch.setattr('MicrosoftGraphMailCursorApiModule._CURSOR_LENGTH', 8300)
+        platform.fetch()
+    source.mailbox.move(moved, 'inbox')
+    fetch_for(source, platform, 12, seconds=301)
+    assert names(platform) == ['moved']
+
+
+# endregion
 # region links without end
 
 

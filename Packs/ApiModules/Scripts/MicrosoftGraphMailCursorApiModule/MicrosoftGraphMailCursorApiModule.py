@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from itertools import chain, groupby, islice, repeat
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -564,8 +565,10 @@ class FetchCursor:
         while last_run['to_mark']:
             last_run['to_mark'] = dict(list(last_run['to_mark'].items())[10:])
             yield last_run
-        for folder in reversed(last_run['folders'].values()):
-            folder.update(link='', is_first_round=True)
+        for name, folder in reversed(self.folders.items()):
+            restarted = copy(folder)
+            restarted.restart_sync()
+            last_run['folders'][name] = restarted.as_json()
             yield last_run
 
     def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:

@@ -584,6 +584,19 @@ def test_a_last_run_has_a_maximum_size(pending: int, to_mark: int, folders: int)
     assert sum(seen) <= MAX_SEEN
 
 
+def test_a_folder_whose_link_has_no_room_starts_its_sync_again() -> None:
+    cursor = FetchCursor.from_last_run({}, ADA, '')
+    settings: dict[str, Any] = {'link': 'l' * 2000, 'is_first_sync': False, 'is_strict': True, 'changed': (ELEVEN, '')}
+    cursor.folders = {str(number): folder_cursor(name=str(number), **settings) for number in range(40)}
+    again = FetchCursor.from_last_run(json.loads(json.dumps(cursor.as_last_run())), ADA, '')
+    dropped = [folder for folder in again.folders.values() if not folder.link]
+    assert 0 < len(dropped) < 40
+    assert {(folder.is_first_sync, folder.is_strict, folder.changed) for folder in dropped} == {(True, False, (TEN, '~'))}
+    kept = [folder for folder in again.folders.values() if folder.link]
+    assert {(folder.is_first_sync, folder.is_strict, folder.changed) for folder in kept} == {(False, True, (ELEVEN, ''))}
+    assert all(folder.link for folder in cursor.folders.values()), 'this run goes on with them'
+
+
 def test_the_oldest_mails_to_mark_are_dropped_first() -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     cursor.to_mark = {f'{number:0>152}': 0 for number in range(500)}
