@@ -12,7 +12,6 @@ from requests.adapters import HTTPAdapter
 
 import MicrosoftGraphMailSelectionApiModule
 from conformance.fetch.conftest import Instance
-from conformance.fetch.fetch_checker import MAX_TRIES
 from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN
 from conformance.fetch.mail_source import DAY, YEARS_AGO, MailSource, attach
 from sandbox.microsoft.graph_mail.model import Message
@@ -228,8 +227,7 @@ def test_a_mail_that_could_not_be_read_for_long_is_marked_as_read_later(source: 
     bad = source.deliver('bad')
     bad.broken.add('message')
     platform = instance(mark_fetched_read=True)
-    for _ in range(MAX_TRIES):
-        platform.fetch()
+    platform.run_until_quiet()
     assert [one.mail_id for one in platform.incidents] == [bad.immutable_id]
     bad.broken.clear()
     platform.run_until_quiet()

@@ -118,7 +118,7 @@ def test_a_mail_that_cannot_be_read_is_an_incident(source: MailSource, instance:
     platform = instance(fetch_search=search)
     for _ in range(8):
         platform.fetch()
-        source.cloud.clock.advance(200)
+        source.cloud.clock.advance(600)
     assert [one.name for one in platform.incidents] == ['unreadable']
     assert 'The body, the headers and the attachments of this email are missing.' in str(platform.incidents[0].raw['Missing'])
 

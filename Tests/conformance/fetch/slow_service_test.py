@@ -388,7 +388,7 @@ def test_the_mailbox_is_available_although_its_newest_email_fails_every_page(sou
     source.deliver('readable', age=200)
     platform = instance(max_fetch='10')
     source.deliver('not listed', source.folder('elsewhere'), age=0).broken.add('page')
-    fetch_for(source, platform, 10)
+    fetch_for(source, platform, 100, step=10)
     assert sorted(one.name for one in platform.incidents) == ['readable', 'unreadable']
 
 

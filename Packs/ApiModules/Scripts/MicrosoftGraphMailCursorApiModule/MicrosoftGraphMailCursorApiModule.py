@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from itertools import chain, groupby, islice, repeat
+from os.path import commonprefix
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -126,7 +127,7 @@ _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
 MAX_FAILING = 3600.0  # seconds for which errors of Graph or of the engine are not the fault of what was requested
 _RANGE_LENGTH = 500  # messages
-_UNLISTED_NOTE = 86400.0  # seconds for which the health says that a message was left out
+_OMISSION_NOTE = 86400.0  # seconds for which the health says that a message was left out
 END_OF_TIME = '9999'  # later than all times
 # Seconds for which a message that Graph does not find is retried, at least, and MAX_TRIES_PER_MAIL: it may not be visible yet.
 MAX_ABSENCE = 600.0
@@ -242,11 +243,11 @@ class PendingMail(NamedTuple):
         return cls(row['id'], folder, row.get(RECEIVED) or '', 0, 0, internet_id, subject[:_MAX_TEXT], sender[:_MAX_TEXT])
 
     @classmethod
-    def from_json(cls, value: Any, names: Any) -> 'PendingMail':
+    def from_json(cls, value: Any, names: Any, id_start: Any = '') -> 'PendingMail':
         """Return a saved message. Raise ValueError, TypeError or IndexError if it has a wrong form."""
-        message_id, number, *rest = value
-        mail = cls(message_id, names[number], *rest)
-        if not message_id or not all(map(isinstance, mail, cls.__annotations__.values())):
+        id_end, number, *rest = value
+        mail = cls(id_start + id_end, names[number], *rest)
+        if not id_end or not all(map(isinstance, mail, cls.__annotations__.values())):
             raise ValueError
         return mail
 
@@ -266,15 +267,14 @@ _FOLDER_KEYS = (
     ('is_deleted', 'is_deleted', 'true|false'),
     ('strict', 'is_strict', 'true|false'),
     ('no_delta', 'no_delta_until', f'""|{_TIME}'),
-    ('reason', 'reason', '".*"'),
+    ('cause', 'no_delta_cause', '".*"'),
     ('until', 'until', f'"{END_OF_TIME}"|{_TIME}'),
     ('repeated', 'repeated_until', f'""|{_TIME}'),
     ('repeated_from', 'repeated_from', f'"{END_OF_TIME}"|{_TIME}'),
     ('failing', 'failing_since', f'""|{_TIME}'),
     ('page', 'max_page', r'[1-9]\d{0,3}'),
     ('blocked', 'blocked', rf'{{("[^"]+": \[{_TIME}, "[^"]*"\](, )?)*}}'),
-    ('unlisted', 'unlisted', '".*"'),
-    ('unlisted_until', 'unlisted_until', f'""|{_TIME}'),
+    ('omitted', 'omitted', rf'\[({_TIME}, ".*")?\]'),
 )
 
 
@@ -314,7 +314,7 @@ class FolderCursor:
         is_deleted: it was in Deleted Items then.
         is_strict: no entry was missed: a message in the list by changed time is new only if it was received lately.
         no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
-        reason: why it has none.
+        no_delta_cause: why it has none.
         repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
             same name. Empty if it was not.
         repeated_from: likewise what was received after this time.
@@ -322,13 +322,15 @@ class FolderCursor:
         max_page: messages that a page may have: Graph was too slow for more.
         blocked: since when Graph has been too slow for the next messages of a list, and the time of the one before them, by the
             order of the list.
-        unlisted: which messages were left out because Graph does not list them.
-        unlisted_until: how long that is noted, empty if nothing is.
+        omitted: until when the health says that messages were left out because Graph does not list them, and which ones.
     """
 
     until = repeated_from = END_OF_TIME
+    backlog: SortKey | None = None
+    is_first_sync = True
     is_deleted = is_strict = False
-    no_delta_until = reason = repeated_until = failing_since = unlisted = unlisted_until = ''
+    link = no_delta_until = no_delta_cause = repeated_until = failing_since = ''
+    omitted: tuple[str, ...] = ()
     max_page = MAX_PAGE_SIZE
     blocked: Mapping[str, Sequence[str]] = {}
 
@@ -339,8 +341,6 @@ class FolderCursor:
         self.since = self.until = self.checked = since
         self.backlog = backlog
         self.changed: SortKey = (since, _END_OF_SECOND)
-        self.link = ''
-        self.is_first_sync = True
 
     def restarted(self, first: str, now: float, folder_id: str = '', keeps_sync: bool = False) -> 'FolderCursor':
         """Return a cursor that starts again, maybe in another folder, at a received time or where this one has more to select.
@@ -423,8 +423,8 @@ class FolderCursor:
         if order in self.blocked and self.blocked[order][1] < last:
             self.blocked = {other: value for other, value in self.blocked.items() if other != order}
 
-    def record_unlisted(self, text: str, now: float) -> None:
-        self.unlisted, self.unlisted_until = text, graph_seconds(now + _UNLISTED_NOTE)
+    def record_omitted(self, text: str, now: float) -> None:
+        self.omitted = graph_seconds(now + _OMISSION_NOTE), text
 
     def restart_sync(self) -> None:
         """Start the delta sync again. What entered since the last one is found in the list by changed time."""
@@ -432,10 +432,10 @@ class FolderCursor:
             self.changed, self.is_strict = min(self.changed, (self.since, _END_OF_SECOND)), False
         self.link, self.is_first_sync = '', True
 
-    def record_no_delta(self, now: float, reason: str) -> None:
+    def record_no_delta(self, now: float, cause: str) -> None:
         """Record that Graph has no delta sync for the folder: only lists show what enters it."""
         self.restart_sync()
-        self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
+        self.no_delta_until, self.no_delta_cause = graph_seconds(now + _DELTA_INTERVAL), cause[:_MAX_TEXT]
         self.changed, self.is_strict = min(self.changed, (self.since, '')), False
 
     def is_behind(self, now: float) -> bool:
@@ -516,7 +516,7 @@ class FetchCursor:
         with cursor._skip_malformed('the emails that were to be read again'):
             for value in last_run['waiting']:
                 with cursor._skip_malformed('an email that was to be read again'):
-                    cursor.pending.append(PendingMail.from_json(value, last_run['names']))
+                    cursor.pending.append(PendingMail.from_json(value, last_run['names'], last_run.get('id_start', '')))
         with cursor._skip_malformed('the emails to be marked as read'):
             cursor.to_mark = {message_id: int(tries) for message_id, tries in last_run['to_mark'].items()}
         with cursor._skip_malformed('the emails that were fetched'):
@@ -548,28 +548,37 @@ class FetchCursor:
     def _shrinking_versions(self) -> Iterator[JsonObject]:
         """Yield what to save besides the seen messages, in ever shorter versions: optional data is dropped first."""
         names = sorted({mail.folder for mail in self.pending})
+        # the IDs of a mailbox begin alike
+        id_start = commonprefix([mail.message_id[:-1] for mail in self.pending])  # noqa: RUF071 - not a path
         last_run: JsonObject = {
             'version': _CURSOR_VERSION,
             'mailbox': self.mailbox,
             'wanted': self.filters,
             'folders': {name: folder.as_json() for name, folder in self.folders.items()},
             'names': names,
-            'waiting': [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending],
+            'id_start': id_start,
+            'waiting': [[mail.message_id[len(id_start) :], names.index(mail.folder), *mail[2:]] for mail in self.pending],
             'to_mark': dict(self.to_mark),
         }
         yield last_run
-        for start in (6, 4):  # subjects and senders, then Message-IDs
+        for start in (6, 5):  # subjects and senders, then Message-IDs
             for mail in last_run['waiting']:
                 del mail[start:]
             yield last_run
+        for folder in last_run['folders'].values():  # only notes need these
+            folder.pop('cause', None)
+            folder.pop('omitted', None)
+        yield last_run
         while last_run['to_mark']:
             last_run['to_mark'] = dict(list(last_run['to_mark'].items())[10:])
             yield last_run
         for name, folder in reversed(self.folders.items()):
-            restarted = copy(folder)
-            restarted.restart_sync()
-            last_run['folders'][name] = restarted.as_json()
-            yield last_run
+            if folder.link:
+                restarted = copy(folder)
+                restarted.restart_sync()
+                restarted.omitted = ()
+                last_run['folders'][name] = restarted.as_json()
+                yield last_run
 
     def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:
         """Record which messages were marked as read, and return the errors. Messages that do not exist any more are dropped."""

@@ -98,7 +98,7 @@ class MailSelector:
             if len(self._selected) < self._options.max_mails:
                 self._selected.setdefault(mail.message_id, mail)
         now = graph_seconds(self._run.now())
-        self._run.notes += [folder.unlisted for folder in self._cursor.folders.values() if folder.unlisted_until > now]
+        self._run.notes += [folder.omitted[1] for folder in self._cursor.folders.values() if folder.omitted > (now,)]
         return sorted(self._selected.values(), key=lambda mail: mail.order)
 
     @property
@@ -278,7 +278,7 @@ class MailSelector:
         """Select what entered the folder, by delta sync. The first sync returns what was there before, and not always everything:
         its messages are ignored."""
         if folder.no_delta_until > graph_seconds(self._run.now()):
-            self._run.notes.append(folder.reason)
+            self._note_no_delta(folder)
             return
         page_ids: list[set[str]] = []
         for _ in range(_MAX_PAGES_PER_RUN):
@@ -286,13 +286,8 @@ class MailSelector:
             page = self._delta_page(folder)
             if page is None:
                 return
-            for row in [] if folder.is_first_sync else [*page.messages, *self._returned(folder, page.removed)]:
-                # A row without a received time reports a change of a message that has been there.
-                if row.get(RECEIVED) and not folder.is_in_backlog(row) and self._is_new(row):
-                    # Reserved places serve to complete a page: while a backlog is protected, few digests of its rows are kept.
-                    if not self._places:
-                        return  # the page is requested again in the next run, so that its other rows are not skipped
-                    self._add(row, folder)
+            if not folder.is_first_sync and not self._add_created(folder, page):
+                return  # the page is requested again in the next run, so that its other rows are not skipped
             folder.record_sync(page.link, page.is_last, min(requested, self._run.now()))
             if page.is_last:
                 return
@@ -302,8 +297,19 @@ class MailSelector:
         if len(page_ids) > 1 and {*chain(*page_ids)} == page_ids[0] and folder.is_sync_late(self._run.now()):
             self._end_sync(folder)
 
+    def _add_created(self, folder: FolderCursor, page: DeltaPage) -> bool:
+        """Select the new messages of a page, and return whether there was a place for all of them."""
+        for row in [*page.messages, *self._returned(folder, page.removed)]:
+            # A row without a received time reports a change of a message that has been there.
+            if row.get(RECEIVED) and not folder.is_in_backlog(row) and self._is_new(row):
+                # Reserved places serve to complete a page: while a backlog is protected, few digests of its rows are kept.
+                if not self._places:
+                    return False
+                self._add(row, folder)
+        return True
+
     def _end_sync(self, folder: FolderCursor) -> None:
-        """Start the delta sync again, since Graph repeats a page for ever (msgraph-sdk-dotnet#3082); end it if the new one does."""
+        """Start a delta sync again whose page Graph repeats (msgraph-sdk-dotnet#3082), or end it if the new one repeats one too."""
         if folder.is_first_sync:
             self._record_no_delta(folder, GraphError('Microsoft Graph always sends the same page.', ''))
         else:
@@ -438,9 +444,9 @@ class MailSelector:
         what = f"Microsoft Graph fails to list an email in '{folder.name}' {limits}, so it is not fetched."
         text = f'{what} Look for it in Outlook.'
         # Graph answers now. If it was down until now, it also answers what failed before.
-        again = [_unless_too_slow(read, one) for one in range(number, next_number) if text != folder.unlisted]
+        again = [_unless_too_slow(read, one) for one in range(number, next_number) if text not in folder.omitted]
         if None in again:
-            folder.record_unlisted(text, self._run.now())
+            folder.record_omitted(text, self._run.now())
         return [row for one in again if one for row in one[0]] + found, following
 
     def _request_delta_page(self, folder: FolderCursor) -> DeltaPage:
@@ -469,12 +475,13 @@ class MailSelector:
                 if own_error.status != 404:
                     self._unavailable_folders.add(folder.name)
                 raise
-        reason = (
-            f"Delta queries do not work for the folder '{folder.name}', so the folder is listed instead. "
-            f'They are tried again in 24 hours. Reason: {error.what}'
-        )
-        folder.record_no_delta(self._run.now(), reason[:500])
-        self._run.notes.append(folder.reason)
+        folder.record_no_delta(self._run.now(), error.what)
+        self._note_no_delta(folder)
+
+    def _note_no_delta(self, folder: FolderCursor) -> None:
+        what = f"Delta queries do not work for the folder '{folder.name}', so the folder is listed instead."
+        reason = folder.no_delta_cause and f' Reason: {folder.no_delta_cause}'
+        self._run.notes.append(f'{what} They are tried again after 24 hours.{reason}')
 
     def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
         """Return the messages that left the folder and came back, of which Graph reports only that they were removed."""
@@ -607,6 +614,7 @@ class MailSelector:
         followed: set[str] = set()
         page, following = self._list_page(folder, by, start)
         for number in range(_MAX_PAGES_PER_SECOND):
+            count = len(rows)
             rows.update((row['id'], row) for row in page)
             if not following or following[0] in followed:
                 return list(rows.values()), ''
@@ -614,7 +622,7 @@ class MailSelector:
             earlier = [row for row in rows.values() if sort_key(row, by)[0] != last]
             if earlier:
                 return earlier, last
-            if number and self._is_late():
+            if len(rows) == count and self._is_late():
                 return [], last or start
             if number == 0 and not folder.blocked:  # a larger page may have the whole second
                 page, following = self._list_page(folder, by, start, MAX_PAGE_SIZE)
