@@ -1,6 +1,7 @@
 """Pages of messages that differ from those of the stand-in, as users of Microsoft Graph reported them."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ class AlteredPages(HTTPAdapter):
 
     Attributes:
         count: how many pages there were.
+        size: of the present one, as requested.
     """
 
     def __init__(self, adapter: HTTPAdapter, text: str, alter: Alter) -> None:
@@ -25,11 +27,13 @@ class AlteredPages(HTTPAdapter):
         self._adapter = adapter
         self._text = text
         self._alter = alter
-        self.count = 0
+        self.count = self.size = 0
 
     def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
         response = self._adapter.send(request, *args, **settings)
         url = unquote(str(request.url))
+        found = re.search(r'\$top=(\d+)', url) or re.search(r'maxpagesize=(\d+)', str(request.headers.get('Prefer')))
+        self.size = int(found[1]) if found else 0
         if self._text in url and response.status_code == 200:
             page = json.loads(response.content)
             self.count += 1

@@ -71,6 +71,33 @@ def test_a_list_by_changed_time_is_not_confirmed_in_each_run(source: MailSource,
 
 
 # endregion
+# region syncs that start
+
+
+@pytest.mark.parametrize('params', [{}, {'fetch_filter': "importance ne 'low'"}])
+def test_an_old_mail_that_changes_during_the_first_sync_is_not_fetched(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, params: dict[str, str]
+) -> None:
+    source.cloud.clock.stop()
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule._MAX_PAGES_PER_RUN', 2)
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule.MAX_PAGE_SIZE', 5)  # as if there were thousands of mails
+    old = [source.deliver(f'old {number}', age=YEARS_AGO + number) for number in range(60)]
+    moved = [source.deliver(f'moved {number}', source.folder('Elsewhere'), age=YEARS_AGO) for number in range(10)]
+    source.cloud.clock.advance(3600)
+    platform = instance(first_fetch='15 minutes', **params)
+    for number in range(10):
+        source.deliver(f'new {number}', age=0)
+        platform.fetch()
+        old[number].is_read = True
+        source.mailbox.touch(old[number], 'isRead')
+        if number > 6:  # the sync is over
+            source.mailbox.move(moved[number], 'inbox')
+        source.cloud.clock.advance(60)
+    platform.run_until_quiet()
+    assert names(platform) == [*(f'moved {number}' for number in range(7, 10)), *(f'new {number}' for number in range(10))]
+
+
+# endregion
 # region syncs that start again
 
 
@@ -161,6 +188,30 @@ def test_time_that_the_selection_took_is_no_attempt_of_a_mail(source: MailSource
     fetch_for(source, platform, 1)
     assert names(platform) == ['new']
     assert 'Missing' not in platform.incidents[0].raw
+
+
+# endregion
+# region pages that are cut
+
+
+@pytest.mark.parametrize('code', ['UnknownError', 'ErrorInternalServerTransientError'])
+@pytest.mark.parametrize('kind', [LIST, DELTA])
+def test_pages_that_graph_cuts_with_an_error_become_smaller(source: MailSource, instance: Instance, kind: str, code: str) -> None:
+    """The status is 200: it was sent before the page failed."""
+    source.cloud.clock.stop()
+    platform = instance()
+    fetch_for(source, platform, 2)
+    source.mailbox.delta_status = 400 if kind == LIST else None
+
+    def cut(_url: str, _page: dict[str, Any]) -> bytes | None:
+        if pages.size <= 20:
+            return None
+        return f'{{"value":[{{"id":"x"}},{{"id":"z","error":{{"code":"{code}","message":""}}}}'.encode()
+
+    platform.transport = pages = AlteredPages(platform.transport, kind, cut)
+    source.deliver('new', age=YEARS_AGO)
+    fetch_for(source, platform, 2)
+    assert names(platform) == ['new']
 
 
 # endregion

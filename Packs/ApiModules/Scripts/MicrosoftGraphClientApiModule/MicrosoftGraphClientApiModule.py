@@ -167,8 +167,12 @@ class GraphError(DemistoException):
 
     @property
     def is_too_slow(self) -> bool:
-        """Whether the request may be too much for Graph or a proxy, so that a smaller one may succeed."""
-        return self.is_timeout or self.status in (502, 504) or (self.status == 503 and self.code == 'UnknownError')
+        """Whether the request may be too much for Graph or a proxy, so that a smaller one may succeed.
+
+        With status 200, the response began well, and ended with an error.
+        """
+        is_cut = self.status == 200 and bool(self.code)
+        return self.is_timeout or is_cut or self.status in (502, 504) or (self.status == 503 and self.code == 'UnknownError')
 
     @property
     def is_outcome_unclear(self) -> bool:

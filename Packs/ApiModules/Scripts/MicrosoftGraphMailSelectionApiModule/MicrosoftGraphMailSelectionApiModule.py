@@ -180,7 +180,9 @@ class MailSelector:
 
         def open_folder(name: str) -> None:
             folder_id, first = find_fetch_folder(self._run.mailbox, name), self._options.first_fetch()
-            new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
+            folder = FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, ''))
+            folder.is_strict = True  # old messages that change have been there
+            new.append(folder)
 
         unknown = [name for name in names if name not in self._cursor.folders]
         may_continue = True
@@ -309,7 +311,7 @@ class MailSelector:
         return True
 
     def _end_sync(self, folder: FolderCursor) -> None:
-        """Start a delta sync again whose page Graph repeats (msgraph-sdk-dotnet#3082), or end it if the new one repeats one too."""
+        """Start a delta sync again whose page Graph repeats (msgraph-sdk-dotnet#3082). End it if it was started again."""
         if folder.is_first_sync:
             self._record_no_delta(folder, GraphError('Microsoft Graph always sends the same page.', ''))
         else:
@@ -504,7 +506,8 @@ class MailSelector:
     def _select_changed(self, folder: FolderCursor) -> None:
         """Continue the list of what changed: a delta sync may have missed what entered the folder, or there is none."""
         # What was received before the bound and is not known may have been there for long, or may have been forgotten.
-        first = folder.changed[0] if self._options.depends_on_state else folder.first
+        depends_on_state = self._options.depends_on_state and not folder.is_first_sync
+        first = folder.changed[0] if depends_on_state else folder.first
         known_from = self._cursor.seen.complete_from
         bound = max(first, known_from) if folder.is_strict else ''
         # Without a delta sync it may also have entered: then it is lost. Lists alone must not repeat thousands of messages.
