@@ -254,6 +254,33 @@ def test_a_folder_that_cannot_be_read_does_not_block_others(source: MailSource, 
     assert names == [f'mail {number}' for number in range(4)]
 
 
+@pytest.mark.parametrize(
+    'status, body, problem',
+    [
+        (
+            403,
+            {'error': {'code': 'ErrorAccessDenied', 'message': 'No.'}},
+            'Microsoft Graph refused the request: ErrorAccessDenied: No. Check that the account may open this folder.',
+        ),
+        (
+            500,
+            {'error': {'code': 'ErrorInternalServerError', 'message': 'No.'}},
+            'Microsoft Graph refused the request: ErrorInternalServerError: No. The next fetch tries again.',
+        ),
+        (503, None, 'Microsoft Graph responded with HTTP status 503. The next fetch tries again.'),
+    ],
+)
+def test_the_health_names_the_folder_that_cannot_be_read(
+    source: MailSource, instance: Instance, status: int, body: Any, problem: str
+) -> None:
+    bad, good = source.folder('Bad'), source.folder('Good')
+    platform = started(instance, folder_to_fetch=f'{source.path}/Bad, {source.path}/Good')
+    source.cloud.faults.add(service='graph', path=bad.folder_id, status=status, body=body, times=None)
+    source.deliver('mail', good, age=0)
+    [text] = platform.fetch().health
+    assert f"'{source.path}/Bad' cannot be read. {problem}" in text.splitlines()[0]
+
+
 @pytest.mark.parametrize('size', [10, 1_100_000])
 def test_the_page_of_a_proxy_is_not_taken_for_an_attachment(source: MailSource, instance: Instance, size: int) -> None:
     source.mailbox.attach_file(source.deliver(), 'malware.bin', bytes(size))
@@ -767,8 +794,10 @@ def test_a_folder_that_replaced_a_deleted_one_is_fetched_from(source: MailSource
     platform = started(instance, folder_to_fetch=f'{source.path}/Cases')
     source.mailbox.remove_folder(cases)
     source.deliver('in the new one', source.folder('Cases'))
-    platform.run_until_quiet()
+    runs = platform.run_until_quiet()
     assert [one.name for one in platform.incidents] == ['in the new one']
+    [note] = [text for run in runs for text in run.health]
+    assert note.startswith(f"The folder '{source.path}/Cases' was replaced by another one of its name, which is fetched from ")
 
 
 # endregion

@@ -157,6 +157,9 @@ class MailSelector:
         except GraphError as error:
             problem = self._find_again(name, error) if error.status == 404 else error
             self._run.stop_waiting_after(error)
+            if problem is error and error.status not in (0, 401, 429):
+                advice = 'Check that the account may open this folder.' if error.status == 403 else 'The next fetch tries again.'
+                problem = GraphError(f"'{name}' cannot be read. {error.what}", advice, error.code, error.res)
             if problem:
                 self._run.problems.append(problem)
                 if error.status in (0, 404):
@@ -202,7 +205,13 @@ class MailSelector:
         folder_id = self._run.mailbox.find_folder(folder.name)
         if folder_id == folder.folder_id:
             return False
-        self._cursor.replace_folder(folder, folder.restarted(folder.first, self._run.now(), folder_id))
+        new = folder.restarted(folder.first, self._run.now(), folder_id)
+        self._cursor.replace_folder(folder, new)
+        if self._cursor.folders.get(folder.name) is new:
+            self._run.notes.append(
+                f"The folder '{folder.name}' was replaced by another one of its name, which is fetched from {new.first}Z on. "
+                'If it has copies of emails that are already incidents, they become incidents again.'
+            )
         return True
 
     def _find_again(self, name: str, error: GraphError) -> Exception | None:
