@@ -48,7 +48,6 @@ class FetchRun:
     Attributes:
         mailbox: that of the client, with the retry policy of the fetch until the service fails.
         mailbox_without_retries: the same one, without retries.
-        has_service_failed: no request is repeated in this run any more.
         problems: why not everything was fetched.
         notes: what the administrator should know besides.
     """
@@ -57,7 +56,6 @@ class FetchRun:
         self.client = client
         self.mailbox_without_retries = Mailbox(client, client.mailbox.address, NO_RETRIES)
         self.mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
-        self.has_service_failed = False
         self.problems: list[Exception] = []
         self.notes: list[str] = []
         self._start = client.clock.elapsed()
@@ -66,6 +64,11 @@ class FetchRun:
         """Return the time, in seconds since the epoch: that of Graph if the clock of the engine is ahead of it."""
         ahead = self.client.clock_ahead
         return self.client.clock.now() - (ahead if 0 < ahead < _MAX_CLOCK_AHEAD else 0)
+
+    @property
+    def has_service_failed(self) -> bool:
+        """Whether no request is repeated in this run any more."""
+        return self.mailbox is self.mailbox_without_retries
 
     @property
     def is_over_time(self) -> bool:
@@ -92,7 +95,7 @@ class FetchRun:
     def stop_waiting_after(self, error: Exception) -> None:
         """Retry no request any more if the service failed."""
         if status_of(error) in TRANSIENT_STATUSES:
-            self.has_service_failed, self.mailbox = True, self.mailbox_without_retries
+            self.mailbox = self.mailbox_without_retries
 
 
 def status_of(error: Exception | None) -> int:
@@ -410,6 +413,10 @@ class FolderCursor:
         self.max_page = max(size // 2, MIN_PAGE_SIZE)
         return self.max_page < size
 
+    def grow_pages(self) -> None:
+        """Request larger pages, since Graph may be faster by now."""
+        self.max_page = min(2 * self.max_page, MAX_PAGE_SIZE)
+
     def record_blocked(self, order: str, last: str, now: float) -> bool:
         """Record that Graph is too slow for the message after a time in a list, and return whether it has been for long."""
         since, known = self.blocked.get(order, ('', ''))
@@ -473,7 +480,6 @@ class FolderCursor:
 
     def record_check(self, now: float, is_deleted: bool) -> None:
         self.checked, self.is_deleted = graph_seconds(now), is_deleted
-        self.max_page = min(2 * self.max_page, MAX_PAGE_SIZE)  # Graph may be faster by now
 
 
 class FetchCursor:

@@ -201,7 +201,7 @@ def test_errors_of_a_delta_sync_count_from_the_first_one_on(seconds: int, is_lon
     assert 'failing' not in folder.as_json()
 
 
-def test_a_slow_page_is_halved_and_grows_with_the_checks_of_the_folder() -> None:
+def test_a_slow_page_is_halved_and_grows_again() -> None:
     folder, size, sizes = folder_cursor(), 1000, []
     while folder.record_slow_page(size):
         size = folder.max_page
@@ -209,7 +209,7 @@ def test_a_slow_page_is_halved_and_grows_with_the_checks_of_the_folder() -> None
     assert sizes == [500, 250, 125, 62, 31, 15, 7, 5]
     assert FolderCursor.from_json('Inbox', folder.as_json()).max_page == 5
     for _ in range(8):
-        folder.record_check(REQUESTED, is_deleted=False)
+        folder.grow_pages()
     assert 'page' not in folder.as_json()
 
 

@@ -226,8 +226,6 @@ class MailSelector:
             return problem
         except DemistoException as problem:
             return DemistoException(f"The folder '{name}' was deleted. {problem}")
-        if name in self._cursor.folders:
-            self._try(name, partial(self._select_created, self._cursor.folders[name]))
         return None
 
     def _check_location(self, folder: FolderCursor) -> None:
@@ -237,6 +235,7 @@ class MailSelector:
             DemistoException: it is, and no other folder has its name.
         """
         if folder.is_check_due(self._run.now()):
+            folder.grow_pages()
             folder.record_check(self._run.now(), self._is_deleted(folder))
         if not folder.is_deleted or self._replace_folder(folder):
             return
