@@ -1,12 +1,12 @@
 """Hold the state of a fetch: what the steps of a run share, and the cursor that is saved from run to run."""
 
 import base64
+import copy
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
 from itertools import chain, groupby, islice, repeat
 from os.path import commonprefix
 from typing import Any, NamedTuple
@@ -585,7 +585,7 @@ class FetchCursor:
             yield last_run
         for name, folder in reversed(self.folders.items()):
             if folder.link:
-                restarted = copy(folder)
+                restarted = copy.copy(folder)
                 restarted.restart_sync()
                 restarted.omitted = ()
                 last_run['folders'][name] = restarted.as_json()
