@@ -207,7 +207,7 @@ def test_a_response_without_a_list_is_not_the_end_of_the_backlog(
     platform = instance()
     source.cloud.faults.add(service='graph', path=place, times=2, **fault)
     run = platform.fetch()
-    assert run.error or run.health
+    assert run.error or run.health or len(run.incidents) == 3
     source.cloud.faults.clear()
     assert minutes(platform, 3) == ['mail 0', 'mail 1', 'mail 2']
 

@@ -653,7 +653,7 @@ def test_what_the_list_showed_of_an_unreadable_mail_is_kept(
 ) -> None:
     source.deliver(subject).broken.add('message')
     platform = instance()
-    names(platform, 6)
+    platform.run_until_quiet()
     [incident] = platform.incidents
     assert incident.name == (subject[:120] or '(no subject)')
     assert (incident.raw['From'], bool(incident.raw['Missing'])) == (PARTNER.address, True)

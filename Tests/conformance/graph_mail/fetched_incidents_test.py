@@ -81,9 +81,9 @@ class Fetches:
         assert incident['attachment'] == email['Attachments']
         return email
 
-    def tried(self, message: Message, tries: int, since: int = 0) -> None:
+    def tried(self, message: Message, tries: int, since: int = 1) -> None:
         """Make `message` a pending mail that was tried so often, and for the first time at that time."""
-        self.last_run |= {'names': ['Inbox'], 'waiting': [[message.immutable_id, 0, '', tries, since]]}
+        self.last_run |= {'names': ['Inbox'], 'id_start': '', 'waiting': [[message.immutable_id, 0, '', tries, since]]}
 
     @property
     def tries(self) -> list[int]:
@@ -502,6 +502,8 @@ def test_a_mail_that_stays_broken_becomes_an_incident_that_says_so(
     message.broken.add(part)
     assert [fetches.names(with_eml=True) for _ in range(4)] == [[]] * 4
     assert fetches.tries == [4]
+    assert fetches.names(with_eml=True) == [], 'it is tried for an hour'
+    fetches.tried(message, 5)
     [incident] = fetches.incidents()
     email = json.loads(incident['rawJSON'])
     assert incident['dbotMirrorId'] == email['ID'] == message.immutable_id
@@ -534,7 +536,7 @@ def test_a_mail_with_a_final_error_is_not_tried_again(
     assert fetches.names() == ['(no subject)']
 
 
-@pytest.mark.parametrize('status, left, problems', [(429, [4], 1), (404, [5], 0), (500, [], 0)])
+@pytest.mark.parametrize('status, left, problems', [(429, [4], 1), (404, [], 0), (500, [], 0)])
 def test_throttling_is_not_the_fault_of_a_mail(
     fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int, left: list[int], problems: int
 ) -> None:

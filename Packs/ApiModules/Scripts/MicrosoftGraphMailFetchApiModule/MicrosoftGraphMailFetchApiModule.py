@@ -4,7 +4,6 @@ import base64
 import errno
 import json
 import mimetypes
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -340,15 +339,17 @@ def is_final(error: Exception) -> bool:
     return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in UNREADABLE_CODES)
 
 
-def _is_of_engine(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in _ENGINE_ERRORS
+def _engine_problem(error: Exception) -> str:
+    """Return what to tell the administrator if the engine cannot store files, empty for other errors."""
+    is_of_engine = isinstance(error, OSError) and error.errno in _ENGINE_ERRORS
+    return f'The engine cannot store files: {getattr(error, "strerror", "")}. Check its disk.' if is_of_engine else ''
 
 
 def _patience_with(error: Exception) -> float:
     """Return the seconds for which a message is tried again, at least, although it could be the only one that fails."""
     if status_of(error) == 404:
         return MAX_ABSENCE
-    return MAX_FAILING if status_of(error) in _SERVER_STATUSES or _is_of_engine(error) else 0.0
+    return MAX_FAILING if status_of(error) in _SERVER_STATUSES or _engine_problem(error) else 0.0
 
 
 class _StopDownload(Exception):
@@ -471,9 +472,8 @@ class MailReader:
         except Exception as raised:  # whatever is wrong with one message, the others are read
             self._run.stop_waiting_after(raised)
             error = self._slowness(raised) or raised
-            if _is_of_engine(error):
-                what = f'The engine cannot store files: {os.strerror(error.errno)}.'
-                self._run.problems.append(DemistoException(f'{what} Check its disk.'))
+            if problem := _engine_problem(error):
+                self._run.problems.append(DemistoException(problem))
             if self._ends_with(error) or not self._is_fault_of_mail(error):
                 mail.postpone()
             elif is_final(error) or mail.is_last_try(error, self._run.now()):
