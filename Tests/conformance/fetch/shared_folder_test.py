@@ -107,9 +107,9 @@ def test_a_mail_that_cannot_be_read_becomes_an_incident(source: MailSource, shar
     platform = shared.platform()
     deliver(source, shared, 'Bad').broken.add('message')
     deliver(source, shared, 'Good')
-    for _ in range(6):
+    for _ in range(7):
         assert not platform.fetch().error
-        source.cloud.clock.advance(5 * MINUTES)
+        source.cloud.clock.advance(10 * MINUTES)
     incidents = {incident.name: incident.raw for incident in platform.incidents}
     assert set(incidents) == {'Bad', 'Good'}
     assert 'Missing' in incidents['Bad']
