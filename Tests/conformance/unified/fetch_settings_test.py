@@ -232,7 +232,8 @@ def test_a_fetch_without_a_session_says_how_to_sign_in(instance: Instance) -> No
 def test_a_fetch_that_fails_keeps_the_last_run(instance: Instance) -> None:
     deliver(empty(instance.cloud.mailbox(ADA)), 'waits')
     instance.cloud.faults.add(service='graph', status=500, times=None)
-    assert failure(instance) == 'Microsoft Graph responded with HTTP status 500. Try again in a few minutes.'
+    problem = "'Inbox' cannot be read. Microsoft Graph responded with HTTP status 500. The next fetch tries again."
+    assert failure(instance) == problem
     assert demisto.getLastRun() == {}
     instance.cloud.faults.clear()
     assert [incident['name'] for incident in fetched(instance)] == ['waits']
