@@ -315,8 +315,7 @@ class FolderCursor:
         is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
         checked: when it was checked whether the folder is deleted.
         is_deleted: it was in Deleted Items then.
-        is_strict: no entry was missed, or none but of old messages while the folder is synchronized for the first time: a message
-            in the list by changed time is new only if it was received lately.
+        is_strict: no entry was missed: a message in the list by changed time is new only if it was received lately.
         no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
         no_delta_cause: why it has none.
         repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
@@ -395,8 +394,9 @@ class FolderCursor:
         self.link, self.no_delta_until = link, ''
         if is_last or not self.is_first_sync:  # a sync that was started again because of errors has to reach its end
             self.failing_since = ''
+        if is_last and self.is_first_sync:
+            self.is_first_sync = self.is_strict = False
         if is_last:
-            self.is_first_sync = False
             self.since = graph_seconds(requested - _OVERLAP)
 
     def is_sync_late(self, now: float) -> bool:
@@ -445,14 +445,9 @@ class FolderCursor:
         self.no_delta_until, self.no_delta_cause = graph_seconds(now + _DELTA_INTERVAL), cause[:_MAX_TEXT]
         self.changed, self.is_strict = min(self.changed, (self.since, '')), False
 
-    @property
-    def _is_listed_only(self) -> bool:
-        """Whether no delta sync shows what entered lately."""
-        return self.is_first_sync or not self.is_strict
-
     def is_behind(self, now: float) -> bool:
         """Return whether only one run lists by changed time what no delta sync shows, so that the list has to be complete."""
-        return self._is_listed_only and self.changed[0] < graph_seconds(now - _MAX_UNCONFIRMED)
+        return not self.is_strict and self.changed[0] < graph_seconds(now - _MAX_UNCONFIRMED)
 
     def record_changed(self, position: SortKey, is_end: bool, requested: float, known_from: str) -> None:
         """Record the position in the list by changed time that was requested at a time, in seconds since the epoch.
@@ -467,7 +462,7 @@ class FolderCursor:
             self.since = overlap[0]
         elif is_end and not self.is_first_sync:  # now no entry is missed
             self.is_strict = True
-        elif self._is_listed_only and not self.no_delta_until:  # what changed before the folder was opened has not entered it
+        elif not (self.is_strict or self.no_delta_until):  # what changed before the folder was opened has not entered it
             overlap = max(overlap, (self.since, _END_OF_SECOND))
         self.changed = overlap if is_end else min(position, max(overlap, (known_from, '')))
 

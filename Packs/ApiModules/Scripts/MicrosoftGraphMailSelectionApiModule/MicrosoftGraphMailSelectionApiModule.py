@@ -183,9 +183,7 @@ class MailSelector:
 
         def open_folder(name: str) -> None:
             folder_id, first = find_fetch_folder(self._run.mailbox, name), self._options.first_fetch()
-            folder = FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, ''))
-            folder.is_strict = True  # old messages that change have been there
-            new.append(folder)
+            new.append(FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, '')))
 
         unknown = [name for name in names if name not in self._cursor.folders]
         may_continue = True
@@ -514,8 +512,7 @@ class MailSelector:
     def _select_changed(self, folder: FolderCursor) -> None:
         """Continue the list of what changed: a delta sync may have missed what entered the folder, or there is none."""
         # What was received before the bound and is not known may have been there for long, or may have been forgotten.
-        depends_on_state = self._options.depends_on_state and not folder.is_first_sync
-        first = folder.changed[0] if depends_on_state else folder.first
+        first = folder.changed[0] if self._options.depends_on_state else folder.first
         known_from = self._cursor.seen.complete_from
         bound = max(first, known_from) if folder.is_strict else ''
         # Without a delta sync it may also have entered: then it is lost. Lists alone must not repeat thousands of messages.
