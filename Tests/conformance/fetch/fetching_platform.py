@@ -18,7 +18,6 @@ from unittest import mock
 from urllib.parse import unquote
 
 import requests
-from requests.adapters import HTTPAdapter
 
 import CommonServerPython
 import demistomock as demisto
@@ -31,8 +30,6 @@ Crash = int | str | None
 Meanwhile = Callable[[int], None]
 OnRequest = Callable[[str], None]
 INVESTIGATION = 'instance'
-# Of all runs: a new TLS connection for each run would take a sixth of the duration of the histories.
-_CONNECTIONS = HTTPAdapter()
 
 
 class ProcessDied(BaseException):
@@ -124,18 +121,14 @@ class Platform:
     Attributes:
         last_run: JSON, empty before the first run.
         context: the integration context.
-        transport: sends the requests.
     """
 
-    def __init__(
-        self, cloud: MicrosoftCloud, folder: Path, params: dict[str, Any], transport: HTTPAdapter = _CONNECTIONS
-    ) -> None:
+    def __init__(self, cloud: MicrosoftCloud, folder: Path, params: dict[str, Any]) -> None:
         self.cloud = cloud
         self.params = params
         self.last_run = ''
         self.context: dict[str, Any] = {}
         self.incidents: list[Incident] = []
-        self.transport = transport
         self._folder = folder
 
     def fetch(
@@ -246,14 +239,10 @@ class _Process:
         def send(session: requests.Session, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
             return process.send(session, request, settings)
 
-        def get_adapter(_session: requests.Session, _url: str) -> HTTPAdapter:
-            return process._platform.transport
-
         with (
             mock.patch.multiple(demisto, **seams),
             mock.patch.multiple(CommonServerPython.LOG, replace_strs=[], messages=[]),  # each run is a process of its own
             mock.patch.object(requests.Session, 'send', send),
-            mock.patch.object(requests.Session, 'get_adapter', get_adapter),
             mock.patch.object(SystemClock, 'now', clock.now),
             mock.patch.object(SystemClock, 'elapsed', clock.now),
             mock.patch.object(SystemClock, 'sleep', self._sleep),

@@ -28,7 +28,6 @@ import MicrosoftGraphMailFetchApiModule
 import MicrosoftGraphMailSelectionApiModule
 from conformance.fetch.fetch_checker import FetchChecker, Mail
 from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN, Crash, Meanwhile, Platform, Run
-from conformance.fetch.in_process import InProcess
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.model import Flag, Folder
@@ -154,7 +153,7 @@ class Histories(RuleBasedStateMachine):
         if self.behaviour == REPORTED:
             self.mailbox.told_of_returned, self.mailbox.tells_partial_changes = told, True
             self.mailbox.overlooks_starts = overlooks_starts
-        self.platform = Platform(self.cloud, Path(self._folder.name), params, InProcess(self.cloud))
+        self.platform = Platform(self.cloud, Path(self._folder.name), params)
         self.checker = FetchChecker(
             self.mailbox,
             self.platform,

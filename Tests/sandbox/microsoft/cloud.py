@@ -219,8 +219,11 @@ class MicrosoftCloud:
         return lambda: self._state.accept(issued)
 
     def application(self, url: str) -> Any:
-        """Return the WSGI application behind a base URL, with its faults and its log, for clients in the same process."""
-        return next(service.app for service in self._services.values() if service.url == url)
+        """Return the WSGI application behind a base URL, with its faults and its log, for clients in the same process.
+
+        None if it is not of this cloud.
+        """
+        return next((service.app for service in self._services.values() if service.url == url), None)
 
     def open_connections(self, service: str) -> int:
         """Return how many connections clients hold open to that service."""

@@ -1,6 +1,7 @@
-"""Requests to the local cloud without connections, for tests that send tens of thousands of them.
+"""Requests to the local cloud without connections, for tests of what requests and responses say.
 
-Connections, TLS and HTTP take as long as all the rest of a request. What they do with them, the other tests of the fetch see.
+Connections, TLS and HTTP take as long as all the rest of a request. What they do with requests, the other tests see: those of the
+sign-in, of clients and of faults.
 """
 
 import io
@@ -18,15 +19,20 @@ from sandbox.microsoft import MicrosoftCloud
 
 
 class InProcess(HTTPAdapter):
-    """Let the applications of a cloud answer, each with its faults and its log of requests."""
+    """Let the applications of a cloud answer, each with its faults and its log of requests.
+
+    A request goes through a connection if the connection decides what becomes of it: that to another host, with other
+    certificates or through a proxy, and while a fault is on that slows or cuts what is sent.
+    """
 
     def __init__(self, cloud: MicrosoftCloud) -> None:
         super().__init__()
         self._cloud = cloud
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_settings: Any) -> requests.Response:
-        address = urlsplit(str(request.url))
-        app = self._cloud.application(f'{address.scheme}://{address.netloc}')
+    def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
+        app = self._app(request, settings)
+        if app is None:
+            return super().send(request, *args, **settings)
         try:
             chunks, status, headers = run_wsgi_app(app, _environ(request))
         except ConnectionError as error:  # a fault
@@ -50,6 +56,16 @@ class InProcess(HTTPAdapter):
         )
         return self.build_response(request, answer)
 
+    def _app(self, request: requests.PreparedRequest, settings: dict[str, Any]) -> Any:
+        """Return the application that answers; None if the connection decides what becomes of the request."""
+        address = urlsplit(str(request.url))
+        is_slow_or_cut = any(
+            fault.delay or fault.slow or fault.endless or fault.truncated or fault.bomb for fault in self._cloud.faults.all()
+        )
+        if is_slow_or_cut or settings['verify'] != self._cloud.ca_file or settings['proxies']:
+            return None
+        return self._cloud.application(f'{address.scheme}://{address.netloc}')
+
 
 class _BrokenBody(io.BytesIO):
     def read(self, _size: int | None = -1) -> bytes:
@@ -59,8 +75,8 @@ class _BrokenBody(io.BytesIO):
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     """Return the request as a WSGI server gives it to an application (PEP 3333)."""
     address = urlsplit(str(request.url))
-    body = request.body or b''
-    content = body if isinstance(body, bytes) else str(body).encode()
+    body: Any = request.body or b''
+    content = body.encode() if isinstance(body, str) else bytes(body)
     uri = address.path + (f'?{address.query}' if address.query else '')
     return {
         'REQUEST_METHOD': str(request.method),
