@@ -113,6 +113,7 @@ _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 ResponseLimits = tuple[int, bool]
 STRICT_LIMITS = 64 * 2**20, True
 LARGE_LIMITS = 512 * 2**20, False  # for files and tables of any size
+_MAX_OBJECTS, _MAX_VALUES = 500_000, 3_000_000  # of JSON under strict limits; lists are objects here
 
 
 class DeadlineError(ReadTimeout):
@@ -348,7 +349,7 @@ def _joined(pieces: Iterator[bytes], encoding: str, limits: ResponseLimits) -> b
         if len(body) > max_size:
             raise ContentDecodingError(f'The response is too large: it has more than {max_size} bytes.')
     content = bytes(body)
-    if is_strict and (_has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000)):
+    if is_strict and (_has_more(content, b'{[', _MAX_OBJECTS) or _has_more(content, b',', _MAX_VALUES)):
         raise ContentDecodingError('The response is too large: it has too many values.')
     return content
 
