@@ -229,6 +229,12 @@ def test_each_attachment_is_a_file_byte_for_byte_and_described(source: MailSourc
     assert incident.fields['attachment'] == incident.raw['Attachments']
 
 
+def test_a_file_without_a_media_type_has_that_of_its_name(source: MailSource, instance: Instance) -> None:
+    source.mailbox.attach_file(source.deliver(), 'report.pdf', b'%PDF', None)
+    [file] = only(instance).files
+    assert (file.name, file.type) == ('report.pdf', 'application/pdf')
+
+
 @pytest.mark.parametrize('legacy, name', [(False, 'logo@contoso-attachmentName-logo.png'), (True, 'logo.png')])
 def test_inline_attachments_are_named_by_content_id_unless_legacy_names_are_set(
     source: MailSource, instance: Instance, legacy: bool, name: str

@@ -45,9 +45,10 @@ class MailSource:
         return self.mailbox.make_folder(name, (parent or self.parent).folder_id)
 
     def deliver(self, subject: str = 'A mail', folder: Folder | None = None, age: float = 60.0, **more: Any) -> Message:
-        """Deliver a mail to a folder, by default the inbox. Its received time is `age` seconds ago."""
-        properties: dict[str, Any] = {'sender': PARTNER, 'to': [self.mailbox.owner], 'html': f'<p>{subject}</p>', **more}
+        """Deliver a mail to a folder, by default the inbox. It was received `age` seconds ago, and sent two hours before."""
         now = self.mailbox.now()
+        properties: dict[str, Any] = {'sender': PARTNER, 'to': [self.mailbox.owner], 'html': f'<p>{subject}</p>'}
+        properties |= {'sent': now - age - 7200, **more}
         message = Message(subject, received=now - age, created=now, modified=now, **properties)
         return self.mailbox.deliver(message, (folder or self.inbox).folder_id)
 
