@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
+import MicrosoftGraphMailSelectionApiModule
 from conformance.graph_mail.fetch_settings import options_with
 from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
@@ -172,7 +173,10 @@ def test_an_empty_page_does_not_end_the_list(runs: Runs, ada: Mailbox, cloud: Mi
 
 
 @pytest.mark.slow
-def test_too_many_mails_of_one_second_are_a_problem_with_advice(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+def test_too_many_mails_of_one_second_are_a_problem_with_advice(
+    runs: Runs, ada: Mailbox, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MicrosoftGraphMailSelectionApiModule, '_MAX_PAGES_PER_SECOND', 20)
     inbox, received = ada.folder('inbox').folder_id, f'{graph_seconds(ada.now())}Z'
     endless = {
         'value': [{'id': 'same', 'receivedDateTime': received, 'lastModifiedDateTime': received}],
@@ -207,6 +211,17 @@ def test_a_delta_sync_returns_all_messages_and_then_those_that_enter(mail: Graph
         ada.delete(message)
     entered = deliver(ada, 'entered')
     assert [row['id'] for row in mail.mailbox.created_messages('inbox', end)[0]] == [entered.immutable_id]
+
+
+def test_an_old_mail_that_came_back_and_is_not_found_is_selected_by_a_list(runs: Runs, ada: Mailbox) -> None:
+    """Graph reports that it was removed, and answers 404 when it is asked for it."""
+    ada.told_of_returned = 'removed'
+    message = deliver(ada, 'years ago', age=400 * DAY)
+    assert runs.next() == []
+    for folder in ('archive', 'inbox'):
+        ada.move(message, folder)
+    message.absent.add('message')
+    assert runs.next() == ['years ago']
 
 
 # endregion
