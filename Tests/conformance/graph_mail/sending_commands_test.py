@@ -15,6 +15,7 @@ from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
 from conformance.unified.integration_yml import IN_YML
 from conformance.virtual_time import skip_waits
+from MicrosoftGraphMailArgumentsApiModule import escape_markdown
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailSendCommandsApiModule import send_mail_command
 from sandbox.microsoft import MicrosoftCloud
@@ -203,7 +204,8 @@ def test_a_draft_is_created_and_sent(instance: Instance, adas: Mailbox, bobs: Ma
         'subject': 'Plan',
         'toRecipients': [BOB],
     }
-    assert entry['HumanReadable'] == (f'### Draft sent\n|Subject|To|ID|\n|---|---|---|\n| Plan | {BOB} | {draft["ID"]} |\n')
+    row = f'| Plan | {BOB} | {escape_markdown(draft["ID"])} |'
+    assert entry['HumanReadable'] == f'### Draft sent\n|Subject|To|ID|\n|---|---|---|\n{row}\n'
     assert files_of(arrived(bobs)) == [('x.pdf', b'%PDF plan', None)]
 
 
