@@ -63,6 +63,7 @@ DRAWN_FROM = (
     'Tests/conformance/token_cache/switched_methods_test.py',
     'Tests/sandbox/',
     'Tests/e2e/',
+    'Tests/setup/',
 )
 SHARE = 4
 DRAW = pytest.StashKey[int]()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from authentication_methods import ADA
+from conformance.unified.conftest import Build, build
 from demo.administrator import Administrator, CommandFailed
 from demo.upload import EXAMPLES, REPOSITORY, copy_packs, example_names, own_environment
 from sandbox.microsoft import MicrosoftCloud
@@ -18,6 +19,9 @@ from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import CONTOSO, SUBSCRIPTION
 from sandbox.servers import Sandbox
 from sandbox.tests.machine import limit
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
+
+__all__ = ['build']
 
 MAX_LINES = 120
 
@@ -33,11 +37,13 @@ def make_example(**variables: str) -> 'subprocess.CompletedProcess[str]':
 
 
 @pytest.fixture(scope='module')
-def uploaded(sandbox: Sandbox) -> Sandbox:
-    """The sandbox with all examples."""
-    for name in example_names():
-        done = make_example(NAME=name, DEMISTO_BASE_URL=sandbox.server.url, DEMISTO_API_KEY=sandbox.server.api_key)
-        assert done.returncode == 0, done.stdout + done.stderr
+def uploaded(sandbox: Sandbox, build: Build) -> Sandbox:
+    """The sandbox with all examples: the first uploaded by ``make example``, the others as demisto-sdk builds them."""
+    first, *others = example_names()
+    done = make_example(NAME=first, DEMISTO_BASE_URL=sandbox.server.url, DEMISTO_API_KEY=sandbox.server.api_key)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in others:
+        XsoarTestClient(sandbox.server).upload_integration(build(name))
     return sandbox
 
 

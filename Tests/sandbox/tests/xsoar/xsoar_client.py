@@ -36,8 +36,15 @@ class XsoarTestClient:
         return response.json()
 
     def upload(self, pack: Path) -> None:
-        with pack.open('rb') as file:
-            assert self.request('POST', '/contentpacks/installed/upload', files={'file': (pack.name, file)}).status_code == 200
+        self._upload(pack, '/contentpacks/installed/upload')
+
+    def upload_integration(self, yml: Path) -> None:
+        self._upload(yml, '/settings/integration-conf/upload')
+
+    def _upload(self, path: Path, target: str) -> None:
+        with path.open('rb') as file:
+            response = self.request('POST', target, files={'file': (path.name, file)})
+        assert response.status_code == 200, response.text
 
     def add(self, name: str = 'probe', engine: str = '', enabled: bool = True, **parameters: Any) -> Any:
         """Add an instance of the probe."""
