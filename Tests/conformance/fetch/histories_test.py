@@ -122,6 +122,7 @@ class Histories(RuleBasedStateMachine):
         token_life=st.sampled_from([None, 90.0]),
         told=st.sampled_from(['removed', 'nothing']),
         overlooks_starts=st.booleans(),
+        leaves=st.sampled_from(['deleted', 'purged']),
     )
     def begin(
         self,
@@ -136,8 +137,9 @@ class Histories(RuleBasedStateMachine):
         token_life: float | None,
         told: str,
         overlooks_starts: bool,
+        leaves: str,
     ) -> Mail:
-        """Start with mails that are too old to be fetched. Two of them stay as they are until the end."""
+        """Start with mails that are too old to be fetched. One of them stays until the end, and another leaves then."""
         self.fetched_names, self.selection, self.is_by_state = list(fetched), selection, 'importance' in expression
         MicrosoftGraphMailSelectionApiModule._SMALL_PAGE = small_page  # the test restores it
         self.names = [f'{self.source.path}/{fetched[0]}', *(self.folders[name].folder_id for name in fetched[1:])]
@@ -162,7 +164,8 @@ class Histories(RuleBasedStateMachine):
             {self.folders[name].folder_id for name in fetched},
             is_strict=not token_life,
         )
-        first, *self.old_mails = (self._receive('Cases', 'years ago', []) for _ in range(3))
+        self.leaves = self.delete if leaves == 'deleted' else self.purge
+        first, self.staying, self.leaving = (self._receive('Cases', 'years ago', []) for _ in range(3))
         return first
 
     # region events of the mailbox
@@ -449,13 +452,15 @@ class Histories(RuleBasedStateMachine):
             if hasattr(self, 'checker') and not self.has_failed:
                 self._finish()
                 self.checker.check_end()
-                self._remove_old_mails()
         finally:
             self._same_ids.stop()
             self._folder.cleanup()
 
     def _finish(self) -> None:
-        """Fetch from a working service until there is nothing more. Old mails that change then are no entries."""
+        """Fetch from a working service until there is nothing more.
+
+        An old mail that changes then is no entry. Another one, which was never fetched, leaves: the fetch succeeds all the same.
+        """
         self.cloud.faults.clear()
         self.cloud.clock.advance(700)  # a service that throttled sign-ins is left alone as long as it asked
         self.mailbox.delta_token_seconds = None
@@ -468,16 +473,9 @@ class Histories(RuleBasedStateMachine):
             if quiet == (2 + len(self.checker.mails) if self.selection == BY_BODY else 2):
                 return
             if quiet:
-                for mail in self.old_mails:
-                    self.change(mail, list(CHANGES))
+                self.change(self.staying, list(CHANGES))
+                self.leaves(self.leaving)
         raise AssertionError('The fetch does not end.')
-
-    def _remove_old_mails(self) -> None:
-        """Let mails that were never fetched leave: the fetch succeeds all the same."""
-        deleted, purged = self.old_mails
-        self.delete(deleted)
-        self.purge(purged)
-        self._fetch_from_working_service()
 
     def _fetch_from_working_service(self) -> Run:
         self.cloud.clock.advance(600 if self.platform.is_waiting else 60)
