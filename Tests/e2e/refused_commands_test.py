@@ -30,18 +30,3 @@ def test_missing_file_entry(analyst: Analyst) -> None:
     error = analyst.error('send-mail', to=BOB, subject='Mail', attachIDs=files)
     assert "has no file with the entry ID '99999@" in error
     assert [record for record in analyst.cloud.requests.of('graph') if record.method != 'GET'] == []
-
-
-def test_no_permission_to_send_leaves_no_draft(analyst: Analyst) -> None:
-    analyst.cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
-    assert 'ErrorAccessDenied' in analyst.error('send-mail', to=BOB, subject='Mail')
-    assert analyst.messages('drafts') == []
-
-
-def test_incomplete_file_is_not_shown(analyst: Analyst) -> None:
-    """No War Room entry has a part of a file."""
-    message = analyst.receive()
-    analyst.mailbox.attach_file(message, 'large.bin', bytes(3_000_000))
-    analyst.cloud.faults.add(service='graph', path='value', reset_mid_body=True, times=None)
-    analyst.error('msgraph-mail-get-attachment', message_id=message.immutable_id)
-    assert analyst.context('File') is None
