@@ -3,15 +3,24 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import pytest
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 LIST, DELTA = '/messages?', '/delta'
 # Changes a page, as JSON, for its decoded URL, in place or by returning what the response is instead.
 Alter = Callable[[str, dict[str, Any]], bytes | None]
+_Adapter = TypeVar('_Adapter', bound=BaseAdapter)
+
+
+def wrap_transport(monkeypatch: pytest.MonkeyPatch, wrap: Callable[[BaseAdapter], _Adapter]) -> _Adapter:
+    """Let all sessions send with the adapter that `wrap` makes of the present one, and return it."""
+    adapter = wrap(requests.Session().get_adapter('https://'))
+    monkeypatch.setattr(requests.Session, 'get_adapter', lambda _session, url: adapter)
+    return adapter
 
 
 class AlteredPages(HTTPAdapter):
@@ -22,7 +31,7 @@ class AlteredPages(HTTPAdapter):
         size: of the present one, as requested.
     """
 
-    def __init__(self, adapter: HTTPAdapter, text: str, alter: Alter) -> None:
+    def __init__(self, adapter: BaseAdapter, text: str, alter: Alter) -> None:
         super().__init__()
         self._adapter = adapter
         self._text = text

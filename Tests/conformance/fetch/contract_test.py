@@ -8,9 +8,10 @@ from urllib.parse import unquote
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 import MicrosoftGraphMailSelectionApiModule
+from conformance.fetch.altered_pages import wrap_transport
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN
 from conformance.fetch.mail_source import DAY, YEARS_AGO, MailSource, attach
@@ -29,7 +30,7 @@ def started(instance: Instance, **params: Any) -> Any:
 class WithoutItem(HTTPAdapter):
     """Send requests with another adapter, and drop the response to that for one message from each batch."""
 
-    def __init__(self, adapter: HTTPAdapter, message_id: str) -> None:
+    def __init__(self, adapter: BaseAdapter, message_id: str) -> None:
         super().__init__()
         self._adapter = adapter
         self._id = message_id
@@ -294,7 +295,7 @@ def test_the_page_of_a_proxy_is_not_taken_for_an_attachment(source: MailSource, 
 
 @pytest.mark.parametrize('status', [500, 502, 503, 504, None])
 def test_a_removed_mail_that_cannot_be_looked_up_does_not_block_its_folder(
-    source: MailSource, instance: Instance, status: int | None
+    source: MailSource, instance: Instance, status: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.cloud.clock.stop()
     source.mailbox.told_of_returned = 'removed'
@@ -310,7 +311,7 @@ def test_a_removed_mail_that_cannot_be_looked_up_does_not_block_its_folder(
     if status:
         source.cloud.faults.add(service='graph', path=bad.immutable_id, status=status, times=None)
     else:
-        platform.transport = WithoutItem(platform.transport, bad.immutable_id)
+        wrap_transport(monkeypatch, lambda adapter: WithoutItem(adapter, bad.immutable_id))
     source.mailbox.move(moved, 'inbox')
     source.deliver('new', age=0)
     for _ in range(2):

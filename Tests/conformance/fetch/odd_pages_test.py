@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conformance.fetch.altered_pages import DELTA, LIST, AlteredPages
+from conformance.fetch.altered_pages import DELTA, LIST, AlteredPages, wrap_transport
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform, Run
 from conformance.fetch.mail_source import YEARS_AGO, MailSource
@@ -53,7 +53,7 @@ def test_a_list_by_changed_time_that_ends_early_loses_no_mail(
             ended.append(page.pop('@odata.nextLink', ''))
 
     ended: list[str] = []
-    platform.transport = AlteredPages(platform.transport, LIST, end_early)
+    wrap_transport(monkeypatch, lambda adapter: AlteredPages(adapter, LIST, end_early))
     fetch_for(source, platform, 20)
     assert len(ended) == 1
     assert names(platform) == [f'mail {number:02}' for number in range(30)]
@@ -100,7 +100,9 @@ def test_an_old_mail_that_is_moved_during_the_first_sync_is_fetched(
 
 @pytest.mark.parametrize('code', ['UnknownError', 'ErrorInternalServerTransientError'])
 @pytest.mark.parametrize('kind', [LIST, DELTA])
-def test_pages_that_graph_cuts_with_an_error_become_smaller(source: MailSource, instance: Instance, kind: str, code: str) -> None:
+def test_pages_that_graph_cuts_with_an_error_become_smaller(
+    source: MailSource, instance: Instance, kind: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The status is 200: it was sent before the page failed."""
     source.cloud.clock.stop()
     platform = instance()
@@ -112,7 +114,7 @@ def test_pages_that_graph_cuts_with_an_error_become_smaller(source: MailSource, 
             return None
         return f'{{"value":[{{"id":"x"}},{{"id":"z","error":{{"code":"{code}","message":""}}}}'.encode()
 
-    platform.transport = pages = AlteredPages(platform.transport, kind, cut)
+    pages = wrap_transport(monkeypatch, lambda adapter: AlteredPages(adapter, kind, cut))
     source.deliver('new', age=YEARS_AGO)
     fetch_for(source, platform, 2)
     assert names(platform) == ['new']
@@ -143,14 +145,19 @@ class Frozen:
 @pytest.mark.parametrize('is_first_sync', [True, False])
 @pytest.mark.parametrize('pause', [0.0, 4.0])
 def test_a_delta_query_that_never_ends_is_replaced_by_lists(
-    source: MailSource, instance: Instance, is_first_sync: bool, has_same_link: bool, pause: float
+    source: MailSource,
+    instance: Instance,
+    is_first_sync: bool,
+    has_same_link: bool,
+    pause: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source.cloud.clock.stop()
     moved = [source.deliver(f'moved {number}', source.folder('Elsewhere'), age=YEARS_AGO) for number in range(2)]
     platform = instance()
     if not is_first_sync:
         fetch_for(source, platform, 2)
-    platform.transport = AlteredPages(platform.transport, DELTA, Frozen(has_same_link).alter)
+    wrap_transport(monkeypatch, lambda adapter: AlteredPages(adapter, DELTA, Frozen(has_same_link).alter))
     source.deliver('new 1', age=0)
     fetch_for(source, platform, 3)
     if not is_first_sync:
