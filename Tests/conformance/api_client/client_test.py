@@ -334,7 +334,7 @@ def test_claims_that_a_new_token_does_not_have_are_asked_for_in_the_sign_in(inst
         assert json.loads(parse_qs(urlsplit(address).query)['claims'][0])['access_token']['acrs']['value'] == 'c1'
         return
     send = client.token_provider.token_client.send
-    client.token_provider.token_client.send = lambda request: (sent.append(request), send(request))[1]  # type: ignore
+    client.token_provider.token_client.send = lambda request, *more: (sent.append(request), send(request, *more))[1]  # type: ignore
     start_device_sign_in(client)
     assert json.loads(sent[0].form['claims'])['access_token']['acrs']['value'] == 'c1'
 
