@@ -61,6 +61,15 @@ def test_a_command_that_goes_on_after_errors_waits_only_once(instance: Instance,
     assert instance.clock.slept <= 30
 
 
+def test_an_answer_that_is_no_outage_restores_the_retry_budget(instance: Instance) -> None:
+    client = instance.client()
+    for item in range(3):
+        instance.fail(status=429, headers={'Retry-After': '25'})
+        with pytest.raises(DemistoException, match=r'\[400\]'):
+            client.http_request('GET', f'/users/{ADA}/messages/{item}')
+    assert instance.clock.slept == 75
+
+
 def test_a_request_that_succeeds_restores_the_retry_budget(instance: Instance) -> None:
     client = instance.client()
     for _ in range(3):

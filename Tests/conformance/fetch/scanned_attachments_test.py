@@ -1,5 +1,7 @@
 """Attachments that Microsoft Defender still scans: a placeholder stands for them (Dynamic Delivery of Safe Attachments)."""
 
+import json
+
 import pytest
 
 from conformance.fetch.conftest import Instance
@@ -87,8 +89,43 @@ def test_the_wait_takes_no_tries(source: MailSource, instance: Instance) -> None
     assert platform.incidents[-1].raw.get('Missing') is None
 
 
+@pytest.mark.parametrize('tries', [0, 4])
+def test_the_wait_ends_although_the_clock_of_the_engine_was_ahead_when_it_began(
+    source: MailSource, instance: Instance, tries: int
+) -> None:
+    platform = instance(max_fetch='1')
+    platform.fetch()
+    scanned(source)
+    platform.fetch()
+    last_run = json.loads(platform.last_run)
+    [mail] = last_run['waiting']
+    mail[3:5] = tries, mail[4] + 40 * 86400
+    platform.last_run = json.dumps(last_run)
+    assert fetch(platform, 12) == ['Invoice']
+
+
 def test_an_email_that_the_search_does_not_find_is_none_after_the_wait(source: MailSource, instance: Instance) -> None:
     platform = instance(fetch_search='attachment:report.pdf')
     platform.fetch()
     scanned(source)
     assert fetch(platform, 15) == []
+
+
+def test_the_health_says_that_others_wait_for_many_scans(
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('MicrosoftGraphMailSelectionApiModule.MAX_MAILS_PER_RUN', 6)
+    platform = instance(max_fetch='4')
+    platform.fetch()
+    for _ in range(8):
+        scanned(source)
+    source.deliver('Other', age=0)
+    runs = []
+    for _ in range(16):
+        runs.append(platform.fetch())
+        platform.cloud.clock.advance(60)
+    assert runs[0].health == []
+    waiting = '6 emails cannot be read yet, or their attachments are being scanned. Until there are fewer, no others are fetched.'
+    assert runs[3].health == [waiting]
+    assert not runs[3].is_unhealthy
+    assert 'Other' in [name for run in runs for name in run.names]

@@ -86,6 +86,31 @@ def test_a_slow_mail_that_can_be_read_in_its_last_try_is_complete(source: MailSo
     assert 'Missing' not in run.incidents[0].raw
 
 
+def test_a_file_for_which_the_selection_leaves_no_time_is_missing_after_an_hour(source: MailSource, instance: Instance) -> None:
+    clock = source.cloud.clock
+    clock.stop()
+    platform = instance()
+    platform.fetch()
+    slow = slow_mail(source)
+    for number in range(40):
+        clock.advance(60)
+        start, end = clock.now(), clock.now() + LIMIT
+
+        def wait(url: str, start: float = start, end: float = end) -> None:
+            if '/mailFolders/' in url and '/messages' in url:
+                clock.advance(max(0.0, start + 101 - clock.now()))
+            elif url.endswith('/$value') and slow.immutable_id in url:
+                clock.advance(max(0.0, end - clock.now() - 0.2))
+
+        run = platform.fetch(on_request=wait)
+        if run.names:
+            assert number > 4
+            break
+        assert NOT_IN_TIME in run.health[0]
+    [incident] = platform.incidents
+    assert incident.raw['Missing'] == [f"The file 'large.bin' is missing. {NOT_IN_TIME}"]
+
+
 def test_headers_do_not_wait_for_large_files(source: MailSource, instance: Instance) -> None:
     source.mailbox.hides_internal_headers = True
     slow = source.deliver('slow', sender=source.mailbox.owner, headers=[('X-Seen', 'yes')])
@@ -103,6 +128,24 @@ def test_headers_do_not_wait_for_large_files(source: MailSource, instance: Insta
     [incident] = platform.incidents
     assert 'X-Seen' in [header['name'] for header in incident.raw['Headers']]
     assert incident.raw['Missing'] == [f"The file 'large.bin' is missing. {NOT_IN_TIME}"]
+
+
+def test_pages_become_no_larger_while_the_location_of_their_folder_is_unknown(source: MailSource, instance: Instance) -> None:
+    platform = instance()
+    platform.fetch()
+    last_run = json.loads(platform.last_run)
+    last_run['folders']['Inbox']['page'] = 5
+    platform.last_run = json.dumps(last_run)
+    source.cloud.clock.advance(660)
+    source.cloud.faults.add(service='graph', path=r'/mailFolders/[^/]+$', status=500, times=None)
+    sizes = []
+    for _ in range(3):
+        platform.fetch()
+        sizes.append(json.loads(platform.last_run)['folders']['Inbox']['page'])
+    assert sizes == [5, 5, 5]
+    source.cloud.faults.clear()
+    platform.fetch()
+    assert json.loads(platform.last_run)['folders']['Inbox']['page'] == 10
 
 
 @pytest.mark.parametrize('size, is_attached', [(999_999, True), (1_100_000, False)])

@@ -188,6 +188,19 @@ def test_a_response_is_repeated_by_a_later_run_only_if_it_was_not_sent(
     assert len(responses(bobs)) == 1
 
 
+def test_a_later_run_tells_that_a_meeting_may_have_been_declined(instance: Instance, ada: Mailbox, bobs: Mailbox) -> None:
+    invitation = ada.invite('Planning', bobs.owner, START, END)
+    throttled = {'status': 429, 'headers': {'Retry-After': '120'}}
+    instance.cloud.faults.add(service='graph', path='decline$', done=True, **throttled)
+    instance.cloud.faults.add(service='graph', path='/events/[^/]+$', method='GET', **throttled)
+    entry = instance.run(COMMAND, message_id=invitation.immutable_id, response='decline')
+    invitation.meeting = None  # Outlook removes what was declined from the calendar
+    assert instance.error(COMMAND, **entry['PollingArgs']) == (
+        'The meeting is not in the calendar any more. '
+        'The command may have declined it already: look in Sent Items before you answer the email.'
+    )
+
+
 def test_the_same_response_with_another_comment_is_sent(
     mail: GraphMailClient, bobs: Mailbox, invitation: Message, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ def test_a_throttled_lookup_is_resumed(
     assert len(in_folder(adas, 'drafts') + in_folder(adas, 'sentitems')) == 1
 
 
-def throttled_at(instance: Instance, path: str, command: str, args: dict[str, str], **more: Any) -> dict[str, Any]:
+def throttled_at(instance: Instance, path: str, command: str, args: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return the arguments of the later run of a command that is throttled at a step, and while it looks what became of it."""
     instance.cloud.faults.add(service='graph', path=path, method='POST', **LATER, **more)
     if path == '/send$':
@@ -155,3 +155,13 @@ def test_a_later_run_that_cannot_look_says_what_is_not_known(
     instance.cloud.faults.add(service=service, status=status, times=None)
     assert instance.error(command, **args).startswith(what)
     assert len(in_folder(adas, 'drafts')) == 1
+
+
+def test_a_draft_that_was_sent_before_it_was_complete_is_told(instance: Instance, adas: Mailbox) -> None:
+    files = {'transientFile': 'a.txt,b.txt', 'transientFileContent': [1_600_000 * 'a', 1_600_000 * 'b']}
+    args = throttled_at(instance, '/attachments$', 'msgraph-mail-create-draft', {**MAIL, **files})
+    instance.text('msgraph-mail-send-draft', draft_id=in_folder(adas, 'drafts')[0].immutable_id)
+    assert instance.error('msgraph-mail-create-draft', **args) == (
+        'Somebody sent the draft while the command waited, so files may be missing. Look at the email in Sent Items.'
+    )
+    assert len(in_folder(adas, 'sentitems')) == 1

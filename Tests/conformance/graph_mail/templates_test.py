@@ -55,6 +55,15 @@ def test_variables_have_values(instance: Instance, bobs: Mailbox, text: str, par
     assert body_of(instance, bobs, 'body', text, params) == filled
 
 
+@pytest.mark.parametrize('comment', ['Do not click: {s}', 'Do <b>not</b> click: {s}'])
+def test_a_value_in_a_comment_is_shown_as_it_is(instance: Instance, bobs: Mailbox, question: Message, comment: str) -> None:
+    value = '<a href="https://evil.example">Reset password</a>'
+    args = {'message_id': question.immutable_id, 'to': BOB, 'comment': comment, 'templateParams': {'s': value}}
+    instance.text('msgraph-mail-forward', **args)
+    assert '&lt;a href=' in arrived(bobs).html
+    assert 'evil.example">' not in arrived(bobs).html
+
+
 def test_styles_of_html_stay(instance: Instance, bobs: Mailbox) -> None:
     html = '<style>@media print {p {color: red}} a{}</style><p>{name}</p>'
     assert body_of(instance, bobs, 'htmlBody', html, '{"name": "<b>Ada</b>"}') == html.replace('{name}', '<b>Ada</b>')

@@ -15,6 +15,7 @@ from conformance.graph_mail.watched_sender import UPLOADS
 from conformance.unified.instances import BOB, ERROR, Instance
 from conformance.virtual_time import skip_waits
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail import upload_routes
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 
@@ -171,7 +172,8 @@ def test_a_draft_in_transport_is_neither_sent_nor_changed(instance: Instance, ad
     instance.text('msgraph-mail-send-draft', draft_id=draft_id)
     for command, args in (('msgraph-mail-send-draft', {}), ('msgraph-mail-update-draft', {'subject': 'Other'})):
         told = instance.error(command, draft_id=draft_id, **args)
-        assert told == 'The email was already sent, and is about to leave Drafts. Look for it in Sent Items.'
+        what = 'The email was already sent, and is about to leave Drafts. Look for it in Sent Items.'
+        assert told == f'{what} If it stays in Drafts, send it from there in Outlook.'
     assert copies(bobs) == 1
 
 
@@ -467,6 +469,23 @@ def test_a_file_that_somebody_removes_is_told(instance: Instance, adas: Mailbox,
     adas.attach_file(draft, 'image001.png', HALF * b'a')
     assert 'The draft has 1 of 2 attachments.' in instance.error(command, **args)
     assert in_folder(adas, 'sentitems') == []
+
+
+@pytest.mark.parametrize('shown', [{'name': 'big_.txt'}, {'is_inline': True}])
+def test_an_uploaded_file_is_known_though_it_is_shown_otherwise(
+    instance: Instance, adas: Mailbox, monkeypatch: pytest.MonkeyPatch, shown: dict[str, Any]
+) -> None:
+    """Its name is another one, and the ID in ``Location`` is of another kind than those in the list."""
+    attach = upload_routes._attached
+
+    def attach_as_shown(session: Any, *args: Any) -> Any:
+        session.settings.update(shown)
+        attach(session, *args)
+        return '', 201, {'Location': "https://outlook.example/messages('AAMk=')/attachments('AAMk=')"}
+
+    monkeypatch.setattr(upload_routes, '_attached', attach_as_shown)
+    instance.text('send-mail', **MAIL, transientFile='big.txt', transientFileContent=4_000_000 * 'x')
+    assert len(in_folder(adas, 'sentitems')[0].attachments) == 1
 
 
 # endregion

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+import demistomock as demisto
 from conformance.sign_in.methods import ADA, device_signed_out, keywords
 from conformance.sign_in.rows import *
 from conformance.sign_in.running import run
@@ -163,6 +164,25 @@ def test_a_refused_refresh_token_is_not_sent_again_by_each_command(workbench: Wo
         assert isinstance(error, SignInRequiredError)
         assert 'AADSTS50173' in error.what
         assert error.needs_new_sign_in
+
+
+@pytest.mark.parametrize('method', [AUTHORIZATION_CODE, DEVICE_CODE])
+def test_a_refused_token_of_the_public_module_is_not_sent_again_by_each_command(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    token = workbench.ask_for(settings)
+    assert isinstance(token, AccessToken)
+    refresh_token = demisto.getIntegrationContext()['current_refresh_token']
+    written = {'current_refresh_token': refresh_token, 'access_token': token.value, 'valid_until': token.expires_on}
+    demisto.setIntegrationContext(written)
+    workbench.later(3700)
+    workbench.cloud.faults.add(service='entra', path='token', **REVOKED, times=60)
+    workbench.reset_counts()
+    for _ in range(30):
+        assert isinstance(workbench.ask(workbench.client(settings)), SignInRequiredError)
+        workbench.later(5)
+    assert workbench.requests_to('entra') <= 6  # in 150 seconds: the token, and the code beside it, once a minute
+    workbench.cloud.faults.clear()
+    assert isinstance(workbench.ask_for(keywords(method, workbench)), AccessToken), 'a new sign-in does not wait'
 
 
 def test_a_refused_refresh_is_not_tried_again_while_the_token_lasts(workbench: Workbench) -> None:

@@ -219,8 +219,8 @@ class MicrosoftClient(BaseClient):
 
     _counts_requests = False
     _limits = LARGE_LIMITS
-    # Seconds since the last request that succeeded. They count for the retry budget of the next ones: a command that goes on with
-    # the next item after an error must not wait for each of them.
+    # Seconds since the API last answered. They count for the retry budget of the next requests: a command that goes on with the
+    # next item after an error must not wait for each of them.
     _waited_in_vain = 0.0
 
     def __init__(
@@ -471,6 +471,9 @@ class MicrosoftClient(BaseClient):
         try:
             response = run_with_retries(send, delay_after, policy, self.clock, wait)
         except ErrorResponse as error:
+            status = error.response.status_code
+            if status < 500 and status not in self.retry_policy.retries:  # the API is back
+                self._waited_in_vain = 0.0
             return error.response, True
         except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts only those of the connection
             self.execution_metrics.timeout_error += request['with_metrics']

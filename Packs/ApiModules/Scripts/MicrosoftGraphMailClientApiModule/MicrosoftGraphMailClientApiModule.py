@@ -840,7 +840,10 @@ class Mailbox:
             raise DemistoException('The email is not an invitation to a meeting. Check message_id.')
         event = message.get('event') or {}
         if not event.get('id'):
-            raise DemistoException('The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.')
+            advice = 'Answer the email with msgraph-mail-reply-to.'
+            if self.client.is_rescheduled():  # Outlook removes what was declined from the calendar
+                advice = 'The command may have declined it already: look in Sent Items before you answer the email.'
+            raise DemistoException(f'The meeting is not in the calendar any more. {advice}')
         if event.get('isOrganizer'):
             what = 'The mailbox is the organizer of the meeting, and cannot respond to it.'
             raise DemistoException(f'{what} Change or cancel the meeting in Outlook.')

@@ -229,7 +229,7 @@ class PendingMail(NamedTuple):
 
     def is_due(self, now: float) -> bool:
         """Return whether it is tried before others. After its first tries, it waits for the time of its last one."""
-        return self.tries < MAX_TRIES_PER_MAIL - 1 or now - self.since >= MAX_FAILING
+        return self.tries < MAX_TRIES_PER_MAIL - 1 or not 0 <= now - self.since < MAX_FAILING
 
     @property
     def order(self) -> int:

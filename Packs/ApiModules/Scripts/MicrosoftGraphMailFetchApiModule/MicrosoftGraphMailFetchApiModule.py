@@ -279,13 +279,14 @@ class FetchedMail:
         if self.state != MailState.DELETED:
             self.state = MailState.POSTPONED
         if error:
-            since = self.pending.since or (int(now) if _patience_with(error) else 0)
+            since = self.pending.since or (now if _patience_with(error) else 0)
+            since = min(int(since), int(now))  # the clock of the engine may have been ahead
             self.pending = self.pending._replace(tries=self.pending.tries + 1, since=since)
         self.drop_files()
 
     def waits_for_scan(self, now: float) -> bool:
         """Leave the message to a later run unless its attachments were waited for long enough. Return whether it was left."""
-        since = self.pending.since or int(now)
+        since = min(self.pending.since or int(now), int(now))
         if now - since >= _MAX_SCAN:
             return False
         self.pending = self.pending._replace(since=since)
@@ -488,16 +489,15 @@ class MailReader:
         """Return what to say instead of an error if the time of the command ended with the request."""
         if self._run.has_command_ended and isinstance(error, GraphError) and not error.status:
             what = 'It could not be read in the time of one fetch: it is large, or the connection to Microsoft Graph is slow.'
-            return GraphError(what, 'Open the email in Outlook.')
+            slowness = GraphError(what, 'Open the email in Outlook.')
+            slowness.status = 0 if self._has_time else 504  # the selection took the time: this may be the fault of Graph
+            return slowness
         return None
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
-        """Return whether the mailbox can be read, although a message cannot. Without time it cannot be asked: it is assumed then,
-        unless the selection took the time."""
-        if not isinstance(error, DemistoException):
+        """Return whether the mailbox can be read, although a message cannot. Without time it cannot be asked: it is assumed."""
+        if not isinstance(error, DemistoException) or self._run.has_command_ended:
             return True
-        if self._run.has_command_ended:
-            return self._has_time
         if self._is_mailbox_available is None or not status_of(error):
             self._is_mailbox_available = self._run.is_mailbox_available(self._cursor)
         if not self._is_mailbox_available:

@@ -88,6 +88,11 @@ class MailSelector:
         tried = due[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
         self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
+        if self._max_selected <= len(tried) < options.max_mails:
+            run.notes.append(
+                f'{len(cursor.pending)} emails cannot be read yet, or their attachments are being scanned. '
+                'Until there are fewer, no others are fetched.'
+            )
         self._reserved = 0  # of them for the backlog, so that new messages leave half of the rest to it
 
     def select(self) -> list[PendingMail]:
@@ -233,8 +238,8 @@ class MailSelector:
             DemistoException: it is, and no other folder has its name.
         """
         if folder.is_check_due(self._run.now()):
-            folder.grow_pages()
             folder.record_check(self._run.now(), self._is_deleted(folder))
+            folder.grow_pages()
         if not folder.is_deleted or self._replace_folder(folder):
             return
         if folder.name == folder.folder_id:

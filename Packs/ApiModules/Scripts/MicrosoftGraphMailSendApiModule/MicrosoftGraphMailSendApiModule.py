@@ -464,13 +464,15 @@ class AttachedFile(NamedTuple):
 
     def looks_like(self, other: 'AttachedFile') -> bool:
         """Return whether Graph may show this file as `other`, whose size counts more than its bytes: up to that of base64."""
-        is_size = self.size <= other.size <= 1.4 * self.size + 2000
-        return is_size and (self.name, self.is_inline) == (other.name, other.is_inline)
+        return self.has_size_of(other) and (self.name, self.is_inline) == (other.name, other.is_inline)
+
+    def has_size_of(self, other: 'AttachedFile') -> bool:
+        return self.size <= other.size <= 1.4 * self.size + 2000
 
 
 def match_files(files: Sequence[AttachedFile], found: Sequence[AttachedFile]) -> tuple[list[AttachedFile], list[AttachedFile]]:
     """Return the files that are missing in a list of attachments, and what else is there: duplicates, and files of others."""
-    left, missing = list(found), list(files)
+    left, missing = (sorted(some, key=lambda one: one.size) for some in (found, files))  # so that the smallest that fits is taken
     for is_same in (lambda one, other: one.file_id == other.file_id != '', AttachedFile.looks_like):
         for one in list(missing):
             other = next((other for other in left if is_same(one, other)), None)
@@ -801,9 +803,12 @@ class _Draft:
         return files
 
     def _require_all(self) -> None:
-        missing, _ = self._compare_files()
+        missing, others = self._compare_files()
+        # Graph may show a file that was uploaded under another name, and not with the ID that the upload returned
+        uploaded = [file for file in missing if file.size >= MIN_UPLOAD_SIZE]
+        renamed = sum(any(file.has_size_of(one) for file in uploaded) for one in others)
         count = len(self.progress.first_files or ()) + len(self.progress.attached)
-        _require_files(count - len(missing), count)
+        _require_files(count - len(missing) + renamed, count)
 
     def _compare_files(self) -> tuple[list[AttachedFile], list[AttachedFile]]:
         """Return the files that the draft should have and lacks, and those that it has besides."""
@@ -945,7 +950,8 @@ class _Draft:
             what = f'The email was already sent, and is delivered at {send_time_of(state)}.'
             raise DemistoException(f'{what} To cancel it, delete it with msgraph-mail-delete-email.')
         if _is_submitted(state):
-            raise DemistoException('The email was already sent, and is about to leave Drafts. Look for it in Sent Items.')
+            what = 'The email was already sent, and is about to leave Drafts. Look for it in Sent Items.'
+            raise DemistoException(f'{what} If it stays in Drafts, send it from there in Outlook.')
         self._require_kept(state)
         return state
 

@@ -644,6 +644,7 @@ def test_a_reply_whose_mark_is_rejected_has_none() -> None:
 
 FILE, INLINE = AttachedFile('', 'a.txt', False, 100), AttachedFile('', 'a.txt', True, 100)
 MINE, OTHER = FILE._replace(file_id='1'), FILE._replace(file_id='2')
+LARGER = FILE._replace(size=2000)
 
 
 @pytest.mark.parametrize(
@@ -662,6 +663,7 @@ MINE, OTHER = FILE._replace(file_id='1'), FILE._replace(file_id='2')
         ([FILE, FILE], [MINE, OTHER], [], []),
         ([MINE, MINE], [MINE, OTHER], [], []),
         ([MINE], [OTHER, MINE], [], [OTHER]),
+        ([FILE, LARGER], [LARGER._replace(size=2100), FILE], [], []),
     ],
 )
 def test_files_are_recognized_by_their_ids_or_by_all_else(files: Any, found: Any, missing: Any, left: Any) -> None:

@@ -1,5 +1,6 @@
 """Provide the commands that draft and send mail. An integration adds SENDING_COMMANDS to its commands."""
 
+import html
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -227,6 +228,11 @@ def _with_values(args: Arguments) -> JsonObject:
         return args
     values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
     texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
+    comment = str(args.get('comment') or '')
+    if has_html_tag(comment):  # what others wrote must not become HTML
+        texts['comment'] = _filled(comment, {name: html.escape(value) for name, value in values.items()}, 'comment')
+    elif has_html_tag(texts.get('comment', '')):
+        texts['comment'] = f'<div>{text_as_html(texts["comment"])}</div>'
     return {**args, **texts, 'templateParams': None}
 
 
@@ -329,6 +335,9 @@ def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCom
             if given.get('draft_id'):  # a draft of a user, which stays
                 return function(mailbox, given, progress)
             with MailSender(mailbox).resuming(progress, is_sending) as was_sent:
+                if was_sent and not is_sending:
+                    what = 'Somebody sent the draft while the command waited, so files may be missing.'
+                    raise DemistoException(f'{what} Look at the email in Sent Items.')
                 files = dict.fromkeys(re.findall(r'\w+', _FILES)) if was_sent else {}
                 return function(mailbox, {**given, **files}, progress)
 

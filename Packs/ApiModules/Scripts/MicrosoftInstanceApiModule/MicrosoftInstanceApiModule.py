@@ -205,13 +205,13 @@ _NUMERIC_DATE = (
 _CLOCK_TIME = r'(?:\d{1,2}(?::\d\d){1,2}(?:[.,]\d+)?(?:\s*[ap]m)?|\d{1,2}\s*[ap]m|noon|midnight)'  # 13:30 and 8am
 _OFFSET = r'(?:\s*(?:utc|gmt)?[+-]\d\d?:?(?:\d\d)?\b)'
 _TIME_UNIT = r'(?:years?|months?|weeks?|days?|hours?|minutes?|mins?|seconds?|secs?|[ymwdhs])'
-DURATION = rf'(?i)now|(?:in\s+|-)?(?:\d+(?:\.\d+)?\s*{_TIME_UNIT}\b[\s,]*(?:and\s+)?)+(?:ago|from now)?'
+DURATION = rf'(?i)now|(?:in\s+|-)?(?:(?:\d+(?:\.\d+)?|an?\b)\s*{_TIME_UNIT}\b[\s,]*(?:and\s+)?)+(?:ago|from now)?'
 _DAY_WORD = r'(?:today|yesterday|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day)'
 _DAY_FROM_NOW = rf'(?i){_DAY_WORD}(?:,?\s+(?:at\s+)?{_CLOCK_TIME})?|{_CLOCK_TIME}(?:\s*UTC)?'
 
 
 def plain_date(text: str, name: str) -> str:
-    """Return a text in which a date in numbers is written as 2030-01-31, and without a remark such as (CET) behind it.
+    """Return a text in which a date in numbers is written as 2030-01-31, and without a remark such as (CET) behind an offset.
 
     With dots, the day comes first.
 
@@ -230,7 +230,7 @@ def plain_date(text: str, name: str) -> str:
         [only] = days
         return f'{only} '
 
-    return re.sub(_NUMERIC_DATE, iso_date, re.sub(r'\([^()]*\)\Z', '', text)).strip()
+    return re.sub(_NUMERIC_DATE, iso_date, re.sub(rf'(?i)(:\d\d(?:{_OFFSET}|Z))\s*\([^()]*\)\Z', r'\1', text)).strip()
 
 
 def read_datetime(text: str, name: str) -> datetime | None:

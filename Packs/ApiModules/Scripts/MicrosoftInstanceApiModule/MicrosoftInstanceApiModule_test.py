@@ -707,6 +707,10 @@ def test_a_date_may_be_in_the_past_by_the_grace() -> None:
         ('2027-03-05 08:00 Uhr', '2027-03-05T08:00'),
         ('1er mars 2027', '2027-03-01T00:00'),
         ('Fri, 5 Mar 2027 08:00:00 +0100 (CET)', '2027-03-05T07:00'),
+        ('Fri Mar 05 2027 08:00:00 GMT+0100 (Central European Standard Time)', '2027-03-05T07:00'),
+        ('2027-03-05 08:00 (CET)', '2027-03-05T07:00'),
+        ('2027-03-05T08:00:00Z (UTC)', '2027-03-05T08:00'),
+        ('2027-03-05 (10:00)', '2027-03-05T10:00'),
         ('Friday, March 5, 2027 7:14 PM', '2027-03-05T19:14'),
         ('Fri Mar  5 08:00:00 2027', '2027-03-05T08:00'),
         ('Mar 5 2027 1 pm', '2027-03-05T13:00'),
@@ -749,7 +753,19 @@ def test_what_could_only_be_guessed_is_not_a_time(text: str) -> None:
 
 @pytest.mark.parametrize(
     'text',
-    ['1.5 hours ago', '1 day, 12h ago', '-36h', 'in 2 hours', 'friday 8am', 'Sept 28', '29 Nov 8pm', '10:00 pm', '8am UTC'],
+    [
+        '1.5 hours ago',
+        '1 day, 12h ago',
+        '-36h',
+        'in 2 hours',
+        'a week ago',
+        'in an hour',
+        'friday 8am',
+        'Sept 28',
+        '29 Nov 8pm',
+        '10:00 pm',
+        '8am UTC',
+    ],
 )
 def test_a_time_without_a_year_is_relative_to_now(text: str) -> None:
     now = datetime.now(timezone.utc)

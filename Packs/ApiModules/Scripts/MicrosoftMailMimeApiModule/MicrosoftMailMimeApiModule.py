@@ -134,7 +134,7 @@ def text_as_html(text: str) -> str:
 _HTML_TAG = (
     r'(?i)<!doctype\b|<!--|</?(?:a|abbr|address|b|big|blockquote|body|br|center|code|dd|del|div|dl|dt|em|font|footer|h[1-6]|head|'
     r'header|hr|html|i|img|ins|li|meta|ol|p|pre|s|section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|thead|tr|tt|u|'
-    r'ul)(?:\s[^<>=]*=[^<>]*)?\s*/?>'
+    r'ul)(?:\s[^<>=]*=[^<>]*|\s*/?)>'
 )
 _NEEDS_NO_END = 'area|base|br|col|colgroup|d[dt]|hr|img|input|li|link|meta|option|p|source|t(?:body|[dhr]|foot|head)|wbr'
 

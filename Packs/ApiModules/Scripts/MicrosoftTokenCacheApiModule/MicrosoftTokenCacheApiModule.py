@@ -95,9 +95,7 @@ class TokenProvider:
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
-            if cached.due_token and self.clock.remaining() < self._response_seconds:
-                return cached.due_token  # the next one may come after the end of this command
-            return self._acquire_with_lease(cached)
+            return self._replace_due(cached.due_token, cached) if cached.due_token else self._acquire_with_lease(cached)
         if token.should_refresh(cached.now) and not self.credential.is_single_use:
             return self._refresh(token, cached, cached.sessions)
         if cached.is_public_session:
@@ -238,6 +236,22 @@ class TokenProvider:
         for session in cached.sessions:
             self.token_client.mask(session.refresh_token, session.pending.code_verifier, session.pending.device_code)
         return cached
+
+    def _replace_due(self, token: AccessToken, cached: 'CachedTokens') -> AccessToken:
+        """Return the token that follows `token`, which is due but valid.
+
+        Return `token` if the service is unavailable, the command may end before its response, or another process has asked it.
+        """
+        is_late = self.clock.remaining() < self._response_seconds
+        if is_late or cached.lease.retry_after(cached.now) or cached.lease.is_current(cached.now):
+            return token
+        try:
+            return self._acquire_with_lease(cached)
+        except SignInUnavailableError as error:
+            if not token.is_usable(self.clock.now()):
+                raise
+            self._log(f'An access token that is still valid could not be replaced. {error}')
+            return token
 
     def _refresh(self, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]) -> AccessToken:
         """Return a new token. Return `token`, which is still valid, if that fails or if another process is refreshing it."""
@@ -669,10 +683,11 @@ class CachedTokens:
     def refused_session(self, error: Exception) -> str:
         """Return the digest of the session if `error` refuses its refresh token, else an empty text.
 
-        A code, pending or pasted, is refused once. What is refused with a claims challenge may succeed without it.
+        A code alone is refused once; beside a refresh token of the public module, it has been redeemed. What is refused with a
+        claims challenge may succeed without it.
         """
         is_refused = isinstance(error, SignInRequiredError) and self._credential.needs_user and not self.target.claims
-        return self.session_digest() if is_refused and all(session.refresh_token for session in self.sessions) else ''
+        return self.session_digest() if is_refused and any(session.refresh_token for session in self.sessions) else ''
 
     def ends_public_token(self, error: MicrosoftSignInError) -> bool:
         """Return whether `error` ends a token that the public module left and the integration passes as the Token.

@@ -949,6 +949,27 @@ def test_a_command_that_ends_soon_uses_a_token_that_is_due(clock: FakeClock) -> 
     assert provider(credential, clock).get_token(GRAPH).value == 'another'
 
 
+def test_a_token_that_is_due_is_used_while_the_service_is_down(clock: FakeClock) -> None:
+    down = SignInUnavailableError('The service is down.')
+    credential = SingleUse(response('a token', 3600), down, down, response('another', 3600))
+    provider(credential, clock).get_token(GRAPH)
+    clock.time += 3600 - REFRESH_MARGIN
+    assert provider(credential, clock).get_token(GRAPH).value == 'a token'
+    clock.time += REFRESH_MARGIN
+    with pytest.raises(SignInUnavailableError, match='is down'):
+        provider(credential, clock).get_token(GRAPH)
+    assert provider(credential, clock).get_token(GRAPH).value == 'another'
+
+
+def test_a_token_that_is_due_is_used_while_another_process_requests_the_next_one(clock: FakeClock) -> None:
+    credential = SingleUse(response('a token', 3600))
+    provider(credential, clock).get_token(GRAPH)
+    clock.time += 3600 - REFRESH_MARGIN
+    asking = provider(credential, clock)
+    asking.update(lambda tokens: tokens.put_lease(Lease('another', clock.now() + LEASE_SECONDS)))
+    assert (asking.get_token(GRAPH).value, clock.slept) == ('a token', 0)
+
+
 def test_a_code_is_not_sent_if_the_command_may_end_before_the_response(clock: FakeClock) -> None:
     asking = provider(ScriptedCredential(), clock)
     clock.limit(asking.token_client.read_timeout - 1)
