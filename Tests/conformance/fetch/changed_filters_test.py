@@ -149,6 +149,24 @@ def test_changes_of_many_mails_without_a_delta_sync_repeat_no_incident(source: M
     assert (len(platform.incidents), repeated(platform)) == (MANY, [])
 
 
+def test_a_second_of_which_a_part_was_fetched_before_is_not_repeated(source: MailSource, instance: Instance) -> None:
+    source.empty()
+    source.cloud.clock.stop()
+    platform = instance(max_fetch='10')
+    for number in range(20):
+        source.deliver(f'first {number}', age=60)
+    platform.fetch()
+    platform.params['fetch_exclude_senders'] = 'noise.example'
+    for number in range(MANY):
+        source.deliver(f'earlier {number}', age=DAY - number)
+    for _ in range(MANY // 10 - 1):
+        source.cloud.clock.advance(60)
+        platform.fetch()
+    platform.params['fetch_exclude_senders'] = 'nobody.example'
+    assert NOT_KNOWN in fetch_all(platform)
+    assert repeated(platform) == []
+
+
 @pytest.mark.property
 @settings(
     max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck)

@@ -459,7 +459,8 @@ class Histories(RuleBasedStateMachine):
     def _finish(self) -> None:
         """Fetch from a working service until there is nothing more.
 
-        An old mail that changes then is no entry. Another one, which was never fetched, leaves: the fetch succeeds all the same.
+        An old mail that changes then did not enter the folder. Another one, which was never fetched, leaves: the fetch succeeds
+        all the same.
         """
         self.cloud.faults.clear()
         self.cloud.clock.advance(700)  # a service that throttled sign-ins is left alone as long as it asked

@@ -879,7 +879,7 @@ class AtMostOnceStep:
     """A step that must not be done twice.
 
     Graph answers 429 and other errors to some requests that it carries out nevertheless, at once or seconds later. So the outcome
-    is looked up before the step is repeated, after an unclear response once more when it has settled.
+    is looked up before the step is repeated, and after an unclear response again when it has settled.
 
     Args:
         run: does the step, without retries, and returns its result.

@@ -868,7 +868,7 @@ class Mailbox:
             try:
                 status = self.request('GET', path, params={'$select': 'responseStatus'}).get('responseStatus')
             except GraphError as error:
-                if response == 'decline' and error.code in NOT_FOUND_CODES:  # it is no longer in the calendar
+                if response == 'decline' and error.code in NOT_FOUND_CODES:  # it has left the calendar
                     return True
                 raise
             state = status.get('response') if isinstance(status, dict) else ''

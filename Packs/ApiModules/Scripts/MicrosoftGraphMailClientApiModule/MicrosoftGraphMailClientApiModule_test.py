@@ -719,7 +719,7 @@ def test_a_folder_whose_deletion_is_unclear_is_looked_up(folder: Any, is_deleted
         client.mailbox.delete_folder('f')
     else:
         assert error_of(lambda: client.mailbox.delete_folder('f')).startswith('Microsoft Graph responded with HTTP status 504.')
-    assert len(client.script.requests) == (3 if is_deleted else 5)  # once more after some seconds
+    assert len(client.script.requests) == (3 if is_deleted else 5)  # the lookup is repeated after some seconds
 
 
 def batch_answer(*responses: dict[str, Any]) -> tuple[int, dict[str, str], str]:

@@ -125,7 +125,7 @@ _DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mess
 _END_OF_SECOND = '~'  # sorts after all digests
 # The time of a sync is recorded as that much earlier: the clocks of the servers of Microsoft differ.
 _OVERLAP = 300.0  # seconds
-_MAX_UNCONFIRMED = 420.0  # seconds that a list by changed time may show anew: then each message is shown by several runs
+_MAX_UNCONFIRMED = 420.0  # seconds that lists by changed time overlap: several runs show each message
 _CHECK_INTERVAL = 600.0  # seconds
 _DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
 MAX_FAILING = 3600.0  # seconds for which errors of Graph or of the engine are not the fault of what was requested
@@ -272,7 +272,7 @@ _FOLDER_KEYS = (
     ('no_delta', 'no_delta_until', f'""|{_TIME}'),
     ('cause', 'no_delta_cause', '".*"'),
     ('until', 'until', f'"{END_OF_TIME}"|{_TIME}'),
-    ('repeated', 'repeated_until', f'""|{_TIME}'),
+    ('repeated', 'repeated_until', rf'\["", ""\]|{_POSITION}|{_TIME}'),
     ('repeated_from', 'repeated_from', f'"{END_OF_TIME}"|{_TIME}'),
     ('failing', 'failing_since', f'""|{_TIME}'),
     ('page', 'max_page', r'[1-9]\d{0,3}'),
@@ -318,8 +318,8 @@ class FolderCursor:
         is_strict: no entry was missed: a message in the list by changed time is new only if it was received lately.
         no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
         no_delta_cause: why it has none.
-        repeated_until: the backlog was selected before up to this received time, with other filters or in another folder of the
-            same name. Empty if it was not.
+        repeated_until: the backlog was selected before up to this position, with other filters or in another folder of the same
+            name.
         repeated_from: likewise what was received after this time.
         failing_since: the delta sync has failed with errors of Graph from then on, empty if it has not.
         max_page: messages that a page may have: Graph was too slow for more.
@@ -330,9 +330,10 @@ class FolderCursor:
 
     until = repeated_from = END_OF_TIME
     backlog: SortKey | None = None
+    repeated_until: SortKey = ('', '')
     is_first_sync = True
     is_deleted = is_strict = False
-    link = no_delta_until = no_delta_cause = repeated_until = failing_since = ''
+    link = no_delta_until = no_delta_cause = failing_since = ''
     omitted: tuple[str, ...] = ()
     max_page = MAX_PAGE_SIZE
     blocked: Mapping[str, Sequence[str]] = {}
@@ -354,11 +355,12 @@ class FolderCursor:
         first = min(first, self.since, self.changed[0], *(self.backlog or ())[:1])
         again = FolderCursor(self.name, folder_id or self.folder_id, first, self.since, (first, ''))
         again.changed = min(again.changed, self.changed)
-        again.until = again.repeated_until = graph_seconds(now)
+        again.until = graph_seconds(now)
+        again.repeated_until = (again.until, '')
         if keeps_sync:
             again.link, again.is_first_sync, again.is_strict = self.link, self.is_first_sync, self.is_strict
         if self.backlog:
-            again.repeated_until = max(self.backlog[0], self.repeated_until)
+            again.repeated_until = max(self.backlog, self.repeated_until)
             again.repeated_from = min(self.until, self.repeated_from)
         return again
 
@@ -370,6 +372,8 @@ class FolderCursor:
             saved = value.get(key, getattr(cls, attribute)) if hasattr(cls, attribute) else value[key]
             if not re.fullmatch(pattern, json.dumps(saved)):
                 raise ValueError
+            if attribute == 'repeated_until' and isinstance(saved, str):  # an older state saved the time only
+                saved = [saved, '']
             setattr(folder, attribute, tuple(saved) if isinstance(saved, list) else saved)
         urlsplit(folder.link)  # raises ValueError
         return folder
@@ -384,10 +388,10 @@ class FolderCursor:
 
     def repeated_before(self, row: MessageRow) -> str:
         """Return the end of the part of the backlog that has a message and was selected before, empty if there is none."""
-        received = sort_key(row)[0]
-        if received < self.repeated_until:
-            return self.repeated_until
-        return self.until if received > self.repeated_from else ''
+        key = sort_key(row)
+        if key <= self.repeated_until:
+            return self.repeated_until[0] + _END_OF_SECOND
+        return self.until if key[0] > self.repeated_from else ''
 
     def record_sync(self, link: str, is_last: bool, requested: float) -> None:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""

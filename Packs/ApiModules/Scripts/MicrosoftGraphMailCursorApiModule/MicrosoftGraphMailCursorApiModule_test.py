@@ -342,14 +342,14 @@ def test_a_cursor_belongs_to_a_mailbox_and_its_folders_to_filters(
 @pytest.mark.parametrize(
     'backlog, repeated_until, expected',
     [
-        (None, '', (ELEVEN, '9999')),
-        (None, NINE, (ELEVEN, '9999')),
-        ((TEN, 'x'), '', (TEN, TEN)),
-        ((NINE, 'x'), TEN, (TEN, TEN)),
+        (None, ('', ''), ((ELEVEN, ''), '9999')),
+        (None, (NINE, 'x'), ((ELEVEN, ''), '9999')),
+        ((TEN, 'x'), ('', ''), ((TEN, 'x'), TEN)),
+        ((NINE, 'x'), (TEN, 'y'), ((TEN, 'y'), TEN)),
     ],
 )
 def test_a_folder_starts_again_and_knows_how_far_it_was(
-    backlog: SortKey | None, repeated_until: str, expected: tuple[str, str]
+    backlog: SortKey | None, repeated_until: SortKey, expected: tuple[SortKey, str]
 ) -> None:
     folder = folder_cursor(backlog, repeated_until=repeated_until, link='https://graph.example', is_first_sync=False)
     for again, folder_id in ((folder.restarted(NINE, REQUESTED), 'f1'), (folder.restarted(NINE, REQUESTED, 'f2'), 'f2')):
@@ -376,10 +376,20 @@ def test_a_folder_that_starts_again_has_all_that_it_still_had_to_select(
 
 
 @pytest.mark.parametrize(
-    'received, repeated_before', [(NINE, TEN), (TEN, ''), (ELEVEN, ''), ('2030-01-01T11:00:01', '2030-01-01T12:00:00')]
+    'received, message_id, repeated_before',
+    [
+        (NINE, '', f'{TEN}~'),
+        (TEN, '', ''),
+        (TEN, message_digest('a'), f'{TEN}~'),
+        (TEN, '~', f'{TEN}~'),
+        (ELEVEN, '', ''),
+        ('2030-01-01T11:00:01', '', '2030-01-01T12:00:00'),
+    ],
 )
-def test_the_rest_of_a_backlog_that_starts_again_was_not_selected_before(received: str, repeated_before: str) -> None:
-    folder = folder_cursor(repeated_until=TEN, repeated_from=ELEVEN, until='2030-01-01T12:00:00')
+def test_the_rest_of_a_backlog_that_starts_again_was_not_selected_before(
+    received: str, message_id: str, repeated_before: str
+) -> None:
+    folder = folder_cursor(repeated_until=(TEN, message_id), repeated_from=ELEVEN, until='2030-01-01T12:00:00')
     assert folder.repeated_before({'id': 'a', 'receivedDateTime': f'{received}Z'}) == repeated_before
 
 
@@ -504,7 +514,7 @@ def test_a_stored_last_run_is_continued() -> None:
             is_deleted=True,
             no_delta_until=ELEVEN,
             until='9999',
-            repeated_until=TEN,
+            repeated_until=(TEN, ''),
             repeated_from=ELEVEN,
             failing_since=ELEVEN,
             max_page=250,
@@ -517,10 +527,12 @@ def test_a_stored_last_run_is_continued() -> None:
     waiting = [STORED['waiting'][0], ['short', 0, TEN, 1, 0, '', '', '']]
     again = json.loads(json.dumps(cursor.as_last_run()))
     assert {**again, 'folders': None} == {**STORED, 'id_start': '', 'waiting': waiting, 'folders': None}
-    # defaults are not saved any more, nor is the reason a sentence
+    # defaults are not saved any more, nor is the reason a sentence, and a position has a message
     former = {'backlog': None, 'link': '', 'is_first_round': True, 'reason': 'No delta.'}.items()
     for name, folder in STORED['folders'].items():
-        assert again['folders'][name] == {key: value for key, value in folder.items() if (key, value) not in former}
+        position = {'repeated': [TEN, '']} if 'repeated' in folder else {}
+        kept = {key: value for key, value in folder.items() if key == 'repeated' or (key, value) not in former}
+        assert again['folders'][name] == {**kept, **position}
 
 
 @pytest.mark.parametrize(

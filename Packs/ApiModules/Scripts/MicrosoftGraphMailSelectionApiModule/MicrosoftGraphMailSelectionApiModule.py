@@ -554,7 +554,7 @@ class MailSelector:
         is_skipped = sort_key(row)[0] < until != END_OF_TIME
         if is_skipped:
             self._run.notes.append(
-                f"Emails in '{folder.name}' that were received before {until}Z are no longer fetched, "
+                f"Emails in '{folder.name}' that were received before {until[:19]}Z are no longer fetched, "
                 'because too many emails were fetched since then to know which of them are already incidents.'
             )
         return is_skipped

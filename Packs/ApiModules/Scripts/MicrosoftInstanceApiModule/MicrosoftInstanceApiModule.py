@@ -217,7 +217,7 @@ def plain_date(text: str, name: str) -> str:
 
     Raises:
         DemistoException: day and month may be either way round; it names `name`.
-        ValueError: there is no such day.
+        ValueError: the day does not exist.
     """
 
     def iso_date(found: re.Match[str]) -> str:
